@@ -1,0 +1,1 @@
+"""World models and world action models behind one small interface."""

@@ -1,0 +1,254 @@
+"""Records: frozen, keyword-only dataclasses of tensors that declare their axes.
+
+A field's annotation is its contract: `Float[Tensor, "B T D"]` says dtype and axes. A field may be a tensor, a dict of
+tensors that share the declared axes (cameras by name), another record, or a static value (a word table).
+
+Axes. `B` batch, `T` past steps, `H` future steps, `R` actions per model step bind everywhere in a record, through nested
+records too. Other upper-case axes bind within one record, lower-case ones are free (camera sizes). A nested field may
+rename its time axis: `Annotated[Observation, Rename(T="H")]`.
+
+Absent is None, for the whole batch and in the spec. Missing is a per-sample mask, a field of its own.
+Inputs are never written to: every operation returns a new record.
+"""
+
+import dataclasses
+import types
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, ClassVar, Self, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree
+
+EVERYWHERE = frozenset("BTHR")
+
+Axes = tuple[str, ...]
+
+
+class RecordError(ValueError):
+    """A record whose fields do not fit each other or another record."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rename:
+    """How a nested record's time axis is called in the outer record, e.g. `Rename(T="H")`."""
+
+    T: str
+
+
+@dataclasses.dataclass(frozen=True)
+class FieldPlan:
+    """What the annotation of one field says."""
+
+    name: str
+    axes: Axes  # of a tensor or of a dict of tensors; empty for a record or a static value
+    array: Any  # the jaxtyping annotation, for dtype and rank
+    rename: tuple[tuple[str, str], ...]  # axis names of a nested record, inside -> outside
+
+
+def _array(hint: Any) -> Any:
+    """The jaxtyping annotation inside `X | None`, `dict[str, X]` or `Annotated[X, ...]`, or None."""
+    if isinstance(hint, type) and "dim_str" in dir(hint):
+        return hint
+    if get_origin(hint) in (types.UnionType, Annotated, dict) or get_origin(hint) is not None:
+        return next((found for part in get_args(hint) if (found := _array(part)) is not None), None)
+    return None
+
+
+def _rename(hint: Any) -> tuple[tuple[str, str], ...]:
+    if isinstance(hint, Rename):
+        return (("T", hint.T),)
+    return next((found for part in get_args(hint) if (found := _rename(part))), ())
+
+
+def _plan(cls: type) -> tuple[FieldPlan, ...]:
+    hints = get_type_hints(cls, include_extras=True)
+    plans = []
+    for field in dataclasses.fields(cls):
+        array = _array(hints[field.name])
+        if array is None and "Tensor" in str(hints[field.name]):
+            raise RecordError(f'{cls.__name__}.{field.name} is a tensor without axes. Annotate it like Float[Tensor, "B T D"].')
+        axes = tuple(array.dim_str.split()) if array is not None else ()
+        plans.append(FieldPlan(field.name, axes, array, _rename(hints[field.name])))
+    return tuple(plans)
+
+
+R = TypeVar("R", bound="Record")
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def record(cls: type[R]) -> type[R]:
+    """Make a subclass of `Record` a frozen dataclass, read its axes, and register it with torch's pytrees."""
+    made: type[R] = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+    made.plan = _plan(made)
+    _pytree.register_pytree_node(made, _flatten, lambda leaves, context: _unflatten(made, leaves, context))
+    return made
+
+
+def _flatten(value: "Record") -> tuple[list[Any], tuple[tuple[str, ...], tuple[tuple[str, Any], ...]]]:
+    """Only present tensor-holding fields travel as children; static values travel in the context."""
+    names, leaves, static = [], [], []
+    for plan in value.plan:
+        child = getattr(value, plan.name)
+        if isinstance(child, (Tensor, dict, Record)):
+            names.append(plan.name)
+            leaves.append(child)
+        elif child is not None:
+            static.append((plan.name, child))
+    return leaves, (tuple(names), tuple(static))
+
+
+def _unflatten(cls: type[R], leaves: Any, context: Any) -> R:
+    names, static = context
+    return cls(**dict(zip(names, leaves, strict=True)), **dict(static))
+
+
+class Record:
+    """Base of all records. Subclass it under `@record`."""
+
+    plan: ClassVar[tuple[FieldPlan, ...]] = ()
+
+    # -- the one recursion -------------------------------------------------------------------------------------------
+
+    def map(self, fn: Callable[..., Tensor], *others: Self) -> Self:
+        """A record of `fn(axes, leaf, *leaves of the others)`; absent stays absent, static values must agree."""
+        return self._map(fn, others, (), type(self).__name__)
+
+    def _map(self, fn: Callable[..., Tensor], others: Sequence[Self], rename: tuple[tuple[str, str], ...], path: str) -> Self:
+        for other in others:
+            if type(other) is not type(self):
+                raise RecordError(f"{path}: cannot combine {type(self).__name__} with {type(other).__name__}.")
+        names = dict(rename)
+        changes: dict[str, Any] = {}
+        for plan in self.plan:
+            here = f"{path}.{plan.name}"
+            value = getattr(self, plan.name)
+            rest = [getattr(other, plan.name) for other in others]
+            if any((item is None) != (value is None) for item in rest):
+                raise RecordError(f"{here} is present in one record and absent in another: they come from different specs.")
+            if isinstance(value, Tensor):
+                axes = tuple(names.get(axis, axis) for axis in plan.axes)
+                changes[plan.name] = fn(axes, value, *rest)
+            elif isinstance(value, dict):
+                axes = tuple(names.get(axis, axis) for axis in plan.axes)
+                for item in rest:
+                    if item.keys() != value.keys():
+                        raise RecordError(f"{here} has keys {sorted(value)} in one record and {sorted(item)} in another.")
+                changes[plan.name] = {key: fn(axes, leaf, *[item[key] for item in rest]) for key, leaf in value.items()}
+            elif isinstance(value, Record):
+                inner = tuple((inside, names.get(outside, outside)) for inside, outside in plan.rename) or rename
+                changes[plan.name] = value._map(fn, rest, inner, here)
+            elif any(item != value for item in rest):
+                raise RecordError(f"{here} is {value!r} in one record and {rest!r} in another: word tables and vocabularies must agree.")
+        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+
+    def leaves(self) -> list[tuple[str, Axes, Tensor]]:
+        """(path, axes, tensor) of every present tensor, in the order of the declaration."""
+        return [(path, axes, leaf) for path, axes, leaf, _ in self._leaves((), type(self).__name__)]
+
+    def _leaves(self, rename: tuple[tuple[str, str], ...], path: str) -> list[tuple[str, Axes, Tensor, Any]]:
+        names, found = dict(rename), []
+        for plan in self.plan:
+            value, here = getattr(self, plan.name), f"{path}.{plan.name}"
+            axes = tuple(names.get(axis, axis) for axis in plan.axes)
+            if isinstance(value, Tensor):
+                found.append((here, axes, value, plan.array))
+            elif isinstance(value, dict):
+                found += [(f"{here}[{key!r}]", axes, leaf, plan.array) for key, leaf in value.items()]
+            elif isinstance(value, Record):
+                inner = tuple((inside, names.get(outside, outside)) for inside, outside in plan.rename) or rename
+                found += value._leaves(inner, here)
+        return found
+
+    # -- sizes and checks --------------------------------------------------------------------------------------------
+
+    def size(self, axis: str) -> int:
+        """Length of an axis, e.g. `size("B")`; RecordError where no present field has it."""
+        for _, axes, leaf in self.leaves():
+            if axis in axes:
+                return leaf.shape[_position(axes, axis, leaf)]
+        raise RecordError(f"{type(self).__name__} has no present field with axis {axis!r}.")
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the first present tensor."""
+        found = self.leaves()
+        return found[0][2].device if found else torch.device("cpu")
+
+    def check(self) -> Self:
+        """Raise RecordError unless dtypes, ranks and bound axes fit; returns self."""
+        bound: dict[tuple[str, str], tuple[int, str]] = {}
+        for path, axes, leaf, array in self._leaves((), type(self).__name__):
+            if not isinstance(leaf, array):
+                raise RecordError(f"{path} is {_describe(leaf)}, expected {array.__name__}. A wrong axis order or dtype is the usual cause.")
+            for axis in axes:
+                if not axis[0].isupper():
+                    continue
+                scope = "" if axis in EVERYWHERE else path.split("[")[0].rpartition(".")[0]
+                size = leaf.shape[_position(axes, axis, leaf)]
+                known, where = bound.setdefault((scope, axis), (size, path))
+                if known != size:
+                    raise RecordError(f"{path} has {axis} = {size}, but {where} has {axis} = {known}.")
+        return self
+
+    # -- operations, all through map ---------------------------------------------------------------------------------
+
+    def narrow(self, axis: str, start: int, stop: int | None = None) -> Self:
+        """Steps `start:stop` of an axis; the axis stays. Fields without it are kept."""
+        return self.map(lambda axes, leaf: leaf[_at(axes, axis, leaf, slice(start, stop))] if axis in axes else leaf)
+
+    def take(self, axis: str, index: Tensor) -> Self:
+        """Entries `index` (int64 or bool) of an axis."""
+        return self.map(lambda axes, leaf: leaf[_at(axes, axis, leaf, index.to(leaf.device))] if axis in axes else leaf)
+
+    def select(self, rows: Tensor) -> Self:
+        """Rows of the batch: `take("B", rows)`."""
+        return self.take("B", rows)
+
+    def repeat(self, count: int) -> Self:
+        """Each row `count` times in place: rows 0, 0, ..., 1, 1, ... ("B" -> "B*count")."""
+        return self.map(lambda axes, leaf: leaf.repeat_interleave(count, 0) if count > 1 else leaf)
+
+    def where(self, mask: Tensor, other: Self) -> Self:
+        """Rows of `self` where mask "B" is True, rows of `other` elsewhere."""
+        return self.map(lambda axes, leaf, rest: torch.where(mask.view(-1, *[1] * (leaf.ndim - 1)), leaf, rest), other)
+
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Self:
+        """Move all tensors; cast only floating ones."""
+        return self.map(lambda axes, leaf: leaf.to(device=device, dtype=dtype if leaf.is_floating_point() else None))
+
+    def detach(self) -> Self:
+        """The same values without gradient history."""
+        return self.map(lambda axes, leaf: leaf.detach())
+
+    def clone(self) -> Self:
+        """A deep copy."""
+        return self.map(lambda axes, leaf: leaf.clone())
+
+
+def concatenate(records: Sequence[R], axis: str) -> R:
+    """Join records along an axis. Fields without the axis are taken from the first."""
+    first, *rest = records
+    if not rest:
+        return first
+
+    def join(axes: Axes, *leaves: Tensor) -> Tensor:
+        return torch.cat(leaves, _position(axes, axis, leaves[0])) if axis in axes else leaves[0]
+
+    return first.map(join, *rest)
+
+
+def _position(axes: Axes, axis: str, leaf: Tensor) -> int:
+    """Index of a named axis; `...` stands for any number of unnamed ones."""
+    index = axes.index(axis)
+    if "..." in axes and axes.index("...") < index:
+        return leaf.ndim - (len(axes) - index)
+    return index
+
+
+def _at(axes: Axes, axis: str, leaf: Tensor, key: Any) -> tuple[Any, ...]:
+    return (*[slice(None)] * _position(axes, axis, leaf), key)
+
+
+def _describe(leaf: Tensor) -> str:
+    return f"{str(leaf.dtype).removeprefix('torch.')} {tuple(leaf.shape)}"

@@ -1,0 +1,89 @@
+"""Specs are values: frozen dataclasses that print as JSON and read back, and say exactly what does not fit.
+
+Knows: how to write nested dataclasses, tuples and dicts as JSON by their type hints.   Does not know: what any spec means.
+"""
+
+import dataclasses
+import json
+import types
+from typing import Any, Self, Union, get_args, get_origin, get_type_hints
+
+
+class SpecError(ValueError):
+    """Something that does not fit its spec, or a spec that cannot be read."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Spec:
+    """Base of all specs."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; nested specs carry their class name under "kind"."""
+        values = {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        return {"kind": type(self).__name__, **values}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The inverse of `to_dict`. SpecError for unknown or missing fields."""
+        kind = data.get("kind", cls.__name__)
+        if kind != cls.__name__:
+            raise SpecError(f"expected a {cls.__name__}, the data is a {kind}.")
+        hints, fields = get_type_hints(cls), {field.name: field for field in dataclasses.fields(cls)}
+        unknown = data.keys() - fields.keys() - {"kind"}
+        required = {name for name, field in fields.items() if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING}
+        missing = required - data.keys()
+        if unknown or missing:
+            raise SpecError(
+                f"{cls.__name__} cannot be read: unknown fields {sorted(unknown)}, missing fields {sorted(missing)}. "
+                "It was probably written by another version of wam."
+            )
+        return cls(**{name: _typed(hints[name], value, f"{cls.__name__}.{name}") for name, value in data.items() if name != "kind"})
+
+    def to_json(self) -> str:
+        """Readable JSON."""
+        return json.dumps(self.to_dict(), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote."""
+        return cls.from_dict(json.loads(text))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Spec):
+        return value.to_dict()
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def _typed(hint: Any, value: Any, path: str) -> Any:
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return _one_of(parts, value, path)
+    if isinstance(hint, type) and issubclass(hint, Spec):
+        return hint.from_dict(value)
+    if origin is tuple:
+        inner = parts[:1] * len(value) if parts[1:] == (...,) else parts
+        return tuple(_typed(part, item, f"{path}[{index}]") for index, (part, item) in enumerate(zip(inner, value, strict=True)))
+    if origin is dict:
+        return {key: _typed(parts[1], item, f"{path}[{key!r}]") for key, item in value.items()}
+    if hint is float and isinstance(value, int):
+        return float(value)
+    if isinstance(hint, type) and not isinstance(value, hint):
+        raise SpecError(f"{path} is {value!r}, expected {hint.__name__}.")
+    return value
+
+
+def _one_of(parts: tuple[Any, ...], value: Any, path: str) -> Any:
+    if value is None and type(None) in parts:
+        return None
+    choices = [part for part in parts if part is not type(None)]
+    if isinstance(value, dict) and "kind" in value:
+        named = [part for part in choices if isinstance(part, type) and part.__name__ == value["kind"]]
+        if not named:
+            raise SpecError(f"{path} is a {value['kind']}, expected one of {[part.__name__ for part in choices]}.")
+        return _typed(named[0], value, path)
+    return _typed(choices[0], value, path)

@@ -1,0 +1,388 @@
+"""What a world, a model and a policy promise: action slots, cameras, states, and how they are clocked.
+
+Every spec can `sample()` a random record that fits it and list the `problems()` of one that does not. Limits are physical:
+normalisation is a model's private matter.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+
+from wam.world.noise import Noise
+from wam.world.record import Record, RecordError
+from wam.world.records import Actions, Facts, Future, Latent, Observation, Physical, Points, State, Task, Tracks
+from wam.world.spec import Spec, SpecError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slot(Spec):
+    """One number of an action or of proprioception."""
+
+    name: str
+    unit: str = ""
+    meaning: str = ""
+    frame: str = "world"  # frame of reference
+    relative: bool = False  # a change, or an absolute value
+    low: float = -float("inf")
+    high: float = float("inf")
+    derived: bool = False  # computed from states, not recorded as commanded
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skill(Spec):
+    """A parameterised skill: its name and what its arguments mean."""
+
+    name: str
+    parameters: tuple[Slot, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionSpec(Spec):
+    """The parts of an `Actions` record that are present, and `per_step` = R."""
+
+    low_level: tuple[Slot, ...] = ()
+    camera: bool = False
+    keys: tuple[str, ...] = ()
+    latent: int = 0  # dimensions
+    sentences: tuple[str, ...] = ()  # the table that language ids point into
+    skills: tuple[Skill, ...] = ()
+    per_step: int = 1  # R, actions per model step
+
+    @property
+    def arguments(self) -> int:
+        """Columns of `Actions.arguments`: the most that any skill takes."""
+        return max((len(skill.parameters) for skill in self.skills), default=0)
+
+    def limits(self, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, torch.Tensor]:
+        """(low "A", high "A") of the low-level part."""
+        low, high = zip(*[(slot.low, slot.high) for slot in self.low_level], strict=True)
+        return torch.tensor(low, device=device, dtype=dtype), torch.tensor(high, device=device, dtype=dtype)
+
+    def nothing(self, batch: int, steps: int, device: torch.device | str = "cpu") -> Actions:
+        """Actions of the right shape that were not executed (valid = False): what leads to a first frame."""
+        made = self.sample(batch, steps, Noise.of(range(batch), device))
+        blank = made.map(lambda axes, leaf: torch.zeros_like(leaf))
+        return dataclasses.replace(blank, camera=made.camera)  # a zero matrix is no pose
+
+    def sample(self, batch: int, steps: int, noise: Noise | None = None) -> Actions:
+        """Uniform within the limits (unlimited slots: standard normal); all valid. Device follows the noise."""
+        noise = (noise or Noise.of(range(batch))).fork("action")
+        rate, device = self.per_step, noise.device
+        parts: dict[str, torch.Tensor] = {}
+        if self.low_level:
+            low, high = self.limits(device)
+            free = ~(low.isfinite() & high.isfinite())
+            spread = torch.where(free, 0, low) + noise.uniform(steps, rate, len(low)) * torch.where(free, 0, high - low)
+            parts["low_level"] = torch.where(free, noise.normal(steps, rate, len(low)), spread)
+        if self.camera:
+            parts["camera"] = torch.eye(4, device=device).repeat(batch, steps, 1, 1)
+            parts["camera"][..., :3, 3] = noise.fork("camera").normal(steps, 3) * 0.05
+        if self.keys:
+            parts["keys"] = noise.fork("keys").uniform(steps, len(self.keys)) < 0.3
+        if self.latent:
+            parts["latent"] = noise.fork("latent").normal(steps, self.latent)
+        if self.sentences:
+            parts["language"] = noise.fork("language").integers(1, len(self.sentences)).expand(batch, steps)
+        if self.skills:
+            parts["skill"] = noise.fork("skill").integers(steps, len(self.skills), rate)
+            parts["arguments"] = noise.fork("arguments").integers(steps, 2, rate, self.arguments).float()
+        return Actions(valid=torch.ones(batch, steps, rate, dtype=torch.bool, device=device), **parts)
+
+    def problems(self, actions: Actions) -> list[str]:
+        """What does not fit; empty when all is well."""
+        if found := _structure(actions):
+            return found
+        wanted = {"low_level": len(self.low_level), "keys": len(self.keys), "latent": self.latent}
+        found = _presence(actions, {**wanted, "camera": self.camera, "language": self.sentences, "skill": self.skills, "arguments": self.arguments})
+        found += [
+            f"actions.{name} has {got.shape[-1]} columns, the spec has {size}."
+            for name, size in wanted.items()
+            if size and (got := getattr(actions, name)) is not None and got.shape[-1] != size
+        ]
+        if actions.valid.shape[2] != self.per_step:
+            found.append(f"actions come {actions.valid.shape[2]} per step, the spec says per_step = {self.per_step}.")
+        if not found and actions.low_level is not None:
+            found += _outside("action", self.low_level, actions.low_level, actions.valid)
+        return found
+
+    def contains(self, actions: Actions) -> bool:
+        """Does the record fit?"""
+        return not self.problems(actions)
+
+    def require(self, actions: Actions, who: str) -> Actions:
+        """Return the actions, or raise SpecError that lists every problem."""
+        return _require(self.problems(actions), actions, who)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Camera(Spec):
+    """One camera."""
+
+    height: int
+    width: int
+    depth: bool = False
+    pose: bool = False  # is world_T_camera part of the observation
+    intrinsics: tuple[float, ...] = ()  # fx, fy, cx, cy in pixels, OpenCV; empty = unknown
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentSpec(Spec):
+    """A learned state of the given shape, e.g. (192,) or (16, 32): tokens x features."""
+
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TracksSpec(Spec):
+    """N points in 2 or 3 dimensions."""
+
+    points: int
+    dimensions: int = 2
+    unit: str = "m"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predicate(Spec):
+    """A lifted predicate: `in(object, zone)` is Predicate(name="in", types=("object", "zone"))."""
+
+    name: str
+    types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactsSpec(Spec):
+    """The lifted vocabulary and the grounded atoms in the order of `Facts.holds`."""
+
+    predicates: tuple[Predicate, ...]
+    atoms: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhysicalSpec(Spec):
+    """Generalised coordinates, velocities and constants by name and unit."""
+
+    q: tuple[Slot, ...]
+    v: tuple[Slot, ...]
+    parameters: tuple[Slot, ...] = ()
+
+
+R = TypeVar("R", bound=Record)
+StateSpec = LatentSpec | TracksSpec | FactsSpec | PhysicalSpec
+
+
+def sample_state(spec: StateSpec, batch: int, steps: int, noise: Noise) -> State:
+    """A random state that fits the spec."""
+    noise = noise.fork("state")
+    if isinstance(spec, LatentSpec):
+        return Latent(z=noise.normal(steps, *spec.shape))
+    if isinstance(spec, TracksSpec):
+        visible = torch.ones(batch, steps, spec.points, dtype=torch.bool, device=noise.device)
+        return Tracks(xyz=noise.normal(steps, spec.points, spec.dimensions) * 0.3, visible=visible)
+    if isinstance(spec, FactsSpec):
+        return Facts(holds=noise.uniform(steps, len(spec.atoms)) < 0.5, atoms=spec.atoms)
+    parameters = noise.fork("parameters").uniform(1, len(spec.parameters))[:, 0] + 0.5 if spec.parameters else None
+    return Physical(q=noise.normal(steps, len(spec.q)) * 0.2, v=noise.normal(steps, len(spec.v)) * 0.1, parameters=parameters)
+
+
+def state_problems(spec: StateSpec, state: State) -> list[str]:
+    """What does not fit; empty when all is well."""
+    if found := _structure(state):
+        return found
+    if isinstance(spec, LatentSpec) and isinstance(state, Latent):
+        ok, got, want = tuple(state.z.shape[2:]) == spec.shape, f"z of shape {tuple(state.z.shape[2:])}", f"{spec.shape}"
+    elif isinstance(spec, TracksSpec) and isinstance(state, Tracks):
+        ok, got, want = (
+            tuple(state.xyz.shape[2:]) == (spec.points, spec.dimensions),
+            f"points {tuple(state.xyz.shape[2:])}",
+            f"({spec.points}, {spec.dimensions})",
+        )
+    elif isinstance(spec, FactsSpec) and isinstance(state, Facts):
+        ok, got, want = state.atoms == spec.atoms, f"atoms {state.atoms[:3]}...", f"{spec.atoms[:3]}..."
+    elif isinstance(spec, PhysicalSpec) and isinstance(state, Physical):
+        sizes = (state.q.shape[-1], state.v.shape[-1], 0 if state.parameters is None else state.parameters.shape[-1])
+        ok, got, want = (
+            sizes == (len(spec.q), len(spec.v), len(spec.parameters)),
+            f"(q, v, parameters) sizes {sizes}",
+            f"{(len(spec.q), len(spec.v), len(spec.parameters))}",
+        )
+    else:
+        ok, got, want = False, f"a {type(state).__name__}", type(spec).__name__.removesuffix("Spec")
+    return [] if ok else [f"state has {got}, the spec says {want}."]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservationSpec(Spec):
+    """Cameras by name, proprioception slots, number of cloud points, and the state where an imagined world shows one."""
+
+    cameras: dict[str, Camera] = dataclasses.field(default_factory=dict)
+    proprio: tuple[Slot, ...] = ()
+    points: int = 0
+    point_features: int = 0
+    state: LatentSpec | TracksSpec | FactsSpec | PhysicalSpec | None = None
+
+    def sample(self, batch: int, steps: int, noise: Noise | None = None) -> Observation:
+        """Random frames (uint8) and readings. Device follows the noise."""
+        noise = (noise or Noise.of(range(batch))).fork("observation")
+        device = noise.device
+        rgb, depth, pose = {}, {}, {}
+        for name, camera in self.cameras.items():
+            own = noise.fork(name)
+            rgb[name] = own.integers(steps, 256, 3, camera.height, camera.width).to(torch.uint8)
+            if camera.depth:
+                depth[name] = own.fork("depth").uniform(steps, 1, camera.height, camera.width) + 0.5
+            if camera.pose:
+                pose[name] = torch.eye(4, device=device).repeat(batch, steps, 1, 1)
+        points = None
+        if self.points:
+            points = Points(
+                xyz=noise.fork("points").normal(steps, self.points, 3) * 0.3,
+                feature=noise.fork("feature").uniform(steps, self.points, self.point_features) if self.point_features else None,
+                valid=torch.ones(batch, steps, self.points, dtype=torch.bool, device=device),
+            )
+        proprio = noise.fork("proprio").normal(steps, len(self.proprio)) if self.proprio else None
+        state = sample_state(self.state, batch, steps, noise) if self.state is not None else None
+        return Observation(rgb=rgb or None, depth=depth or None, points=points, proprio=proprio, camera_pose=pose or None, state=state)
+
+    def problems(self, observation: Observation) -> list[str]:
+        """What does not fit; empty when all is well. More than asked for is no problem: a model may use a subset."""
+        if found := _structure(observation):
+            return found
+        for name, camera in self.cameras.items():
+            rgb = (observation.rgb or {}).get(name)
+            if rgb is None:
+                found.append(f"camera {name!r} is missing, the observation has {sorted(observation.rgb or {})}.")
+            elif tuple(rgb.shape[-2:]) != (camera.height, camera.width):
+                found.append(f"camera {name!r} is {rgb.shape[-2]}x{rgb.shape[-1]}, the spec says {camera.height}x{camera.width}. Resize on loading.")
+            if camera.depth and name not in (observation.depth or {}):
+                found.append(f"camera {name!r} has no depth, the spec asks for it.")
+            if camera.pose and name not in (observation.camera_pose or {}):
+                found.append(f"camera {name!r} has no pose, the spec asks for it.")
+        for part, size, got in (
+            ("proprio", len(self.proprio), 0 if observation.proprio is None else observation.proprio.shape[-1]),
+            ("points", self.points, 0 if observation.points is None else observation.points.xyz.shape[2]),
+        ):
+            if size and size != got:
+                found.append(f"{part} has size {got}, the spec says {size}.")
+        if self.state is not None:
+            found += ["the observation has no state."] if observation.state is None else state_problems(self.state, observation.state)
+        return found
+
+    def contains(self, observation: Observation) -> bool:
+        """Does the record fit?"""
+        return not self.problems(observation)
+
+    def require(self, observation: Observation, who: str) -> Observation:
+        """Return the observation, or raise SpecError that lists every problem."""
+        return _require(self.problems(observation), observation, who)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FutureSpec(Spec):
+    """What a model predicts. At least one part is present."""
+
+    observation: ObservationSpec | None = None
+    state: LatentSpec | TracksSpec | FactsSpec | PhysicalSpec | None = None
+    reward: bool = False
+    alive: bool = False
+
+    def problems(self, future: Future, steps: int) -> list[str]:
+        """What does not fit; empty when all is well."""
+        if found := _structure(future):
+            return found
+        found = _presence(future, {"observation": self.observation, "state": self.state, "reward": self.reward, "alive": self.alive})
+        if self.observation is not None and future.observation is not None:
+            found += self.observation.problems(future.observation)
+        if self.state is not None and future.state is not None:
+            found += state_problems(self.state, future.state)
+        if not found and future.size("H") != steps:
+            found.append(f"{future.size('H')} future steps for {steps} actions; step h is what action h leads to.")
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorldModelSpec(Spec):
+    """What a world model sees, predicts and consumes, and how it is clocked."""
+
+    observes: ObservationSpec
+    predicts: FutureSpec
+    consumes: ActionSpec
+    context: tuple[int, int] = (1, 1)  # fewest and most past frames that it uses
+    chunk: int = 1  # steps predicted at once; predict takes multiples of it
+    rate: float = 10.0  # model steps per second
+    stochastic: bool = False  # does noise change the future
+    differentiable: bool = True  # do gradients reach the actions
+    shares_context: bool = False  # predict takes B carry rows with B*S action rows
+    instructed: bool = False  # does it read Task.instruction, ids into `sentences`
+    sentences: tuple[str, ...] = ()
+    embodiment: str = ""
+
+    def sample_task(self, batch: int, noise: Noise | None = None) -> Task:
+        """A task that fits: an instruction where the model reads one."""
+        return Task(instruction=(noise or Noise.of(range(batch))).fork("task").integers(1, len(self.sentences))[:, 0] if self.instructed else None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicySpec(Spec):
+    """What a policy sees and how many actions it returns at once."""
+
+    observes: ObservationSpec
+    acts: ActionSpec
+    chunk: int = 1  # K, actions per decision
+    execute: int = 1  # n <= K, executed before the next decision
+    rate: float = 10.0
+    instructed: bool = False
+    sentences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvSpec(Spec):
+    """What a world shows, accepts and knows."""
+
+    name: str
+    observes: ObservationSpec
+    acts: ActionSpec
+    rate: float = 10.0
+    chunk: int = 1  # step takes multiples of it
+    budget: int = 100  # steps after which an episode is over
+    sentences: tuple[str, ...] = ()  # instructions
+    facts: FactsSpec | None = None
+    physical: PhysicalSpec | None = None
+    objects: tuple[str, ...] = ()  # names in the order of Truth.pose
+
+
+def _structure(value: Record) -> list[str]:
+    try:
+        value.check()
+    except RecordError as error:
+        return [str(error)]
+    return []
+
+
+def _presence(value: Record, wanted: dict[str, object]) -> list[str]:
+    found = []
+    for name, want in wanted.items():
+        present = getattr(value, name) is not None
+        if present != bool(want):
+            found.append(f"{type(value).__name__}.{name} is {'present' if present else 'absent'}, the spec promises it {'present' if want else 'absent'}.")
+    return found
+
+
+def _outside(what: str, slots: tuple[Slot, ...], values: torch.Tensor, valid: torch.Tensor) -> list[str]:
+    found = []
+    for index, slot in enumerate(slots):
+        column = values[..., index][valid]
+        margin = 1e-5 * max(abs(slot.low), abs(slot.high)) if slot.high < float("inf") else 0.0
+        if column.numel() and not bool(((column >= slot.low - margin) & (column <= slot.high + margin)).all()):
+            found.append(
+                f"{what} {slot.name!r} spans {column.min():.4g} .. {column.max():.4g} {slot.unit}, its limits are {slot.low:.4g} .. {slot.high:.4g}. "
+                "NaN, a wrong unit or a normalised action are the usual causes."
+            )
+    return found
+
+
+def _require(problems: list[str], value: R, who: str) -> R:
+    if problems:
+        raise SpecError(f"{who}: " + " ".join(problems))
+    return value
