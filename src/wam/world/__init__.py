@@ -13,6 +13,7 @@ from wam.world.protocols import Fits as Fits
 from wam.world.protocols import Grounder as Grounder
 from wam.world.protocols import Imagines as Imagines
 from wam.world.protocols import Infers as Infers
+from wam.world.protocols import Meters as Meters
 from wam.world.protocols import Operator as Operator
 from wam.world.protocols import Operators as Operators
 from wam.world.protocols import Plan as Plan
@@ -62,3 +63,5 @@ from wam.world.specs import Skill as Skill
 from wam.world.specs import Slot as Slot
 from wam.world.specs import TracksSpec as TracksSpec
 from wam.world.specs import WorldModelSpec as WorldModelSpec
+from wam.world.statistics import Moments as Moments
+from wam.world.statistics import Statistics as Statistics

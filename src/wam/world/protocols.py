@@ -129,6 +129,13 @@ class Imagines(ABC, Generic[Memory]):
     def imagine(self, memory: Memory, since: Past, *, noise: Noise | None = None) -> Future: ...
 
 
+class Meters(ABC):
+    """Has figures to log while it learns: collapse, use of actions. Called without gradients every so often."""
+
+    @abstractmethod
+    def meters(self, window: Window) -> dict[str, float]: ...
+
+
 class Grounder(ABC):
     """Turns an imagined future into executable actions."""
 

@@ -9,10 +9,11 @@ Units. Metres, radians, seconds; quaternions w-x-y-z; OpenCV cameras, `world_T_c
 
 from typing import Annotated
 
+import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
-from wam.world.record import Record, Rename, record
+from wam.world.record import Record, RecordError, Rename, concatenate, record
 
 # -- what is seen --------------------------------------------------------------------------------------------------------
 
@@ -143,6 +144,15 @@ class Window(Record):
     valid: Bool[Tensor, "B H"]  # False beyond the end of a short episode
     task: Task
     truth: Annotated[Truth, Rename(T="E")] | None = None  # E = T + H instants
+
+    def whole(self) -> tuple[Past, Bool[Tensor, "B E"]]:
+        """Past and future frames as one stretch of E = T + H instants, and which of them are real."""
+        if self.future.observation is None:
+            raise RecordError("this window has no future frames; windows of recorded episodes have them.")
+        frames = concatenate([self.past.observation, self.future.observation], "T")
+        actions = concatenate([self.past.actions, self.actions], "T")
+        past = torch.ones_like(self.past.actions.valid[..., 0])
+        return Past(observation=frames, actions=actions), torch.cat([past, self.valid], 1)
 
 
 @record

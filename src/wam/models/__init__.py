@@ -1,0 +1,1 @@
+"""World models and policies by their place in the design space."""

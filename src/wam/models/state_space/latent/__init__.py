@@ -1,0 +1,1 @@
+"""Latent-state models: an encoder gives the state, a network moves it."""

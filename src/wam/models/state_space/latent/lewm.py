@@ -1,0 +1,215 @@
+"""LeWorldModel: one latent vector per frame, its encoder learned end to end by predicting the next one.
+
+Source: LeWorldModel (arXiv 2603.19312). Loss = |predicted z - encoded z|^2 + lambda SIGReg(z): no stop-gradient, no moving-average
+teacher, no reconstruction. The transition is a causal transformer over a band of frames, conditioned on actions by AdaLN.
+A decoder is trained on detached latents, for looking only; it never shapes the latent.
+
+Token t is (z_t, action t+1) and predicts z_{t+1}. Frames whose action is not valid start a new segment: nothing before counts.
+Knows: any number of cameras, proprioception.   Does not know: goals, rewards, how it will be planned with.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from wam.nets.blocks.conv import ConvDecoder, ConvEncoder
+from wam.nets.blocks.mlp import mlp
+from wam.nets.blocks.normalise import Normalise
+from wam.nets.blocks.reduce import masked_mean
+from wam.nets.blocks.sigreg import sigreg
+from wam.nets.blocks.transformer import BandedTransformer, Cache
+from wam.world import (
+    Actions,
+    ActionSpec,
+    Decodes,
+    Encodes,
+    Exposes,
+    Future,
+    FutureSpec,
+    Grounded,
+    Latent,
+    LatentSpec,
+    Meters,
+    Noise,
+    Observation,
+    ObservationSpec,
+    Past,
+    Record,
+    SpecError,
+    Statistics,
+    Task,
+    Window,
+    WorldModelSpec,
+    record,
+    to_float,
+)
+from wam.world.records import State
+
+
+@dataclass(frozen=True)
+class LeWMConfig:
+    """Sizes. Defaults are `tiny`."""
+
+    latent: int = 64  # D, numbers per frame
+    width: int = 24  # channels of the first convolution
+    hidden: int = 256  # of the projectors
+    dim: int = 128  # of the transition
+    depth: int = 3
+    heads: int = 4
+    band: int = 4  # frames that a token sees, itself included
+    directions: int = 128  # random projections of SIGReg
+
+
+@record
+class Stream(Record):
+    """The current frame's latent, not yet a token since its action is unknown, and the tokens before it."""
+
+    z: Float[Tensor, "B D"]
+    started: Bool[Tensor, "B"]
+    cache: Cache
+
+
+class LeWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded], Meters):
+    """See the module's docstring. `statistics` normalise actions and proprioception inside."""
+
+    def __init__(self, config: LeWMConfig, observes: ObservationSpec, acts: ActionSpec, statistics: Statistics, rate: float):
+        super().__init__()
+        statistics.require(acts, observes.proprio)
+        if statistics.action is None or (observes.proprio and statistics.proprio is None):
+            raise SpecError("LeWorldModel normalises its actions and proprioception, but the statistics lack their moments. Compute them from the data set.")
+        self.config = config
+        self.spec = WorldModelSpec(
+            observes=observes,
+            predicts=FutureSpec(state=LatentSpec(shape=(config.latent,))),
+            consumes=acts,
+            context=(1, config.depth * (config.band - 1) + 1),
+            rate=rate,
+        )
+        self.sizes = {name: camera.height for name, camera in observes.cameras.items()}
+        if any(camera.height != camera.width for camera in observes.cameras.values()):
+            raise SpecError(f"LeWorldModel takes square pictures, got {observes.cameras}. Set `size` when loading the data.")
+        self.eyes = nn.ModuleDict({name: ConvEncoder(3, size, config.width, config.hidden) for name, size in self.sizes.items()})
+        self.body = mlp(len(observes.proprio), config.hidden, config.hidden) if observes.proprio else None
+        self.normalise_proprio = Normalise(statistics.proprio.mean, statistics.proprio.std) if statistics.proprio and observes.proprio else None
+        senses = len(self.eyes) + (self.body is not None)
+        self.project = mlp(senses * config.hidden, config.hidden, config.latent, batch_norm=True)
+        self.normalise_action = Normalise(statistics.action.mean, statistics.action.std)
+        self.embed_action = mlp(acts.per_step * len(acts.low_level), config.dim, config.dim)
+        self.embed_latent = nn.Linear(config.latent, config.dim)
+        self.transition = BandedTransformer(config.dim, config.depth, config.heads, config.band)
+        self.project_next = mlp(config.dim, config.hidden, config.latent, batch_norm=True)
+        self.pictures = nn.ModuleDict({name: ConvDecoder(config.latent, 3, size, config.width) for name, size in self.sizes.items()})
+
+    # -- world model -------------------------------------------------------------------------------------------------
+
+    def begin(self, batch: int, task: Task) -> Grounded[Stream, Stream]:
+        """Nothing seen; the task is not read."""
+        blank = self.transition.distance.new_zeros(batch, self.config.latent)
+        stream = Stream(z=blank, started=torch.zeros(batch, dtype=torch.bool, device=blank.device), cache=self.transition.empty(batch))
+        return Grounded(seen=stream, now=stream)
+
+    def observe(self, carry: Grounded[Stream, Stream], since: Past, *, noise: Noise | None = None) -> Grounded[Stream, Stream]:
+        """Encode the frames; those with their action become tokens."""
+        self.spec.observes.require(since.observation, "LeWorldModel.observe")
+        seen, z = carry.seen, self._encode(since.observation)
+        done = since.actions.valid.any(-1)
+        done = torch.cat([done[:, :1] & seen.started[:, None], done[:, 1:]], 1)
+        before = torch.cat([seen.z[:, None], z[:, :-1]], 1)
+        _, cache = self._transition(before, since.actions, done, seen.cache)
+        assert cache is not None
+        stream = Stream(z=z[:, -1], started=torch.ones_like(seen.started), cache=cache)
+        return Grounded(seen=stream, now=stream)
+
+    def predict(self, carry: Grounded[Stream, Stream], actions: Actions, *, noise: Noise | None = None) -> tuple[Grounded[Stream, Stream], Future]:
+        """Deterministic: each step costs one token. An action that is not valid leaves the latent as it is."""
+        z, cache, path = carry.now.z, carry.now.cache, []
+        embedded, done = self._embed_actions(actions), actions.valid.any(-1)
+        for step in range(done.shape[1]):
+            joined = done[:, step : step + 1]
+            out, after = self.transition(self.embed_latent(z)[:, None], embedded[:, step : step + 1], joined, cache)
+            z = torch.where(joined, self.project_next(out[:, 0]).to(z.dtype), z)
+            assert after is not None
+            cache = after.where(joined[:, 0], cache)
+            path.append(z)
+        now = Stream(z=z, started=carry.now.started, cache=cache)
+        return Grounded(seen=carry.seen, now=now), Future(state=Latent(z=torch.stack(path, 1)))
+
+    # -- capabilities ------------------------------------------------------------------------------------------------
+
+    def encode(self, observation: Observation) -> Latent:
+        """The latent of each frame on its own, "B T D"."""
+        return Latent(z=self._encode(observation))
+
+    def decode(self, state: State) -> Observation:
+        """What the latent looks like to a decoder that never shaped it."""
+        assert isinstance(state, Latent)
+        flat = state.z.flatten(0, 1)
+        return Observation(rgb={name: eye(flat).unflatten(0, state.z.shape[:2]) for name, eye in self.pictures.items()})
+
+    def state(self, carry: Grounded[Stream, Stream]) -> Latent:
+        """The latent that `predict` continues from, "B 1 D"."""
+        return Latent(z=carry.now.z[:, None])
+
+    # -- training ----------------------------------------------------------------------------------------------------
+
+    def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
+        """prediction "B", gaussian [] (a batch statistic, mean over time), picture "B"."""
+        stretch, real = window.whole()
+        frames, actions = stretch.observation, stretch.actions
+        z = self._encode(frames)
+        joined = actions.valid.any(-1) & real
+        after = actions.narrow("T", 1)
+        out, _ = self._transition(z[:, :-1], after, joined[:, 1:], None)
+        error = ((out - z[:, 1:]) ** 2).mean(-1)
+        prediction = masked_mean(error, joined[:, 1:])
+        draws = noise.fork("sigreg").normal(1, self.config.directions, self.config.latent, dtype=z.dtype)[0, 0]
+        gaussian = torch.stack([sigreg(z[real[:, t], t], draws) for t in range(z.shape[1])]).mean()
+        shown = self.decode(Latent(z=z.detach()))
+        assert shown.rgb is not None and frames.rgb is not None
+        wrong = [((shown.rgb[name] - to_float(frames.rgb[name])) ** 2).flatten(2).mean(-1) for name in shown.rgb]
+        picture = masked_mean(torch.stack(wrong).mean(0), real) if wrong else prediction.detach() * 0
+        return {"prediction": prediction, "gaussian": gaussian, "picture": picture}
+
+    def meters(self, window: Window) -> dict[str, float]:
+        """Collapse: mean and least standard deviation of the latent's numbers, effective rank; and the error against copying."""
+        stretch, real = window.whole()
+        frames, actions = stretch.observation, stretch.actions
+        z = self._encode(frames)
+        flat = z[real]
+        centred = flat - flat.mean(0)
+        share = torch.linalg.svdvals(centred.float()) ** 2
+        share = share / share.sum().clamp_min(1e-12)
+        rank = torch.exp(-(share * share.clamp_min(1e-12).log()).sum())
+        joined = (actions.valid.any(-1) & real)[:, 1:]
+        out, _ = self._transition(z[:, :-1], actions.narrow("T", 1), joined, None)
+        error, copying = (((a - z[:, 1:]) ** 2)[joined].mean() for a in (out, z[:, :-1]))
+        std = flat.std(0)
+        figures = {"latent std": std.mean(), "least latent std": std.min(), "effective rank": rank, "error / copy error": error / copying.clamp_min(1e-12)}
+        return {name: float(value.detach()) for name, value in figures.items()}
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _encode(self, observation: Observation) -> Float[Tensor, "B T D"]:
+        features: list[Tensor] = []
+        dtype, batch, steps = self.transition.distance.dtype, observation.size("B"), observation.size("T")
+        for name, eye in self.eyes.items():
+            assert observation.rgb is not None
+            features.append(eye(to_float(observation.rgb[name], dtype).flatten(0, 1) - 0.5))
+        if self.body is not None and self.normalise_proprio is not None and observation.proprio is not None:
+            features.append(self.body(self.normalise_proprio(observation.proprio).flatten(0, 1)))
+        z: Tensor = self.project(torch.cat(features, -1)).to(dtype)
+        return z.view(batch, steps, -1)
+
+    def _embed_actions(self, actions: Actions) -> Float[Tensor, "B T E"]:
+        assert actions.low_level is not None
+        scaled = self.normalise_action(actions.low_level) * actions.valid[..., None]
+        embedded: Tensor = self.embed_action(scaled.flatten(2))
+        return embedded
+
+    def _transition(self, z: Tensor, after: Actions, joined: Tensor, cache: Cache | None) -> tuple[Tensor, Cache | None]:
+        """Predicted next latent of each token (z_t, action t+1), "B T D"."""
+        out, cache = self.transition(self.embed_latent(z), self._embed_actions(after), joined, cache)
+        guess: Tensor = self.project_next(out.flatten(0, 1)).to(z.dtype)
+        return guess.view(z.shape), cache

@@ -1,0 +1,1 @@
+"""Networks. `blocks` know nothing about robots."""

@@ -1,0 +1,1 @@
+"""Building blocks: tensors in, tensors out. Nothing here knows what a robot, a camera or an action is."""

@@ -1,0 +1,1 @@
+"""Uses of a model: as an environment, to evaluate policies, to make data."""

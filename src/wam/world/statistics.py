@@ -1,0 +1,49 @@
+"""Statistics of actions and proprioception, bound to the representation that they describe.
+
+They travel from `data` into a model's checkpoint. Using them with another action representation is an error, never a shrug.
+"""
+
+from dataclasses import dataclass
+
+from wam.world.spec import Spec, SpecError
+from wam.world.specs import ActionSpec, Slot
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moments(Spec):
+    """Per-column figures of a feature, in physical units."""
+
+    count: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    q01: tuple[float, ...]  # 1st and 99th percentile
+    q99: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statistics(Spec):
+    """Moments of the low-level actions and of proprioception, with what the columns mean."""
+
+    acts: ActionSpec
+    proprio_slots: tuple[Slot, ...] = ()
+    action: Moments | None = None
+    proprio: Moments | None = None
+
+    def require(self, acts: ActionSpec, proprio: tuple[Slot, ...] = ()) -> "Statistics":
+        """Return self, or raise SpecError where names, units, frames, relativity or the rate differ."""
+        for what, mine, theirs in (("action", self.acts.low_level, acts.low_level), ("proprio", self.proprio_slots, proprio)):
+            differ = [(a, b) for a, b in zip(_meaning(mine), _meaning(theirs), strict=False) if a != b]
+            if len(mine) != len(theirs) or differ:
+                raise SpecError(
+                    f"the statistics describe {what} columns {_meaning(mine)}, but {_meaning(theirs)} are used. They were probably computed before "
+                    "the representation changed (relative or absolute, another unit): compute them again from this data set."
+                )
+        if self.acts.per_step != acts.per_step:
+            raise SpecError(f"the statistics were computed for {self.acts.per_step} actions per step, {acts.per_step} are used.")
+        return self
+
+
+def _meaning(slots: tuple[Slot, ...]) -> list[tuple[str, str, str, bool]]:
+    return [(slot.name, slot.unit, slot.frame, slot.relative) for slot in slots]
