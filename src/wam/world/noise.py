@@ -6,7 +6,6 @@ Not cryptographic. The caller chains with `advance`: predicting H steps consumes
 """
 
 import math
-import zlib
 from collections.abc import Iterable
 from typing import Self
 
@@ -24,6 +23,7 @@ def _i64(value: int) -> int:
 
 
 GOLDEN, FIRST, SECOND, STREAM = (_i64(value) for value in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD1B54A32D192ED03))
+NAME_ENDS = 0x110001  # beyond any letter: fork("a").fork("b") is not fork("ab")
 
 
 def _shift(x: Tensor, count: int) -> Tensor:
@@ -57,7 +57,10 @@ class Noise(Record):
 
     def fork(self, name: str) -> Self:
         """An independent sequence for another use, by name."""
-        return type(self)(seed=self.seed, step=self.step, stream=zlib.crc32(name.encode(), self.stream))
+        stream = self.stream
+        for code in (*(ord(letter) + 1 for letter in name), NAME_ENDS):  # FNV-1a in plain integers, which torch.compile can follow
+            stream = ((stream ^ code) * 0x100000001B3) & ((1 << 64) - 1)
+        return type(self)(seed=self.seed, step=self.step, stream=stream)
 
     def spread(self, count: int) -> Self:
         """Each row `count` times with sequences of their own; `repeat` would share the row's sequence."""
@@ -77,7 +80,7 @@ class Noise(Record):
         size = math.prod(shape)
         bits = self._bits(steps, (size + 1) // 2)
         both = torch.stack([_shift(bits, 41), bits & 0x7FFFFF], -1).flatten(2)[..., :size]
-        return ((both.to(torch.float32) + 0.5) * 2.0**-23).to(dtype).view(-1, steps, *shape)
+        return ((both.to(torch.float32) + 0.5) * 2.0**-23).to(dtype).view(len(self.seed), steps, *shape)
 
     def normal(self, steps: int, *shape: int, dtype: torch.dtype = torch.float32) -> Float[Tensor, "B H ..."]:
         """`steps` draws of standard normal numbers, each of the given shape."""
@@ -86,7 +89,7 @@ class Noise(Record):
         radius = (-2 * ((_shift(bits, 41).to(torch.float32) + 0.5) * 2.0**-23).log()).sqrt()
         angle = (bits & 0x7FFFFF).to(torch.float32) * (2 * math.pi * 2.0**-23)
         both = torch.stack([radius * angle.cos(), radius * angle.sin()], -1).flatten(2)[..., :size]
-        return both.to(dtype).view(-1, steps, *shape)
+        return both.to(dtype).view(len(self.seed), steps, *shape)
 
     def integers(self, steps: int, high: int, *shape: int) -> Int[Tensor, "B H ..."]:
         """`steps` draws of integers 0 .. high - 1 (high well below 2^23)."""

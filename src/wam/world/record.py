@@ -5,7 +5,7 @@ tensors that share the declared axes (cameras by name), another record, or a sta
 
 Axes. `B` batch, `T` past steps, `H` future steps, `R` actions per model step bind everywhere in a record, through nested
 records too. Other upper-case axes bind within one record, lower-case ones are free (camera sizes). A nested field may
-rename its time axis: `Annotated[Observation, Rename(T="H")]`.
+rename its time axis: `Annotated[Observation, Rename(T="H")]`; the new name binds everywhere.
 
 Absent is None, for the whole batch and in the spec. Missing is a per-sample mask, a field of its own.
 Inputs are never written to: every operation returns a new record.
@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar, Self, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
 
 import torch
+from jaxtyping import jaxtyped
 from torch import Tensor
 from torch.utils import _pytree
 
@@ -90,10 +91,12 @@ def _flatten(value: "Record") -> tuple[list[Any], tuple[tuple[str, ...], tuple[t
     names, leaves, static = [], [], []
     for plan in value.plan:
         child = getattr(value, plan.name)
-        if isinstance(child, (Tensor, dict, Record)):
+        if child is None:
+            continue
+        if plan.array is not None or isinstance(child, Record):  # by declaration: `tree_map` may have put anything in a tensor's place
             names.append(plan.name)
             leaves.append(child)
-        elif child is not None:
+        else:
             static.append((plan.name, child))
     return leaves, (tuple(names), tuple(static))
 
@@ -158,6 +161,8 @@ class Record:
             elif isinstance(value, Record):
                 inner = tuple((inside, names.get(outside, outside)) for inside, outside in plan.rename) or rename
                 found += value._leaves(inner, here)
+            elif value is not None and plan.array is not None:
+                raise RecordError(f"{here} is a {type(value).__name__}, expected {plan.array.__name__}. Use torch.as_tensor on the way in.")
         return found
 
     # -- sizes and checks --------------------------------------------------------------------------------------------
@@ -179,12 +184,14 @@ class Record:
         """Raise RecordError unless dtypes, ranks and bound axes fit; returns self."""
         bound: dict[tuple[str, str], tuple[int, str]] = {}
         for path, axes, leaf, array in self._leaves((), type(self).__name__):
-            if not isinstance(leaf, array):
+            with jaxtyped("context"):  # axes are bound below: a shape check around this call must not bind them here
+                fits = isinstance(leaf, array)
+            if not fits:
                 raise RecordError(f"{path} is {_describe(leaf)}, expected {array.__name__}. A wrong axis order or dtype is the usual cause.")
             for axis in axes:
                 if not axis[0].isupper():
                     continue
-                scope = "" if axis in EVERYWHERE else path.split("[")[0].rpartition(".")[0]
+                scope = "" if axis in EVERYWHERE or axis not in array.dim_str.split() else path.split("[")[0].rpartition(".")[0]
                 size = leaf.shape[_position(axes, axis, leaf)]
                 known, where = bound.setdefault((scope, axis), (size, path))
                 if known != size:
@@ -206,12 +213,19 @@ class Record:
         return self.take("B", rows)
 
     def repeat(self, count: int) -> Self:
-        """Each row `count` times in place: rows 0, 0, ..., 1, 1, ... ("B" -> "B*count")."""
-        return self.map(lambda axes, leaf: leaf.repeat_interleave(count, 0) if count > 1 else leaf)
+        """Each row `count` times in place: rows 0, 0, ..., 1, 1, ... ("B" -> "B*count"). Fields without B are kept."""
+        return self.map(lambda axes, leaf: leaf.repeat_interleave(count, _position(axes, "B", leaf)) if "B" in axes and count != 1 else leaf)
 
     def where(self, mask: Tensor, other: Self) -> Self:
-        """Rows of `self` where mask "B" is True, rows of `other` elsewhere."""
-        return self.map(lambda axes, leaf, rest: torch.where(mask.view(-1, *[1] * (leaf.ndim - 1)), leaf, rest), other)
+        """Rows of `self` where mask "B" is True, rows of `other` elsewhere. Fields without B are kept."""
+
+        def choose(axes: Axes, leaf: Tensor, rest: Tensor) -> Tensor:
+            if "B" not in axes:
+                return leaf
+            _alike("where()", axes, leaf, rest)
+            return torch.where(mask.view(-1, *[1] * (leaf.ndim - 1 - _position(axes, "B", leaf))), leaf, rest)
+
+        return self.map(choose, other)
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Self:
         """Move all tensors; cast only floating ones."""
@@ -227,13 +241,17 @@ class Record:
 
 
 def concatenate(records: Sequence[R], axis: str) -> R:
-    """Join records along an axis. Fields without the axis are taken from the first."""
+    """Join records along an axis. Fields without the axis are taken from the first. RecordError where they do not fit."""
+    if not records:
+        raise RecordError("concatenate() of no records: an empty list has no shapes. Was nothing recorded?")
     first, *rest = records
-    if not rest:
-        return first
 
     def join(axes: Axes, *leaves: Tensor) -> Tensor:
-        return torch.cat(leaves, _position(axes, axis, leaves[0])) if axis in axes else leaves[0]
+        if axis not in axes:
+            return leaves[0]
+        for leaf in leaves[1:]:
+            _alike(f"concatenate() along {axis}", axes, leaves[0], leaf, free=_position(axes, axis, leaf))
+        return torch.cat(leaves, _position(axes, axis, leaves[0]))
 
     return first.map(join, *rest)
 
@@ -244,6 +262,16 @@ def _position(axes: Axes, axis: str, leaf: Tensor) -> int:
     if "..." in axes and axes.index("...") < index:
         return leaf.ndim - (len(axes) - index)
     return index
+
+
+def _alike(what: str, axes: Axes, one: Tensor, two: Tensor, free: int | None = None) -> None:
+    """RecordError unless dtype and shape agree (but for dimension `free`): torch would silently convert or broadcast."""
+    shapes = [[size for index, size in enumerate(leaf.shape) if index != free] for leaf in (one, two)]
+    if one.dtype != two.dtype or shapes[0] != shapes[1]:
+        raise RecordError(
+            f"{what} got {_describe(one)} and {_describe(two)} for axes ({' '.join(axes)}). "
+            "Different specs, or frames at rest (uint8) beside frames of a model (float), are the usual causes."
+        )
 
 
 def _at(axes: Axes, axis: str, leaf: Tensor, key: Any) -> tuple[Any, ...]:

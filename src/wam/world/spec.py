@@ -5,6 +5,7 @@ Knows: how to write nested dataclasses, tuples and dicts as JSON by their type h
 
 import dataclasses
 import json
+import math
 import types
 from typing import Any, Self, Union, get_args, get_origin, get_type_hints
 
@@ -18,13 +19,15 @@ class Spec:
     """Base of all specs."""
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; nested specs carry their class name under "kind"."""
+        """JSON-ready; nested specs carry their class name under "kind", infinite numbers are the strings "inf" and "-inf"."""
         values = {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
         return {"kind": type(self).__name__, **values}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """The inverse of `to_dict`. SpecError for unknown or missing fields."""
+        if not isinstance(data, dict):
+            raise SpecError(f"expected a {cls.__name__}, the data is {data!r}.")
         kind = data.get("kind", cls.__name__)
         if kind != cls.__name__:
             raise SpecError(f"expected a {cls.__name__}, the data is a {kind}.")
@@ -41,7 +44,7 @@ class Spec:
 
     def to_json(self) -> str:
         """Readable JSON."""
-        return json.dumps(self.to_dict(), indent=2)
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -56,6 +59,8 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no infinite numbers
     return value
 
 
@@ -66,11 +71,15 @@ def _typed(hint: Any, value: Any, path: str) -> Any:
     if isinstance(hint, type) and issubclass(hint, Spec):
         return hint.from_dict(value)
     if origin is tuple:
+        if not isinstance(value, (list, tuple)) or (parts[1:] != (...,) and len(value) != len(parts)):
+            raise SpecError(f"{path} is {value!r}, expected a list of {'any length' if parts[1:] == (...,) else len(parts)}.")
         inner = parts[:1] * len(value) if parts[1:] == (...,) else parts
         return tuple(_typed(part, item, f"{path}[{index}]") for index, (part, item) in enumerate(zip(inner, value, strict=True)))
     if origin is dict:
+        if not isinstance(value, dict):
+            raise SpecError(f"{path} is {value!r}, expected names and values.")
         return {key: _typed(parts[1], item, f"{path}[{key!r}]") for key, item in value.items()}
-    if hint is float and isinstance(value, int):
+    if hint is float and not isinstance(value, bool) and (isinstance(value, int) or value in ("inf", "-inf", "nan")):
         return float(value)
     if isinstance(hint, type) and not isinstance(value, hint):
         raise SpecError(f"{path} is {value!r}, expected {hint.__name__}.")

@@ -5,6 +5,7 @@ normalisation is a model's private matter.
 """
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -57,25 +58,28 @@ class ActionSpec(Spec):
 
     def limits(self, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, torch.Tensor]:
         """(low "A", high "A") of the low-level part."""
-        low, high = zip(*[(slot.low, slot.high) for slot in self.low_level], strict=True)
+        low, high = [slot.low for slot in self.low_level], [slot.high for slot in self.low_level]
         return torch.tensor(low, device=device, dtype=dtype), torch.tensor(high, device=device, dtype=dtype)
 
     def nothing(self, batch: int, steps: int, device: torch.device | str = "cpu") -> Actions:
         """Actions of the right shape that were not executed (valid = False): what leads to a first frame."""
         made = self.sample(batch, steps, Noise.of(range(batch), device))
         blank = made.map(lambda axes, leaf: torch.zeros_like(leaf))
-        return dataclasses.replace(blank, camera=made.camera)  # a zero matrix is no pose
+        still = None if made.camera is None else torch.eye(4, device=device).repeat(batch, steps, 1, 1)  # a zero matrix is no pose
+        return dataclasses.replace(blank, camera=still)
 
     def sample(self, batch: int, steps: int, noise: Noise | None = None) -> Actions:
-        """Uniform within the limits (unlimited slots: standard normal); all valid. Device follows the noise."""
+        """Uniform within the limits, normal where there are none, half normal from a single one; all valid. Device follows the noise."""
         noise = (noise or Noise.of(range(batch))).fork("action")
         rate, device = self.per_step, noise.device
         parts: dict[str, torch.Tensor] = {}
         if self.low_level:
             low, high = self.limits(device)
-            free = ~(low.isfinite() & high.isfinite())
-            spread = torch.where(free, 0, low) + noise.uniform(steps, rate, len(low)) * torch.where(free, 0, high - low)
-            parts["low_level"] = torch.where(free, noise.normal(steps, rate, len(low)), spread)
+            below, above = low.isfinite(), high.isfinite()
+            both, free = below & above, noise.fork("free").normal(steps, rate, len(low))
+            inside = torch.where(both, low, 0) + noise.uniform(steps, rate, len(low)) * torch.where(both, high - low, 0)
+            beside = torch.where(below, low + free.abs(), torch.where(above, high - free.abs(), free))
+            parts["low_level"] = torch.where(both, inside, beside)
         if self.camera:
             parts["camera"] = torch.eye(4, device=device).repeat(batch, steps, 1, 1)
             parts["camera"][..., :3, 3] = noise.fork("camera").normal(steps, 3) * 0.05
@@ -87,6 +91,7 @@ class ActionSpec(Spec):
             parts["language"] = noise.fork("language").integers(1, len(self.sentences)).expand(batch, steps)
         if self.skills:
             parts["skill"] = noise.fork("skill").integers(steps, len(self.skills), rate)
+        if self.arguments:
             parts["arguments"] = noise.fork("arguments").integers(steps, 2, rate, self.arguments).float()
         return Actions(valid=torch.ones(batch, steps, rate, dtype=torch.bool, device=device), **parts)
 
@@ -94,8 +99,8 @@ class ActionSpec(Spec):
         """What does not fit; empty when all is well."""
         if found := _structure(actions):
             return found
-        wanted = {"low_level": len(self.low_level), "keys": len(self.keys), "latent": self.latent}
-        found = _presence(actions, {**wanted, "camera": self.camera, "language": self.sentences, "skill": self.skills, "arguments": self.arguments})
+        wanted = {"low_level": len(self.low_level), "keys": len(self.keys), "latent": self.latent, "arguments": self.arguments}
+        found = _presence(actions, {**wanted, "camera": self.camera, "language": self.sentences, "skill": self.skills})
         found += [
             f"actions.{name} has {got.shape[-1]} columns, the spec has {size}."
             for name, size in wanted.items()
@@ -373,7 +378,7 @@ def _outside(what: str, slots: tuple[Slot, ...], values: torch.Tensor, valid: to
     found = []
     for index, slot in enumerate(slots):
         column = values[..., index][valid]
-        margin = 1e-5 * max(abs(slot.low), abs(slot.high)) if slot.high < float("inf") else 0.0
+        margin = 1e-5 * max((abs(limit) for limit in (slot.low, slot.high) if math.isfinite(limit)), default=0.0)  # float32
         if column.numel() and not bool(((column >= slot.low - margin) & (column <= slot.high + margin)).all()):
             found.append(
                 f"{what} {slot.name!r} spans {column.min():.4g} .. {column.max():.4g} {slot.unit}, its limits are {slot.low:.4g} .. {slot.high:.4g}. "

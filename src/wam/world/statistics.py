@@ -3,7 +3,7 @@
 They travel from `data` into a model's checkpoint. Using them with another action representation is an error, never a shrug.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wam.world.spec import Spec, SpecError
 from wam.world.specs import ActionSpec, Slot
@@ -43,6 +43,10 @@ class Statistics(Spec):
         if self.acts.per_step != acts.per_step:
             raise SpecError(f"the statistics were computed for {self.acts.per_step} actions per step, {acts.per_step} are used.")
         return self
+
+    def for_proprio(self, proprio: tuple[Slot, ...]) -> "Statistics":
+        """The same without proprioception, for a model that does not read it; unchanged for one that does."""
+        return self if proprio else replace(self, proprio_slots=(), proprio=None)
 
 
 def _meaning(slots: tuple[Slot, ...]) -> list[tuple[str, str, str, bool]]:

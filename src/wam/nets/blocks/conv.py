@@ -34,7 +34,7 @@ class ConvEncoder(nn.Module):
 
 
 class ConvDecoder(nn.Module):
-    """ "N inputs" -> "N c s s"; the last layer is a sigmoid, so values are in (0, 1)."""
+    """ "N inputs" -> "N c s s"; the last layer is a sigmoid, so values are in (0, 1). Doubles by pixel shuffle, which is cheap."""
 
     def __init__(self, inputs: int, channels: int, size: int, width: int):
         super().__init__()
@@ -43,7 +43,7 @@ class ConvDecoder(nn.Module):
         self.head = nn.Linear(inputs, self.top * 16)
         parts: list[nn.Module] = []
         for level in reversed(range(levels)):
-            parts += [nn.GELU(), nn.ConvTranspose2d(width * 2 ** (level + 1), width * 2**level, 4, stride=2, padding=1)]
+            parts += [nn.GELU(), nn.Conv2d(width * 2 ** (level + 1), 4 * width * 2**level, 3, padding=1), nn.PixelShuffle(2)]
         parts += [nn.GELU(), nn.Conv2d(width, 4 * channels, 3, padding=1), nn.PixelShuffle(2)]
         self.body = nn.Sequential(*parts)
 

@@ -1,0 +1,63 @@
+"""Speed of the `push` world on one core: frames per second including physics, four objects in motion. Prints JSON.
+
+python benchmarks/push_world.py [--rows 1024] [--steps 30]
+"""
+
+import argparse
+import json
+import time
+
+import torch
+
+from wam.sim.worlds.push import Play, PushConfig, PushWorld
+from wam.sim.worlds.push.config import COLOURS, SHAPES
+from wam.world import Actions, Noise, Past
+
+
+def measure(size: int, rows: int, steps: int) -> dict[str, float]:
+    """Frames/s of CPU time: stepping a world in which play pushes things about, and how often something moved."""
+    config = PushConfig(
+        task="instruction",
+        objects=4,
+        zones=2,
+        shapes=SHAPES,
+        colours=COLOURS,
+        radius=0.065,
+        size=size,
+        budget=1000,
+        varied_dynamics=True,
+        varied_background=True,
+    )
+    world = PushWorld(rows, config)
+    everyone, seeds = torch.ones(rows, dtype=torch.bool), torch.arange(rows)
+    observation, task = world.reset(everyone, seeds)
+    policy, noise = Play(world), Noise.of(seeds)
+    memory, start = policy.begin(rows, task), world.save()
+    actions: list[Actions] = []
+    for step in range(steps):  # the same actions are timed below, without the policy
+        memory, action = policy.act(memory, Past(observation=observation, actions=world.spec.acts.nothing(rows, 1)), noise=noise.advance(step))
+        actions.append(action)
+        world.step(action)
+    best, moved = float("inf"), 0.0
+    for _ in range(3):
+        world.restore(start)
+        begin = time.process_time()
+        for action in actions:
+            world.step(action)
+        best = min(best, time.process_time() - begin)
+    moved = float((world.moment.state.pose[:, :-1, :2] - world.moment.scene.start[:, :-1, :2]).norm(dim=-1).gt(0.01).float().mean())
+    return {"size": size, "rows": rows, "frames_per_second": round(rows * steps / best), "objects_moved": round(moved, 3)}
+
+
+def main() -> None:
+    """Both sizes, one thread."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1024)
+    parser.add_argument("--steps", type=int, default=30)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    print(json.dumps({"torch": torch.__version__, "results": [measure(size, options.rows, options.steps) for size in (32, 64)]}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

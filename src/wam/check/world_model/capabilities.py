@@ -1,0 +1,169 @@
+"""Declared capabilities of a world model. A capability is declared by inheriting from its abstract base; others are skipped."""
+
+import dataclasses
+from typing import Any
+
+import torch
+
+from wam.check import samples
+from wam.check.compare import record_difference
+from wam.check.runner import CheckFailed, CheckSkipped
+from wam.check.specs import extra_parts
+from wam.check.subject import ROWS
+from wam.check.world_model.subject import WorldModelSubject
+from wam.world import Actions, Decodes, Encodes, Exposes, FactsSpec, Infers, Observation, Operators, Scores, State
+from wam.world.specs import sample_state, state_problems
+
+FRAMES = 3
+
+
+def encode_gives_a_state_per_frame(subject: WorldModelSubject) -> None:
+    """Encodes: a state of the declared shape for every frame, which depends on that frame alone."""
+    _require(subject, Encodes)
+    observation = subject.past(1, FRAMES).observation
+    state = _encode(subject, observation)
+    _require_state(subject, state, FRAMES, "encode")
+    for step in range(FRAMES):
+        alone = _encode(subject, observation.narrow("T", step, step + 1))
+        if found := record_difference(state.narrow("T", step, step + 1), alone, exact=False):
+            raise CheckFailed(
+                f"frame {step} encoded with the others and alone: {found}",
+                "The encoder mixes frames: a statistic over B*T, or a temporal layer.",
+                "Encode single frames; what needs time belongs into observe.",
+            )
+
+
+def decode_shows_known_cameras(subject: WorldModelSubject) -> None:
+    """Decodes: an observation with the state's rows and steps, of cameras that the spec knows."""
+    _require(subject, Decodes)
+    spec = subject.spec
+    if isinstance(subject.model, Encodes):
+        state = _encode(subject, subject.past(1, FRAMES).observation)
+    elif spec.predicts.state is not None:
+        state = sample_state(spec.predicts.state, ROWS, FRAMES, subject.noise(1))
+    else:
+        raise CheckSkipped("the model neither encodes nor predicts a state")
+    with torch.no_grad():
+        shown = subject.model.decode(state).check()
+    known = samples.union(spec.observes, spec.predicts.observation)
+    found = extra_parts(shown, known, "the decoded observation")
+    found += [f"{path} is {tuple(leaf.shape)}." for path, _, leaf in shown.leaves() if tuple(leaf.shape[:2]) != (ROWS, FRAMES)]
+    for name, rgb in (shown.rgb or {}).items():
+        camera = known.cameras.get(name)
+        if camera and tuple(rgb.shape[2:]) != (3, camera.height, camera.width):
+            found.append(f"camera {name!r} is {tuple(rgb.shape[2:])}, the spec says (3, {camera.height}, {camera.width}).")
+    if found or not shown.leaves():
+        raise CheckFailed(
+            " ".join(found) or "an empty observation",
+            f"decode of a state with {ROWS} rows and {FRAMES} steps gives something else than the spec describes.",
+            "Return the cameras of the spec, channels first.",
+        )
+
+
+def exposed_state_is_where_prediction_ended(subject: WorldModelSubject) -> None:
+    """Exposes: one step of state per row, which after predict equals the last predicted state."""
+    _require(subject, Exposes)
+    carry = subject.looked(1)
+    imagined, future = subject.imagine(carry, subject.actions(1), subject.noise(1))
+    with torch.no_grad():
+        seen, now = subject.model.state(carry), subject.model.state(imagined)
+    _require_state(subject, seen, 1, "state after observe")
+    _require_state(subject, now, 1, "state after predict")
+    if future.state is not None and (found := record_difference(future.state.narrow("T", subject.horizon - 1), now, exact=False)):
+        raise CheckFailed(
+            f"the exposed state and the last predicted one: {found}",
+            "state() reads the seen half of the carry, or the carry after predict stands one step off.",
+            "Return the state that predict would continue from.",
+        )
+
+
+def log_prob_is_one_number_per_row(subject: WorldModelSubject) -> None:
+    """Scores: a finite log density per row, which depends on the future."""
+    _require(subject, Scores)
+    carry, actions = subject.looked(1), subject.actions(1)
+    _, one = subject.imagine(carry, actions, subject.noise(1))
+    _, two = subject.imagine(subject.looked(2), subject.actions(2), subject.noise(2))
+    with torch.no_grad():
+        scores = [subject.model.log_prob(carry, actions, future) for future in (one, two)]
+    if tuple(scores[0].shape) != (ROWS,) or not bool(scores[0].isfinite().all()):
+        raise CheckFailed(f"log_prob is {scores[0].tolist()}", "A sum over time and features is missing, or a density is zero.", 'Return "B".')
+    if torch.equal(*scores):
+        raise CheckFailed("two different futures have the same log_prob in every row", "The future is not read.", "Score the given future.")
+
+
+def inferred_actions_fit_the_spec(subject: WorldModelSubject) -> None:
+    """Infers: an action per frame that fits the spec; the first is not valid, because nothing is known to have led there."""
+    _require(subject, Infers)
+    with torch.no_grad():
+        actions: Actions = subject.model.infer_actions(subject.past(1, FRAMES).observation, noise=subject.noise(1))
+    found = subject.spec.consumes.problems(_clipped(subject, actions))
+    if not found and actions.size("T") != FRAMES:
+        found.append(f"{actions.size('T')} actions for {FRAMES} frames.")
+    if not found and bool(actions.valid[:, 0].any()):
+        found.append("the first action is marked valid.")
+    if found:
+        raise CheckFailed(
+            " ".join(found), "Off by one: between T frames lie T - 1 actions, and action t led to frame t.", "Return T, the first with valid=False."
+        )
+
+
+def _clipped(subject: WorldModelSubject, actions: Actions) -> Actions:
+    """Limits are not at stake here: random frames may well imply impossible actions."""
+    acts = subject.spec.consumes
+    if actions.low_level is None or actions.low_level.shape[-1] != len(acts.low_level):
+        return actions
+    low, high = acts.limits(actions.device, actions.low_level.dtype)
+    return dataclasses.replace(actions, low_level=actions.low_level.clamp(low, high))
+
+
+def operators_are_well_formed(subject: WorldModelSubject) -> None:
+    """Operators: atoms and skills exist in the spec, nothing is both needed and forbidden or added and deleted, costs are positive."""
+    _require(subject, Operators)
+    facts, skills = subject.spec.predicts.state, subject.spec.consumes.skills
+    if not isinstance(facts, FactsSpec):
+        raise CheckFailed("spec.predicts.state is no FactsSpec", "Operators speak of facts.", "Declare predicts=FutureSpec(state=FactsSpec(...)).")
+    atoms = range(len(facts.atoms))
+    operators = subject.model.operators()
+    for operator in operators:
+        named = operator.needs | operator.forbids | operator.adds | operator.deletes
+        for wrong, came in (
+            (bool(named - set(atoms)), f"names the atoms {sorted(named - set(atoms))} of {len(atoms)}"),
+            (not 0 <= operator.skill < len(skills), f"uses skill {operator.skill} of {len(skills)}"),
+            (bool(operator.needs & operator.forbids), f"needs and forbids the atoms {sorted(operator.needs & operator.forbids)}"),
+            (bool(operator.adds & operator.deletes), f"adds and deletes the atoms {sorted(operator.adds & operator.deletes)}"),
+            (not operator.cost > 0, f"costs {operator.cost}"),
+        ):
+            if wrong:
+                raise CheckFailed(f"{operator.name} {came}", "Indices of another vocabulary, or a slip in the domain.", "Index into spec.predicts.state.atoms.")
+    if not operators or len({operator.name for operator in operators}) != len(operators):
+        raise CheckFailed(f"{len(operators)} operators, not all named differently", "Grounding gave duplicates or nothing.", "Ground each operator once.")
+
+
+CHECKS = (
+    encode_gives_a_state_per_frame,
+    decode_shows_known_cameras,
+    exposed_state_is_where_prediction_ended,
+    log_prob_is_one_number_per_row,
+    inferred_actions_fit_the_spec,
+    operators_are_well_formed,
+)
+
+
+def _require(subject: WorldModelSubject, capability: type) -> None:
+    if not isinstance(subject.model, capability):
+        raise CheckSkipped(f"{type(subject.model).__name__} does not declare {capability.__name__}")
+
+
+def _encode(subject: WorldModelSubject, observation: Observation) -> Any:
+    with torch.no_grad():
+        return subject.model.encode(observation)
+
+
+def _require_state(subject: WorldModelSubject, state: State, steps: int, call: str) -> None:
+    spec = subject.spec.predicts.state
+    found = state_problems(spec, state) if spec is not None else []
+    state.check()
+    if not found and (state.size("B"), state.size("T")) != (ROWS, steps):
+        found = [f"it has B = {state.size('B')} and T = {state.size('T')}, expected {ROWS} and {steps}."]
+    if found:
+        raise CheckFailed(f"{call}: " + " ".join(found), "Another shape than spec.predicts.state declares.", "Return B, T, then the declared shape.")

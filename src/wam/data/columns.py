@@ -1,0 +1,198 @@
+"""Between an `Episode` in memory and its columns on disk. The one place where time is shifted.
+
+In memory action[t] LED TO observation[t]. On disk (LeRobot) the action of a row FOLLOWS its observation, and `next.reward`
+and `next.done` come with that action. So on writing row t gets action, reward and alive of instant t + 1, and on reading
+they move back. The last row's action led to nothing recorded: it is written as a copy and not valid; on reading it goes.
+
+LeRobot's own names are used where it has one; every other field is stored under "wam." + its path in the record.
+RGB "1 T 3 h w" uint8 <-> pictures; depth in metres <-> uint16 millimetres; a segmentation id i <-> uint16 i + 1.
+Does not know: files, PNG, video.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wam.data.episode import Episode
+from wam.data.errors import DataError
+from wam.data.layout import CAMERA_PREFIX, DEPTH_SUFFIX, Feature
+from wam.data.meaning import DataSpec, file_key
+from wam.world.images import to_uint8
+from wam.world.records import Actions, Facts, Observation, Physical, Points, Tracks, Truth
+
+KEYS = {"observation.proprio": "observation.state", "actions.low_level": "action", "reward": "next.reward"}
+PATHS = {key: path for path, key in KEYS.items()}
+OURS = "wam."
+SCALARS = ("reward", "alive", "success", "actions.language")  # one number per instant: shape [1] on disk, no axis in memory
+SEGMENTATION = OURS + "truth.segmentation."
+NUMBERS = {torch.float32: "float32", torch.bool: "bool", torch.int64: "int64"}
+
+
+def is_shifted(path: str) -> bool:
+    """Does the field belong to the step that led to a frame?"""
+    return path.startswith("actions.") or path in ("reward", "alive")
+
+
+# -- out -----------------------------------------------------------------------------------------------------------------------
+
+
+def flatten(episode: Episode) -> dict[str, Tensor]:
+    """Present tensors by path: "observation.rgb.top" -> "T 3 h w". Raises DataError for what has no place on disk."""
+    found = {}
+    for path, axes, leaf in episode.leaves():
+        name = path.removeprefix("Episode.").replace("['", ".").replace("']", "")
+        if name.startswith("observation.state"):
+            raise DataError("imagined states are not recorded.", remedy="Decode them to frames first, or drop the field.")
+        found[name] = leaf[0] if "T" in axes else leaf[:1].expand(episode.length, *leaf.shape[1:])
+    return found
+
+
+def disk_columns(episode: Episode) -> dict[str, NDArray[Any]]:
+    """Columns by feature key, shifted, as arrays "T ..."; pictures as "T c h w" in uint8 or uint16."""
+    columns: dict[str, NDArray[Any]] = {}
+    for path, values in flatten(episode).items():
+        array = np.asarray(values.detach().cpu().contiguous())
+        if is_shifted(path):
+            array = np.concatenate([array[1:], array[-1:]])
+        if path == "alive":
+            array = ~array
+            array[-1] = True  # the format marks every last row as done
+            columns["next.done"] = array
+        elif path.startswith("observation.rgb."):
+            columns[CAMERA_PREFIX + file_key(path.split(".", 2)[2])] = np.asarray(to_uint8(values))
+        elif path.startswith("observation.depth."):
+            columns[CAMERA_PREFIX + file_key(path.split(".", 2)[2]) + DEPTH_SUFFIX] = np.rint(array * 1000).clip(0, 65535).astype(np.uint16)
+        elif path.startswith("truth.segmentation."):
+            columns[OURS + path] = (array[:, None] + 1).astype(np.uint16)
+        elif path == "actions.valid":
+            array[-1] = False
+            columns[OURS + path] = array
+        elif path == "actions.low_level" and array.shape[1] == 1:
+            columns["action"] = array[:, 0]
+        else:
+            columns[KEYS.get(path, OURS + path)] = array
+    return columns
+
+
+def features_of(columns: Mapping[str, NDArray[Any]], spec: DataSpec, video: frozenset[str]) -> tuple[Feature, ...]:
+    """The features that these columns need; `video` names the keys that go into streams."""
+    names = {"action": spec.acts.low_level, "observation.state": spec.observes.proprio}
+    found = []
+    for key, array in columns.items():
+        if array.dtype in (np.uint8, np.uint16):
+            found.append(
+                Feature(
+                    key=key,
+                    dtype="video" if key in video else "image",
+                    shape=(array.shape[2], array.shape[3], array.shape[1]),
+                    axes=("height", "width", "channels"),
+                    depth=array.dtype == np.uint16,
+                )
+            )
+        else:
+            labels = tuple(slot.name for slot in names.get(key, ()))
+            found.append(Feature(key, str(array.dtype), array.shape[1:] or (1,), names=labels))
+    return tuple(found)
+
+
+# -- in ------------------------------------------------------------------------------------------------------------------------
+
+
+def episode_from(columns: Mapping[str, NDArray[Any]], spec: DataSpec, length: int) -> Episode:
+    """The inverse of `disk_columns`; also for foreign sets, whose actions are valid from the second frame on."""
+    parts: dict[str, Tensor] = {}
+    for key, array in columns.items():
+        path = path_of(key, array)
+        if path is None:
+            continue
+        values = torch.from_numpy(np.ascontiguousarray(_numbers(array, key)))
+        if path in SCALARS:
+            values = values[:, 0]
+        if path == "actions.low_level" and values.ndim == 2:
+            values = values[:, None]
+        if path == "alive":
+            values = ~values
+        elif key.endswith(DEPTH_SUFFIX) and array.dtype == np.uint16:
+            values = values.float() / 1000
+        elif key.startswith(SEGMENTATION):
+            values = values[:, 0].long() - 1
+        if is_shifted(path) or key == "next.success":
+            values = led_to(values, first=path == "alive")
+        parts[path] = values[None]
+    if "actions.valid" not in parts:
+        valid = torch.full((1, length, spec.acts.per_step), "actions.low_level" in parts)
+        valid[:, 0] = False
+        parts["actions.valid"] = valid
+    return assemble(parts, spec)
+
+
+def led_to(following: Tensor, first: float = 0) -> Tensor:
+    """What FOLLOWED each frame "T ..." -> what LED TO it; the first gets `first`, the last is dropped."""
+    return torch.cat([torch.full_like(following[:1], first), following[:-1]])
+
+
+def _numbers(array: NDArray[Any], key: str) -> NDArray[Any]:
+    """float64 and the small integers of foreign sets become float32 and int64; bool and pictures stay."""
+    if array.dtype in (np.uint8, np.uint16, np.bool_):
+        return array
+    if key in PATHS or array.dtype.kind == "f":
+        return array.astype(np.float32)
+    return array.astype(np.int64)
+
+
+def path_of(key: str, array: NDArray[Any] | None = None) -> str | None:
+    """Where a column goes in an `Episode`; None for one that has no place there."""
+    if key in PATHS:
+        return PATHS[key]
+    if key == "next.done":
+        return "alive"
+    if key == "next.success":
+        return "success"
+    if key.startswith(OURS):
+        return key.removeprefix(OURS)
+    if array is not None and array.dtype == np.uint16:
+        return f"observation.depth.{key.removeprefix(CAMERA_PREFIX).removeprefix('observation.').removesuffix(DEPTH_SUFFIX)}"
+    if key.startswith((CAMERA_PREFIX, "observation.image")):
+        return f"observation.rgb.{key.removeprefix(CAMERA_PREFIX).removeprefix('observation.')}"
+    return None
+
+
+def assemble(parts: Mapping[str, Tensor], spec: DataSpec) -> Episode:
+    """Tensors by path -> the record. Leaves without a time axis keep the value of their first frame."""
+
+    def group(prefix: str) -> dict[str, Any]:
+        return {path.removeprefix(prefix): leaf for path, leaf in parts.items() if path.startswith(prefix)}
+
+    def single(prefix: str) -> dict[str, Any]:
+        return {name: leaf for name, leaf in group(prefix).items() if "." not in name}
+
+    points, tracks, physical, facts = (group(f"{name}.") for name in ("observation.points", "truth.tracks", "truth.physical", "truth.facts"))
+    if "parameters" in physical:
+        physical["parameters"] = physical["parameters"][:, 0]
+    truth = {
+        **single("truth."),
+        "segmentation": group("truth.segmentation.") or None,
+        "tracks": Tracks(**tracks) if tracks else None,
+        "physical": Physical(**physical) if physical else None,
+        "facts": Facts(**facts, atoms=spec.facts.atoms if spec.facts else ()) if facts else None,
+    }
+    observation = Observation(
+        rgb=group("observation.rgb.") or None,
+        depth=group("observation.depth.") or None,
+        camera_pose=group("observation.camera_pose.") or None,
+        points=Points(**points) if points else None,
+        **single("observation."),
+    )
+    present = any(value is not None for value in truth.values())
+    return Episode(
+        observation=observation,
+        actions=Actions(**single("actions.")),
+        truth=Truth(**truth) if present else None,
+        reward=parts.get("reward"),
+        alive=parts.get("alive"),
+        success=parts.get("success"),
+    )

@@ -1,0 +1,7 @@
+"""Other formats -> LeRobot 3.0. Each converter says what it assumed and what it left out."""
+
+from wam.data.converters.conversion import Conversion
+from wam.data.converters.droid import convert_droid
+from wam.data.converters.rlds import BRIDGE, RldsLayout, convert_rlds
+
+__all__ = ["BRIDGE", "Conversion", "RldsLayout", "convert_droid", "convert_rlds"]

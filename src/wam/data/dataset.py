@@ -1,0 +1,175 @@
+"""Open a LeRobot data set and read its episodes.
+
+    dataset = open_dataset("runs/push")            # a folder, or a Hub id "owner/name"
+    episode = dataset.read(3)                      # an Episode: B = 1, action[t] led to observation[t]
+
+Opening reads meta/ only. Knows: which columns an episode needs and how pictures are decoded.
+Does not know: windows, caches, normalisation.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wam.data.columns import SEGMENTATION, episode_from, path_of
+from wam.data.episode import Episode
+from wam.data.errors import DataError
+from wam.data.index import Note, read_index
+from wam.data.layout import BOOKKEEPING_KEYS, DatasetInfo, EpisodeEntry, Feature
+from wam.data.meaning import DataSpec, camera_name, read_meaning, spec_of_info
+from wam.data.pictures import decode_picture
+from wam.data.table import column_array, open_table
+from wam.data.video import read_video
+
+
+@dataclass(frozen=True)
+class EpisodeDataset:
+    """Episodes on disk. `spec` says what the numbers mean; `notes` what was accepted although it deviates."""
+
+    root: Path
+    info: DatasetInfo
+    spec: DataSpec
+    described: bool  # False: a foreign set, units and limits unknown
+    episodes: tuple[EpisodeEntry, ...]
+    tasks: tuple[str, ...]  # sentences by task_index
+    notes: tuple[Note, ...]
+
+    def __len__(self) -> int:
+        return len(self.episodes)
+
+    def __iter__(self) -> Iterator[Episode]:
+        return (self.read(index) for index in range(len(self)))
+
+    @property
+    def frames(self) -> int:
+        """Frames of all episodes."""
+        return sum(entry.length for entry in self.episodes)
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Names of the cameras that can be read."""
+        return tuple(self.spec.observes.cameras)
+
+    def read(self, index: int, *, cameras: Sequence[str] | None = None) -> Episode:
+        """Episode `index` with these cameras (all by default, () for none). Raises DataError, naming file and episode."""
+        if not 0 <= index < len(self):
+            raise DataError(f"the set has {len(self)} episodes.", remedy="Ask for 0 and up.", path=self.root, episode=index)
+        wanted = set(self.cameras if cameras is None else cameras)
+        if unknown := wanted - set(self.cameras):
+            known = "".join(f" Note: {note.what}." for note in self.notes if any(name in note.what for name in unknown))
+            raise DataError(f"no camera {sorted(unknown)}; there are {list(self.cameras)}.{known}", remedy="Name one of these.", path=self.root)
+        entry = self.episodes[index]
+        columns = self.columns(index, [feature for feature in self.info.features if self.readable(feature, wanted)])
+        episode = episode_from({key: array for key, array in columns.items() if key not in BOOKKEEPING_KEYS}, self.spec, entry.length)
+        return replace(episode, instruction=self.instruction(index), seed=entry.seed, source=entry.source)
+
+    def readable(self, feature: Feature, cameras: set[str]) -> bool:
+        """Is this feature part of an episode read with these cameras?"""
+        if feature.key.startswith(SEGMENTATION):
+            return feature.key.removeprefix(SEGMENTATION) in cameras
+        if feature.visual:
+            return camera_name(feature.key) in cameras or (feature.depth and camera_name(feature.key).removesuffix("_depth") in cameras)
+        return feature.dtype != "string" and path_of(feature.key) is not None
+
+    def columns(self, index: int, features: Sequence[Feature]) -> dict[str, NDArray[Any]]:
+        """Raw columns of an episode as they lie on disk: action FOLLOWS observation. Pictures as "T c h w"."""
+        entry = self.episodes[index]
+        file = open_table(entry.table)
+        stored = [feature for feature in features if feature.dtype != "video"]
+        if absent := [feature.key for feature in stored if feature.key not in file.columns]:
+            raise DataError(
+                f"columns {absent} are declared but not in the table.",
+                remedy="Correct meta/info.json, or copy the file again.",
+                path=entry.table,
+                episode=index,
+            )
+        table = file.rows(index, [feature.key for feature in stored])
+        if len(table) != entry.length:
+            raise DataError(
+                f"{len(table)} rows in the table, {entry.length} in the episode index.",
+                remedy="The file was cut off or the index is stale: copy the set again, or drop the episode.",
+                path=entry.table,
+                episode=index,
+            )
+        found = {}
+        for feature in features:
+            if feature.dtype == "video":
+                span = entry.videos[feature.key]
+                found[feature.key] = read_video(span.path, entry.length, start=span.start, fps=self.info.fps, episode=index)
+            elif feature.dtype == "image":
+                found[feature.key] = self._pictures(table[feature.key], feature, entry)
+            else:
+                found[feature.key] = column_array(table[feature.key], feature.shape, key=feature.key, path=entry.table, episode=index)
+        return found
+
+    def _pictures(self, column: Any, feature: Feature, entry: EpisodeEntry) -> NDArray[Any]:
+        depth = feature.depth or feature.key.startswith(SEGMENTATION)
+        frames = []
+        for cell in column.to_pylist():
+            data = cell["bytes"] if cell["bytes"] is not None else (self.root / cell["path"]).read_bytes()
+            frames.append(decode_picture(data, depth=depth, path=entry.table, episode=entry.index))
+        return np.stack(frames)
+
+    def instruction(self, index: int) -> str | None:
+        """The sentence of an episode's first row; None where there are no tasks or the sentence is empty."""
+        entry = self.episodes[index]
+        file = open_table(entry.table)
+        if "task_index" in file.columns and self.tasks:
+            number = int(file.rows(index, ["task_index"])["task_index"][0].as_py())
+            if number >= len(self.tasks):
+                raise DataError(f"task_index is {number}; there are {len(self.tasks)} tasks.", remedy="Restore meta/tasks.", path=entry.table, episode=index)
+            return self.tasks[number] or None
+        return (entry.tasks[0] or None) if entry.tasks else None
+
+
+def open_dataset(path: str | Path, *, spec: DataSpec | None = None) -> EpisodeDataset:
+    """Open a local folder, or a data set of the Hugging Face Hub by its id (needs the extra `hub` and a network).
+
+    `spec` gives meaning to a foreign set (units, limits); a set written by this library carries its own.
+    """
+    require_extra()
+    root = Path(path)
+    if not root.exists():
+        root = download(str(path))
+    info = DatasetInfo.read(root)
+    index = read_index(root, info)
+    meaning = read_meaning(root)
+    if meaning is not None and spec is not None and meaning != spec:
+        raise DataError("the set carries another spec than the given one.", remedy="Open it without `spec`.", path=root / "meta/wam.json")
+    used = meaning or spec or spec_of_info(info)
+    lost = {camera_name(key) for key in index.missing_videos}
+    cameras = {name: camera for name, camera in used.observes.cameras.items() if name not in lost}
+    if lost:
+        used = replace(used, observes=replace(used.observes, cameras=cameras))
+    unread = [f.key for f in info.features if not f.visual and f.key not in BOOKKEEPING_KEYS and (f.dtype == "string" or path_of(f.key) is None)]
+    notes = index.notes + ((Note(f"columns with no place in an episode are not read: {', '.join(unread)}", "meta/info.json"),) if unread else ())
+    return EpisodeDataset(root, info, used, meaning is not None or spec is not None, index.episodes, index.tasks, notes)
+
+
+def download(name: str) -> Path:
+    """A data set of the Hub as a local folder."""
+    if name.count("/") != 1 or name.startswith((".", "/")):
+        raise DataError("no such folder.", remedy="Give a folder, or a Hub id of the form owner/name.", path=name)
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError as error:
+        raise ImportError(f"{name!r} is no folder, and reading it from the Hub needs: pip install 'wam[hub]'") from error
+    try:
+        return Path(snapshot_download(name, repo_type="dataset"))
+    except Exception as error:  # network, authorisation, no such set: many types, one meaning for the caller
+        raise DataError(f"neither a folder nor a readable data set of the Hub ({error}).", remedy="Check the name and the network.", path=name) from error
+
+
+def require_extra() -> None:
+    """ImportError that names the extra where pyarrow, PyAV or Pillow is absent."""
+    try:
+        import av
+        import PIL
+        import pyarrow  # noqa: F401
+    except ImportError as error:
+        raise ImportError(f"reading and writing data sets needs {error.name}: pip install 'wam[data]'") from error
+    del av, PIL

@@ -1,0 +1,142 @@
+"""Look at a data set: a table of its features and episodes, a contact sheet, histograms of its actions.
+
+Returns values; printing and plotting are for `show` and the command line.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wam.data.dataset import EpisodeDataset
+from wam.data.index import Note
+from wam.data.pictures import resize_area
+from wam.world.specs import Slot
+
+
+@dataclass(frozen=True)
+class FeatureLine:
+    """One feature, in words."""
+
+    key: str
+    dtype: str
+    shape: tuple[int, ...]
+    meaning: str  # slots with units, or how a picture is stored
+
+
+@dataclass(frozen=True)
+class EpisodeLine:
+    """One episode."""
+
+    index: int
+    frames: int
+    seconds: float
+    instruction: str | None
+    seed: int | None
+    success: bool | None
+    source: str | None
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Values of one action slot over valid actions."""
+
+    slot: Slot
+    counts: NDArray[np.int64]  # "bins"
+    edges: NDArray[np.float64]  # "bins + 1", in the slot's unit
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What `inspect` found."""
+
+    version: str
+    rate: float  # Hz
+    embodiment: str
+    source: str
+    per_step: int  # R
+    derived: bool  # actions computed from states
+    features: tuple[FeatureLine, ...]
+    episodes: tuple[EpisodeLine, ...]
+    histograms: tuple[Histogram, ...]
+    notes: tuple[Note, ...]
+
+    @property
+    def frames(self) -> int:
+        """Frames of all episodes."""
+        return sum(line.frames for line in self.episodes)
+
+
+def inspect(dataset: EpisodeDataset, *, bins: int = 20) -> Inspection:
+    """Reads tables but no pictures."""
+    spec = dataset.spec
+    named = {"action": spec.acts.low_level, "observation.state": spec.observes.proprio}
+    features = tuple(
+        FeatureLine(
+            feature.key,
+            feature.dtype,
+            feature.shape,
+            describe(named.get(feature.key, ())) or ({"video": "video", "image": "pictures in the table"}.get(feature.dtype, "")),
+        )
+        for feature in dataset.info.features
+    )
+    episodes = tuple(
+        EpisodeLine(entry.index, entry.length, entry.length / spec.rate, dataset.instruction(entry.index), entry.seed, entry.success, entry.source)
+        for entry in dataset.episodes
+    )
+    return Inspection(
+        version=dataset.info.version,
+        rate=spec.rate,
+        embodiment=spec.embodiment,
+        source=spec.source,
+        per_step=spec.acts.per_step,
+        derived=spec.derived,
+        features=features,
+        episodes=episodes,
+        histograms=histograms(dataset, bins),
+        notes=dataset.notes,
+    )
+
+
+def describe(slots: Sequence[Slot]) -> str:
+    """ "x (m), y (m), gripper (1 = open)"."""
+    return ", ".join(f"{slot.name} ({slot.unit or slot.meaning})" if slot.unit or slot.meaning else slot.name for slot in slots)
+
+
+def histograms(dataset: EpisodeDataset, bins: int) -> tuple[Histogram, ...]:
+    """One per slot of the low-level actions; none where there are no actions."""
+    read = [dataset.read(index, cameras=()).actions for index in range(len(dataset))]
+    values = [actions.low_level[actions.valid].numpy() for actions in read if actions.low_level is not None]
+    if not values or not sum(map(len, values)):
+        return ()
+    table = np.concatenate(values)
+    found = []
+    for column, slot in zip(table.T, dataset.spec.acts.low_level, strict=True):
+        finite = column[np.isfinite(column)]
+        counts, edges = np.histogram(finite, bins)
+        found.append(Histogram(slot, counts, edges, float(finite.mean()), float(finite.std())))
+    return tuple(found)
+
+
+def contact_sheet(dataset: EpisodeDataset, *, episodes: Sequence[int] | None = None, moments: int = 8, height: int = 96) -> NDArray[np.uint8]:
+    """A picture "h w 3": per episode and camera one row of `moments` frames, evenly spaced from first to last.
+
+    The first eight episodes by default. Frames are brought to `height` pixels, cameras of one episode lie above each other.
+    """
+    chosen = range(min(len(dataset), 8)) if episodes is None else episodes
+    rows = []
+    for index in chosen:
+        rgb = dataset.read(index).observation.rgb or {}
+        for name in dataset.cameras:
+            frames = rgb[name][0].numpy()
+            picked = frames[np.linspace(0, len(frames) - 1, moments).round().astype(int)]
+            width = round(height * frames.shape[-1] / frames.shape[-2])
+            small = resize_area(picked, (height, width))
+            rows.append(np.concatenate([np.pad(frame, ((0, 0), (1, 1), (1, 1)), constant_values=255) for frame in small], 2))
+    widest = max((row.shape[2] for row in rows), default=1)
+    padded = [np.pad(row, ((0, 0), (0, 0), (0, widest - row.shape[2])), constant_values=255) for row in rows]
+    sheet = np.concatenate(padded, 1) if padded else np.full((3, 1, 1), 255, np.uint8)
+    return np.ascontiguousarray(sheet.transpose(1, 2, 0))

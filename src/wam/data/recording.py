@@ -1,0 +1,199 @@
+"""Record episodes as a LeRobot 3.0 data set, one atomic step per episode.
+
+    with Recorder("runs/push", DataSpec.of_world(env.spec)) as recorder:
+        for episode in cut(rollout(...), env.spec.sentences):
+            recorder.write(episode)
+
+While recording, each episode is a folder of its own under recording/, written under another name, flushed to disk and then
+renamed: a kill at any moment loses at most the episode being written, and the set opens in every state (a power cut may
+also take the episodes of the last seconds, but leaves no half one). Closing consolidates (`consolidation.py`). One writer at
+a time (a file lock that dies with its process).
+
+Small frames (<= 96 px) are stored bit for bit as PNG in the table, larger ones as H.264, depth as 16-bit PNG.
+Episodes of evaluation seeds (>= 2,000,000) are refused: what is judged on must not be trained on.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wam.data.columns import disk_columns, features_of
+from wam.data.consolidation import consolidate, recover
+from wam.data.dataset import require_extra
+from wam.data.episode import Episode
+from wam.data.errors import DataError
+from wam.data.files import replace_text, sync
+from wam.data.index import FACTS, PENDING_TABLE, read_index
+from wam.data.layout import BOOKKEEPING, RECORDING, DatasetInfo
+from wam.data.meaning import MEANING_PATH, DataSpec, read_meaning
+from wam.data.pictures import encode_png
+from wam.data.statistics import picture_summary, summary
+from wam.data.table import make_table
+from wam.data.video import SMALL, write_video
+
+EVALUATION_SEEDS = 2_000_000  # seeds from here on are for evaluation only
+Storage = Literal["auto", "lossless", "video"]
+
+
+class Recorder:
+    """Writes episodes that fit `spec`.
+
+    storage  "auto": frames up to 96 px lossless, larger ones as video; "lossless": all PNG; "video": all H.264
+    resume   continue a data set that this library wrote; without it the folder must be new or empty
+    """
+
+    def __init__(self, path: str | Path, spec: DataSpec, *, storage: Storage = "auto", resume: bool = False):
+        require_extra()
+        self.root, self.spec, self.storage = Path(path), spec, storage
+        if self.root.exists() and any(self.root.iterdir()) and not resume:
+            raise DataError("the folder is not empty.", remedy="Choose a new folder, or pass resume=True to continue it.", path=self.root)
+        (self.root / "meta").mkdir(parents=True, exist_ok=True)
+        self._lock: int | None = lock(self.root)
+        if (self.root / MEANING_PATH).exists():
+            if read_meaning(self.root) != spec:
+                raise DataError("it was recorded with another spec.", remedy="Record into another folder.", path=self.root / MEANING_PATH)
+            recover(self.root)
+        else:
+            self._write_info(DatasetInfo("v3.0", spec.rate, (), spec.embodiment or None))
+            replace_text(self.root / MEANING_PATH, spec.to_json())
+        self.info = DatasetInfo.read(self.root)
+        index = read_index(self.root, self.info)
+        self.tasks = list(index.tasks)
+        self.episodes, self.frames = len(index.episodes), sum(entry.length for entry in index.episodes)
+
+    def write(self, episode: Episode) -> int:
+        """Store one episode and return its number. Raises DataError where it does not fit the spec or its seed is for evaluation."""
+        self._require(episode)
+        columns = disk_columns(episode)
+        features = (*features_of(columns, self.spec, self._streams(columns)), *BOOKKEEPING)
+        if not self.info.features:
+            self.info = replace(self.info, features=features)
+            self._write_info(self.info)
+        elif set(features) != set(self.info.features):
+            ours, theirs = {f.key: f for f in features}, {f.key: f for f in self.info.features}
+            odd = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
+            raise DataError(
+                f"columns {odd} differ from those of the first episode.",
+                remedy="Record the same fields in every episode.",
+                path=self.root,
+                episode=self.episodes,
+            )
+        task = episode.instruction or ""
+        if task not in self.tasks:
+            self.tasks.append(task)
+        columns |= self._bookkeeping(episode.length, self.tasks.index(task))
+        temporary = self.root / RECORDING / f"{self.episodes:06d}.writing"
+        final = self.root / RECORDING / f"episode-{self.episodes:06d}"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        success = None if episode.success is None else bool(episode.success[0, -1])
+        facts = {"index": self.episodes, "length": episode.length, "tasks": [task], "seed": episode.seed, "success": success, "source": episode.source}
+        self._write_files(temporary, columns, {**facts, "stats": episode_summary(columns)})
+        sync(*temporary.iterdir())
+        temporary.rename(final)
+        self.episodes, self.frames = self.episodes + 1, self.frames + episode.length
+        return self.episodes - 1
+
+    def close(self) -> None:
+        """Consolidate all finished episodes into the files of LeRobot 3.0. Safe to call twice, and to be killed in."""
+        if self._lock is not None:
+            consolidate(self.root)
+            self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._release()  # finished episodes stay readable; resume=True continues
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+        self._lock = None
+
+    def _require(self, episode: Episode) -> None:
+        if episode.seed is not None and episode.seed >= EVALUATION_SEEDS:
+            raise DataError(
+                f"seed {episode.seed} is an evaluation seed (>= {EVALUATION_SEEDS}).",
+                remedy="Record with smaller seeds; evaluation starts must stay unseen.",
+                path=self.root,
+                episode=self.episodes,
+            )
+        problems = self.spec.observes.problems(episode.observation) + self.spec.acts.problems(episode.actions)
+        if episode.actions.valid.shape[0] != 1:
+            problems.append(f"it holds {episode.actions.valid.shape[0]} episodes; write them one by one, see `cut`.")
+        if bool(episode.actions.valid[:, 0].any()):
+            problems.append("the first action is valid, but no frame comes before it: actions[t] leads to observation[t].")
+        if problems:
+            raise DataError(" ".join(problems), remedy="Correct the episode or the spec.", path=self.root, episode=self.episodes)
+
+    def _streams(self, columns: dict[str, NDArray[Any]]) -> frozenset[str]:
+        """Keys of pictures that become video: RGB that is large, or all RGB where asked for."""
+        rgb = {key: array for key, array in columns.items() if array.dtype == np.uint8}
+        if self.storage == "auto":
+            return frozenset(key for key, array in rgb.items() if max(array.shape[-2:]) > SMALL)
+        return frozenset(rgb if self.storage == "video" else ())
+
+    def _bookkeeping(self, length: int, task: int) -> dict[str, NDArray[Any]]:
+        steps = np.arange(length)
+        return {
+            "timestamp": (steps / self.spec.rate).astype(np.float32),
+            "frame_index": steps,
+            "episode_index": np.full(length, self.episodes),
+            "index": self.frames + steps,
+            "task_index": np.full(length, task),
+        }
+
+    def _write_files(self, folder: Path, columns: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        import pyarrow.parquet as pq
+
+        stored: dict[str, Any] = {}
+        for feature in self.info.features:
+            if feature.dtype == "video":
+                write_video(folder / f"{feature.key}.mp4", columns[feature.key], self.spec.rate)
+            elif feature.dtype == "image":
+                stored[feature.key] = [encode_png(frame) for frame in columns[feature.key]]
+            else:
+                stored[feature.key] = columns[feature.key]
+        table = make_table(self.info.features, stored)
+        table = table.replace_schema_metadata({**table.schema.metadata, FACTS: json.dumps(facts)})
+        pq.write_table(table, folder / PENDING_TABLE)
+
+    def _write_info(self, info: DatasetInfo) -> None:
+        replace_text(self.root / "meta" / "info.json", json.dumps(info.json(), indent=4))
+
+
+def episode_summary(columns: dict[str, NDArray[Any]]) -> dict[str, dict[str, Any]]:
+    """Statistics of one episode's columns, JSON-ready."""
+    found = {}
+    for key, array in columns.items():
+        if array.dtype in (np.uint8, np.uint16):
+            table = picture_summary(array)
+        elif array.dtype == np.bool_:
+            continue
+        else:
+            table = summary(array)
+        found[key] = {name: values.tolist() for name, values in table.items()}
+    return found
+
+
+def lock(root: Path) -> int:
+    """Lock a folder until the handle is closed or the process ends. DataError where another process holds it."""
+    handle = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        raise DataError("another process is recording into this data set.", remedy="Wait for it, or record into another folder.", path=root) from error
+    return handle

@@ -1,0 +1,337 @@
+"""Find what is wrong with a data set before a model is trained on it.
+
+    for finding in check_dataset("runs/push"):
+        print(finding)
+
+Looks at counts, times, numbers, statistics, pictures and the alignment of actions. Every finding says where, what, the
+likely cause and the remedy. An "error" makes training wrong; a "warning" may be meant.
+Does not repair anything.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wam.data.alignment import misalignment
+from wam.data.columns import OURS
+from wam.data.dataset import EpisodeDataset, open_dataset
+from wam.data.errors import DataError
+from wam.data.index import pending_folders
+from wam.data.layout import EpisodeEntry, Feature, read_json, read_lines
+from wam.data.table import open_table
+from wam.data.video import count_frames
+from wam.world.specs import Slot
+
+Kind = Literal["unreadable", "counts", "time", "nan", "range", "constant", "statistics", "alignment", "blank", "instruction"]
+BLANK = 4  # largest minus smallest grey value, out of 255, below which a camera's frames of an episode show nothing
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, or may be."""
+
+    kind: Kind
+    what: str
+    cause: str  # the likely one
+    remedy: str
+    path: Path | None = None
+    episode: int | None = None
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        place = ", ".join([f"file {self.path}"] * (self.path is not None) + [f"episode {self.episode}"] * (self.episode is not None))
+        return f"{self.severity} [{self.kind}] {place}: {self.what} Likely cause: {self.cause} Remedy: {self.remedy}"
+
+
+def check_dataset(source: str | Path | EpisodeDataset, *, decode: bool = True) -> tuple[Finding, ...]:
+    """All findings, errors first. `decode` = False counts frames but does not decode pictures and videos."""
+    try:
+        dataset = source if isinstance(source, EpisodeDataset) else open_dataset(source)
+    except DataError as error:
+        return (unreadable(error),)
+    found = [*totals(dataset), *statistics(dataset), *video_counts(dataset)]
+    readable: list[dict[str, NDArray[Any]]] = []
+    for entry in dataset.episodes:
+        numbers = [f for f in dataset.info.features if not f.visual and f.dtype != "string"]
+        try:
+            columns = dataset.columns(entry.index, numbers)
+        except DataError as error:
+            found.append(unreadable(error))
+            continue
+        readable.append(columns)
+        found += [*times(dataset, entry, columns), *not_numbers(entry, columns), *instruction(dataset, entry)]
+        if decode:
+            found += list(pictures(dataset, entry))
+    found += [*ranges(dataset, readable), *alignment(dataset, readable)]
+    return tuple(sorted(found, key=lambda finding: finding.severity))
+
+
+def unreadable(error: DataError) -> Finding:
+    """A reading error as a finding."""
+    counts = "rows in the table" in error.what or "frames from" in error.what
+    return Finding(
+        "counts" if counts else "unreadable",
+        error.what,
+        "the file was cut off, moved or damaged in copying.",
+        error.remedy,
+        error.path,
+        error.episode if isinstance(error.episode, int) else None,
+    )
+
+
+# -- counts ----------------------------------------------------------------------------------------------------------------------
+
+
+def totals(dataset: EpisodeDataset) -> Iterator[Finding]:
+    """meta/info.json against the index of episodes; an open recording is brought up to date on closing."""
+    if pending_folders(dataset.root):
+        return
+    info = dataset.info
+    pairs = (
+        ("total_episodes", info.total_episodes, len(dataset)),
+        ("total_frames", info.total_frames, dataset.frames),
+        ("total_tasks", info.total_tasks, len(dataset.tasks)),
+    )
+    for name, said, counted in pairs:
+        if said != counted:
+            yield Finding(
+                "counts",
+                f"{name} is {said}, the index has {counted}.",
+                "episodes were added or removed by hand, or a recording was interrupted.",
+                f"Set {name} to {counted}, or restore the missing files.",
+                dataset.root / "meta" / "info.json",
+            )
+
+
+def video_counts(dataset: EpisodeDataset) -> Iterator[Finding]:
+    """Frames in each video file against the lengths of the episodes in it."""
+    for feature in dataset.info.features:
+        if feature.dtype != "video" or not readable_video(dataset, feature):
+            continue
+        held: dict[Path, list[EpisodeEntry]] = {}
+        for entry in dataset.episodes:
+            held.setdefault(entry.videos[feature.key].path, []).append(entry)
+        for path, entries in held.items():
+            expected = sum(entry.length for entry in entries)
+            try:
+                frames = count_frames(path, episode=entries[0].index)
+            except DataError as error:
+                yield unreadable(error)
+                continue
+            if frames != expected:
+                yield Finding(
+                    "counts",
+                    f"{feature.key}: {frames} frames in the video, {expected} rows in its episodes {[entry.index for entry in entries][:5]}.",
+                    "frames were dropped while recording, or the video was cut.",
+                    "Drop or trim these episodes; windows would show the wrong instant.",
+                    path,
+                    entries[0].index,
+                )
+
+
+def readable_video(dataset: EpisodeDataset, feature: Feature) -> bool:
+    """A declared video without any file was accepted with a note on opening."""
+    return any(entry.videos[feature.key].path.exists() for entry in dataset.episodes)
+
+
+def times(dataset: EpisodeDataset, entry: EpisodeEntry, columns: dict[str, NDArray[Any]]) -> Iterator[Finding]:
+    """Timestamps one frame apart, frame numbers without holes."""
+    step = 1 / dataset.info.fps
+    if "timestamp" in columns:
+        gaps = np.diff(columns["timestamp"][:, 0].astype(np.float64))
+        wrong = np.flatnonzero(np.abs(gaps - step) > 0.1 * step)
+        if len(wrong):
+            yield Finding(
+                "time",
+                f"{len(wrong)} steps are not {step:.4g} s long; the first is {gaps[wrong[0]]:.4g} s, after row {wrong[0]}.",
+                "frames were lost while recording, or fps in meta/info.json is not the true rate.",
+                "Split the episode at the gaps, record it again, or correct fps.",
+                entry.table,
+                entry.index,
+            )
+    if "frame_index" in columns and not np.array_equal(columns["frame_index"][:, 0], np.arange(entry.length)):
+        yield Finding(
+            "time",
+            f"frame_index does not count 0 .. {entry.length - 1}.",
+            "rows were removed, repeated or mixed.",
+            "Restore the table from its source.",
+            entry.table,
+            entry.index,
+        )
+
+
+# -- numbers ---------------------------------------------------------------------------------------------------------------------
+
+
+def not_numbers(entry: EpisodeEntry, columns: dict[str, NDArray[Any]]) -> Iterator[Finding]:
+    """NaN and infinity."""
+    for key, array in columns.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            row = int(np.argwhere(~np.isfinite(array))[0][0])
+            yield Finding(
+                "nan",
+                f"{key} holds {int((~np.isfinite(array)).sum())} values that are not numbers, the first in row {row}.",
+                "a sensor or an inverse-kinematics step failed while recording.",
+                "Drop or cut the episode; one NaN spoils every weight of a model.",
+                entry.table,
+                entry.index,
+            )
+
+
+def ranges(dataset: EpisodeDataset, episodes: list[dict[str, NDArray[Any]]]) -> Iterator[Finding]:
+    """Actions and states outside their limits, or that never move."""
+    still: list[str] = []
+    for key, slots in (("action", dataset.spec.acts.low_level), ("observation.state", dataset.spec.observes.proprio)):
+        tables = [valid_rows(columns, key) for columns in episodes if key in columns]
+        if not tables or not slots:
+            continue
+        whole = np.concatenate(tables)
+        for number, slot in enumerate(slots):
+            column = whole[:, number][np.isfinite(whole[:, number])]
+            if not len(column):
+                continue
+            low, high = limits(slot, column)
+            outside = (column < low) | (column > high)
+            if outside.any():
+                first = next(i for i, table in enumerate(tables) if ((table[:, number] < low) | (table[:, number] > high)).any())
+                declared = np.isfinite(slot.low) or np.isfinite(slot.high)
+                yield Finding(
+                    "range",
+                    f"{key} {slot.name!r} spans {column.min():.4g} .. {column.max():.4g} {slot.unit}; "
+                    f"{'its limits are' if declared else 'nearly all values lie far within'} {low:.4g} .. {high:.4g} ({int(outside.sum())} values outside).",
+                    "another unit, a normalised or a wrongly parsed column.",
+                    "Correct the values, or the limits in the spec.",
+                    dataset.episodes[first].table,
+                    first,
+                    "error" if declared else "warning",
+                )
+            if key == "action" and len(column) > 1 and column.max() == column.min():
+                still.append(f"{slot.name} = {column[0]:.4g}")
+    if still:
+        yield Finding(
+            "constant",
+            f"{len(still)} action slots never change: {', '.join(still)}.",
+            "unused joints, or channels that were not recorded.",
+            "Leave the slots out if they are unused; check the recording otherwise.",
+            dataset.root / "meta" / "info.json",
+            severity="warning",
+        )
+    for number, columns in enumerate(episodes):
+        table = valid_rows(columns, "action") if "action" in columns else np.zeros((0, 1))
+        if len(table) > 1 and (table == table[0]).all():
+            yield Finding(
+                "constant",
+                f"all actions are the same in {len(table)} rows.",
+                "the controller was not connected, or the wrong column was recorded.",
+                "Drop the episode, or record it again.",
+                dataset.episodes[number].table,
+                number,
+            )
+
+
+def valid_rows(columns: dict[str, NDArray[Any]], key: str) -> NDArray[np.float64]:
+    """A column as "n slots"; of actions only those that were executed, R unrolled."""
+    table = columns[key].astype(np.float64)
+    valid = columns.get(OURS + "actions.valid")
+    if key == "action" and valid is not None:
+        rows: NDArray[np.float64] = (table if table.ndim == 3 else table[:, None])[valid]
+        return rows
+    return table.reshape(-1, table.shape[-1])
+
+
+def limits(slot: Slot, column: NDArray[np.float64]) -> tuple[float, float]:
+    """Declared limits with a little tolerance; where there are none, ten times the bulk of the values on each side."""
+    if np.isfinite(slot.low) or np.isfinite(slot.high):
+        margin = 1e-4 * max(1.0, *(abs(x) for x in (slot.low, slot.high) if np.isfinite(x)))
+        return slot.low - margin, slot.high + margin
+    low, high = np.quantile(column, [0.01, 0.99])
+    span = max(high - low, 1e-6) * 10 if high > low else np.inf
+    return float(low - span), float(high + span)
+
+
+# -- statistics, alignment, pictures -----------------------------------------------------------------------------------------------
+
+
+def statistics(dataset: EpisodeDataset) -> Iterator[Finding]:
+    """Statistics of action and state: meta/stats.json, or meta/episodes_stats.jsonl in version 2.1."""
+    if pending_folders(dataset.root) or not len(dataset):
+        return
+    per_episode = dataset.info.version == "v2.1"
+    path = dataset.root / "meta" / ("episodes_stats.jsonl" if per_episode else "stats.json")
+    keys = [key for key in ("action", "observation.state") if dataset.info.feature(key)]
+    try:
+        held = [row["stats"] for row in read_lines(path, remedy="")] if per_episode else [read_json(path, remedy="")]
+        missing = [key for key in keys if not all(key in table and {"mean", "std", "min", "max"} <= table[key].keys() for table in held)]
+        if per_episode and len(held) != len(dataset):
+            missing = keys
+    except (DataError, KeyError):
+        missing = keys
+    if missing:
+        yield Finding(
+            "statistics",
+            f"no complete statistics of {', '.join(missing)}.",
+            "the set was assembled by hand, or its recording was not closed.",
+            "Models here compute their own (compute_statistics); other tools need the file: record or convert the set again.",
+            path,
+        )
+
+
+def alignment(dataset: EpisodeDataset, episodes: list[dict[str, NDArray[Any]]]) -> Iterator[Finding]:
+    """Do actions fit the change of state that follows them better than any other?"""
+    usable = [columns for columns in episodes if "action" in columns and "observation.state" in columns]
+    shift = misalignment(usable, dataset.spec.acts.low_level, dataset.spec.observes.proprio)
+    if shift is None:
+        return
+    early = "before" if shift.lag < 0 else "after"
+    yield Finding(
+        "alignment",
+        f"actions fit the change of state {abs(shift.lag)} step{'s' * (abs(shift.lag) > 1)} {early} the one that follows them best: "
+        f"correlation {shift.best:.2f} against {shift.here:.2f} ({', '.join(shift.slots[:4])}).",
+        "action[t] was stored with the frame it LED TO instead of the frame it FOLLOWED." if shift.lag < 0 else "rows were shifted, or the robot answers late.",
+        f"Shift the actions by {shift.lag} rows within each episode." if shift.lag < 0 else "If the delay is not the robot's, shift the actions back.",
+        dataset.root / "data",
+        severity="error" if shift.lag < 0 else "warning",
+    )
+
+
+def pictures(dataset: EpisodeDataset, entry: EpisodeEntry) -> Iterator[Finding]:
+    """Decode every picture and video of an episode."""
+    for feature in dataset.info.features:
+        if not feature.visual or (feature.dtype == "video" and not readable_video(dataset, feature)):
+            continue
+        try:
+            frames = dataset.columns(entry.index, [feature])[feature.key]
+        except DataError as error:
+            yield unreadable(error)
+            continue
+        if frames.dtype == np.uint8 and int(frames.max()) - int(frames.min()) < BLANK:
+            yield Finding(
+                "blank",
+                f"{feature.key} shows one colour only.",
+                "the camera was covered or not connected, or the source pads missing cameras.",
+                "Leave the camera out when training.",
+                entry.table if feature.dtype == "image" else entry.videos[feature.key].path,
+                entry.index,
+                "warning",
+            )
+
+
+def instruction(dataset: EpisodeDataset, entry: EpisodeEntry) -> Iterator[Finding]:
+    """A task number that the table of tasks has."""
+    table = open_table(entry.table)
+    if "task_index" not in table.columns or not dataset.tasks:
+        return
+    numbers = set(table.rows(entry.index, ["task_index"])["task_index"].to_pylist())
+    if unknown := sorted(number for number in numbers if not 0 <= number < len(dataset.tasks)):
+        yield Finding(
+            "instruction",
+            f"task_index {unknown[:3]}; there are {len(dataset.tasks)} tasks.",
+            "tables of different data sets were mixed.",
+            "Restore meta/tasks, or correct the column.",
+            entry.table,
+            entry.index,
+        )

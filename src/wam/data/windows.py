@@ -1,0 +1,168 @@
+"""Windows from recorded episodes: T past frames, H actions, and what they led to.
+
+Knows: episode boundaries, strides, padding masks.   Does not know: files, what a camera is, how actions are normalised.
+Footgun: a window never crosses an episode; where one is too short, frames are repeated and masked, never wrapped.
+
+With `skip` = k a model step is k recorded frames: frames in between are not seen, their actions all are (R grows k-fold),
+rewards are summed. Before the first frame: the first frame again, its action not valid. Beyond the last: the last frame
+again, `valid` False.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wam.data.columns import assemble
+from wam.data.episode import Episode
+from wam.data.errors import DataError
+from wam.data.frames import Frames
+from wam.data.meaning import DataSpec
+from wam.world.records import Actions, Episodes, Future, Past, Task, Window
+
+PER_STEP = ("actions.valid", "actions.low_level", "actions.skill", "actions.arguments")  # fields with an axis R
+SINCE = (*PER_STEP, "reward")  # fields that count what happened between two steps
+
+
+@dataclass(frozen=True)
+class WindowDataset:
+    """All windows of some episodes, numbered. Implements the protocol `Windows`."""
+
+    frames: Frames
+    past: int = 1  # T, frames up to now
+    horizon: int = 1  # H, steps after now
+    skip: int = 1  # k, recorded frames per model step
+    stride: int = 1  # recorded frames from one window to the next
+    edges: bool = False  # also windows that overhang an episode's ends (masked); short episodes give one in any case
+    truth: bool = False  # hand on what only the simulator knew
+    _now: NDArray[np.int64] = field(init=False, repr=False, compare=False)  # "W 2": episode, last seen frame in it
+
+    def __post_init__(self) -> None:
+        for name in ("past", "horizon", "skip", "stride"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; at least 1 is needed.")
+        object.__setattr__(self, "_now", self._numbered())
+        if not len(self):
+            longest = int(self.frames.lengths.max(initial=0))
+            raise DataError(
+                f"no episode has a single step: the longest has {longest} frames.", remedy=f"A step needs {self.skip + 1}: lower skip, or record more."
+            )
+
+    def __len__(self) -> int:
+        return len(self._now)
+
+    def _numbered(self) -> NDArray[np.int64]:
+        """(episode, now) of every window."""
+        found = []
+        for episode, length in enumerate(self.frames.lengths.tolist()):
+            last = length - 1 - self.skip  # at least one real step must follow
+            full = range((self.past - 1) * self.skip, length - self.horizon * self.skip, self.stride)
+            if self.edges:
+                now = range(0, last + 1, self.stride)
+            elif len(full):
+                now = full
+            else:
+                now = range(min((self.past - 1) * self.skip, last), last + 1)[:1] if last >= 0 else range(0)
+            found += [(episode, step) for step in now]
+        return np.array(found, np.int64).reshape(-1, 2)
+
+    @property
+    def too_short(self) -> tuple[int, ...]:
+        """Episodes without a single step: they give no window."""
+        return tuple(np.flatnonzero(self.frames.lengths <= self.skip).tolist())
+
+    @property
+    def spec(self) -> DataSpec:
+        """Of what a window shows: rate and R as `skip` makes them, instructions as ids into `sentences`."""
+        spec = self.frames.spec
+        acts = replace(spec.acts, per_step=spec.acts.per_step * self.skip)
+        return replace(spec, acts=acts, rate=spec.rate / self.skip, sentences=self.frames.sentences)
+
+    def episode_of(self, indices: Int[Tensor, "B"]) -> Int[Tensor, "B"]:
+        """Number of the episode of each window."""
+        return torch.from_numpy(self._now[indices.cpu().numpy(), 0])
+
+    def batch(self, indices: Int[Tensor, "B"]) -> Window:
+        """The windows with these numbers. RGB stays uint8; see `world.images.to_float`."""
+        episode, now = self._now[indices.cpu().numpy()].T
+        first, length = self.frames.starts[episode, None], self.frames.lengths[episode, None]
+        steps = now[:, None] + np.arange(1 - self.past, self.horizon + 1) * self.skip  # "B E", frames within the episode
+        at = np.clip(steps, 0, length - 1)
+        parts = self._fields(first + at)
+        parts |= self._actions(first, length, steps)
+        if "reward" in self.frames.fields:
+            parts["reward"] = self._reward(first, length, steps)
+        whole = assemble(parts, self.frames.spec)
+        return self._window(whole, torch.from_numpy(steps < length)[:, self.past :], self.frames.instructions[episode])
+
+    def _fields(self, frames: NDArray[np.int64]) -> dict[str, Tensor]:
+        """Fields of the frames that are seen."""
+        names = [path for path in self.frames.fields if path not in SINCE and (self.truth or not path.startswith("truth."))]
+        return self.frames.gather(frames, names)
+
+    def _since(self, first: NDArray[np.int64], length: NDArray[np.int64], steps: NDArray[np.int64]) -> tuple[NDArray[np.int64], Tensor]:
+        """Numbers of all frames since the step before, "B E*k", and whether each is of the episode, "B E k"."""
+        since = steps[..., None] + np.arange(1 - self.skip, 1)
+        inside = (since >= 0) & (since < length[..., None])
+        return first + np.clip(since.reshape(len(since), -1), 0, length - 1), torch.from_numpy(inside)
+
+    def _actions(self, first: NDArray[np.int64], length: NDArray[np.int64], steps: NDArray[np.int64]) -> dict[str, Tensor]:
+        """Fields with an axis R: the actions of all frames since the step before, "B E k R ..." -> "B E k*R ..."."""
+        frames, inside = self._since(first, length, steps)
+        found = {}
+        for path, leaf in self.frames.gather(frames, [name for name in PER_STEP if name in self.frames.fields]).items():
+            values = leaf.view(*inside.shape, *leaf.shape[2:])
+            if path == "actions.valid":
+                values = values & inside[..., None]
+            found[path] = values.flatten(2, 3)
+        return found
+
+    def _reward(self, first: NDArray[np.int64], length: NDArray[np.int64], steps: NDArray[np.int64]) -> Tensor:
+        """Summed since the step before, "B E"; nothing beyond the episode."""
+        frames, inside = self._since(first, length, steps)
+        return (self.frames.gather(frames, ["reward"])["reward"].view(inside.shape) * inside).sum(-1)
+
+    def _window(self, whole: Episode, valid: Tensor, instructions: NDArray[np.int64]) -> Window:
+        """Split "B E" at now. Views, no copies."""
+        past, future = whole.narrow("T", 0, self.past), whole.narrow("T", self.past)
+        acts: Actions = future.actions
+        return Window(
+            past=Past(observation=past.observation, actions=past.actions),
+            actions=acts,
+            future=Future(
+                observation=future.observation,
+                reward=future.reward,
+                alive=None if future.alive is None else future.alive.float(),
+            ),
+            valid=valid,
+            task=Task(instruction=torch.from_numpy(instructions) if self.frames.sentences else None),
+            truth=whole.truth,
+        )
+
+
+def as_episodes(frames: Frames, episodes: list[int] | None = None) -> Episodes:
+    """Whole episodes as one batch for models that `fit`; shorter ones repeat their last frame and are not alive there.
+
+    Absent rewards are zeros and absent success False. Decision times were not recorded: `decided` False, `seconds` 0.
+    """
+    chosen = np.arange(len(frames.lengths)) if episodes is None else np.array(episodes, np.int64)
+    lengths = frames.lengths[chosen, None]
+    steps = np.broadcast_to(np.arange(lengths.max()), (len(chosen), lengths.max()))
+    whole = assemble(frames.gather(frames.starts[chosen, None] + np.minimum(steps, lengths - 1)), frames.spec)
+    inside = torch.from_numpy(steps < lengths)
+    nothing = torch.zeros(inside.shape)
+    return Episodes(
+        observation=whole.observation,
+        actions=replace(whole.actions, valid=whole.actions.valid & inside[..., None]),
+        reward=nothing if whole.reward is None else whole.reward * inside,
+        alive=inside if whole.alive is None else whole.alive & inside,
+        success=nothing.bool() if whole.success is None else whole.success,
+        task=Task(instruction=torch.from_numpy(frames.instructions[chosen]) if frames.sentences else None),
+        truth=whole.truth,
+        seed=torch.full((len(chosen),), -1),
+        decided=nothing.bool(),
+        seconds=nothing,
+    )

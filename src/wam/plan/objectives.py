@@ -1,0 +1,153 @@
+"""What is wanted of a future, as a cost per candidate: lower is better.
+
+An objective is prepared once per task (`prepare` encodes the goal into a record with one row per task) and then judges
+futures row by row (`cost`; the problem repeats the goal's rows for the candidates).
+
+Knows: goals, rewards, penalties, their weighted sum.   Does not know: how futures are made, who searches them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from wam.plan.chain import Empty, chain, unchain
+from wam.plan.distances import StateGoal, distance, state_goal
+from wam.world import Actions, Encodes, Future, Observation, Record, SpecError, State, Task, WorldModel, to_float
+
+Goal = TypeVar("Goal", bound=Record)
+
+
+@runtime_checkable
+class Objective(Protocol[Goal]):
+    """Judges futures."""
+
+    def prepare(self, model: WorldModel, task: Task) -> Goal:
+        """What `cost` compares with, one row per task. SpecError where task or model lack what it needs."""
+        ...
+
+    def cost(self, goal: Goal, future: Future, actions: Actions) -> Float[Tensor, "B"]:
+        """Lower is better; all three have one row per candidate."""
+        ...
+
+
+@dataclass(frozen=True)
+class GoalImage:
+    """Look like the goal image (the last frame of `task.goal`).
+
+    A model that `Encodes` and predicts states is judged in its own state space (`distances`); a model that predicts pictures
+    by the mean squared error of its pixels (0..1), averaged over the cameras.
+    """
+
+    earlier: float = 0.0  # weight of a step relative to the next one: 0 = only the last step counts, 1 = all steps alike
+
+    def prepare(self, model: WorldModel, task: Task) -> StateGoal | Observation:
+        if task.goal is None:
+            raise SpecError("GoalImage needs task.goal, and this task has none. Use a world that shows goal images, or GoalState or Reward.")
+        goal, predicts = task.goal.narrow("T", -1), model.spec.predicts
+        if isinstance(model, Encodes) and predicts.state is not None:
+            return state_goal(model.spec, model.encode(goal))
+        if predicts.observation is None or not predicts.observation.cameras:
+            raise SpecError(
+                f"{type(model).__name__} neither declares Encodes nor predicts pictures, so it cannot be compared with a goal image. "
+                "Inherit from Encodes, or use GoalState or Reward."
+            )
+        missing = predicts.observation.cameras.keys() - (goal.rgb or {}).keys()
+        if missing:
+            raise SpecError(f"the goal image lacks the cameras {sorted(missing)} that the model predicts, it has {sorted(goal.rgb or {})}.")
+        return Observation(rgb={name: to_float((goal.rgb or {})[name]) for name in predicts.observation.cameras})
+
+    def cost(self, goal: StateGoal | Observation, future: Future, actions: Actions) -> Float[Tensor, "B"]:
+        future = _counting(future, self.earlier)
+        if isinstance(goal, StateGoal):
+            return _over_time(distance(goal, _state(future)), self.earlier)
+        shown, wanted = (future.observation.rgb if future.observation is not None else None) or {}, goal.rgb or {}
+        errors = [(to_float(shown[name]) - wanted[name]).square().flatten(2).mean(-1) for name in wanted]
+        return _over_time(torch.stack(errors).mean(0), self.earlier)
+
+
+@dataclass(frozen=True)
+class GoalState:
+    """Be in the state `task.goal_state` (its last instant), measured as in `distances`."""
+
+    slots: tuple[str, ...] = ()  # physical slots that matter, by name; empty = all of q
+    earlier: float = 0.0  # weight of a step relative to the next one: 0 = only the last step counts, 1 = all steps alike
+
+    def prepare(self, model: WorldModel, task: Task) -> StateGoal:
+        if task.goal_state is None:
+            raise SpecError("GoalState needs task.goal_state, and this task has none. Use GoalImage or Reward, or give the task a goal state.")
+        return state_goal(model.spec, task.goal_state, self.slots)
+
+    def cost(self, goal: StateGoal, future: Future, actions: Actions) -> Float[Tensor, "B"]:
+        return _over_time(distance(goal, _state(_counting(future, self.earlier))), self.earlier)
+
+
+@dataclass(frozen=True)
+class Reward:
+    """Collect predicted reward while the episode goes on: the step that ends it still counts, later ones do not."""
+
+    discount: float = 1.0  # per step
+
+    def prepare(self, model: WorldModel, task: Task) -> Empty:
+        if not model.spec.predicts.reward:
+            raise SpecError(f"{type(model).__name__} predicts no reward. Use GoalImage or GoalState, or train it with a reward head.")
+        return Empty()
+
+    def cost(self, goal: Empty, future: Future, actions: Actions) -> Float[Tensor, "B"]:
+        if future.reward is None:
+            raise SpecError("the model's spec promises a reward, its future has none.")
+        reward = future.reward
+        if future.alive is not None:
+            going = future.alive.cumprod(1)
+            reward = torch.cat([reward[:, :1], reward[:, 1:] * going[:, :-1]], 1)
+        weights = self.discount ** torch.arange(reward.shape[1], device=reward.device)
+        return -(reward * weights).sum(1)
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """Any cost of what happens or of what is done, e.g. `Penalty(lambda future, actions: effort(actions))`."""
+
+    function: Callable[[Future, Actions], Tensor]  # (future, actions) -> "B"
+
+    def prepare(self, model: WorldModel, task: Task) -> Empty:
+        return Empty()
+
+    def cost(self, goal: Empty, future: Future, actions: Actions) -> Float[Tensor, "B"]:
+        return self.function(future, actions)
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """A weighted sum of objectives."""
+
+    parts: tuple[tuple[float, Objective[Any]], ...]  # (weight, objective)
+
+    def prepare(self, model: WorldModel, task: Task) -> Record:
+        return chain([objective.prepare(model, task) for _, objective in self.parts])
+
+    def cost(self, goal: Record, future: Future, actions: Actions) -> Float[Tensor, "B"]:
+        goals = zip(self.parts, unchain(goal), strict=True)
+        costs = [weight * objective.cost(one, future, actions) for (weight, objective), one in goals]
+        return torch.stack(costs).sum(0)
+
+
+def _state(future: Future) -> State:
+    if future.state is None:
+        raise SpecError("the model's spec promises a state, its future has none.")
+    return future.state
+
+
+def _counting(future: Future, earlier: float) -> Future:
+    """Only the steps that count."""
+    return future.narrow("H", -1) if earlier == 0 else future
+
+
+def _over_time(per_step: Float[Tensor, "B H"], earlier: float) -> Float[Tensor, "B"]:
+    """Mean over the steps, each weighing `earlier` times its successor."""
+    steps = per_step.shape[1]
+    weights = earlier ** torch.arange(steps - 1, -1, -1, device=per_step.device, dtype=per_step.dtype)
+    return (per_step * weights).sum(1) / weights.sum()

@@ -1,0 +1,94 @@
+"""What a recipe says: a card, presets, how to build the model, how to plan with it, and the switch that turns its idea off.
+
+Knows: nothing of any one system.   Does not know: files, runs, the command line.
+"""
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+import wam.recipes
+from wam.data import DataSpec
+from wam.plan.objectives import Objective
+from wam.train import Stage
+from wam.world import Planner, Spec, Statistics
+
+MACHINERY = ("recipe", "runs", "demo")  # modules of this package that are not recipes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card(Spec):
+    """Facts about a published system and about ours."""
+
+    title: str
+    paper: str  # arXiv number
+    place: str  # in the tutorial
+    idea: str  # one sentence
+    parts: tuple[str, ...]  # what was chosen
+    differs: tuple[str, ...]  # from the paper, and why
+    data: str  # what it needs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """One size of a system."""
+
+    config: Any  # the model's frozen dataclass
+    stages: tuple[Stage, ...]
+    size: int | None = None  # picture height and width; None = as recorded
+    skip: int = 1  # recorded frames per model step
+    planner: Planner | None = None
+    horizon: int = 1  # model steps looked ahead
+    execute: int = 1  # of them executed before planning again
+    bf16: bool = False  # plan under bfloat16 autocast
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mechanism:
+    """The one switch that turns the paper's idea off."""
+
+    name: str
+    off: Callable[[Preset], Preset]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A published system as a point in the design space."""
+
+    name: str  # of the module
+    card: Card
+    presets: Mapping[str, Preset]  # tiny, small, paper
+    build: Callable[[Any, DataSpec, Statistics], nn.Module]  # (config, what the windows show, statistics)
+    objective: Objective[Any] | None = None  # for planning with a world model
+    mechanism: Mechanism | None = None
+
+    def preset(self, name: str) -> Preset:
+        """By name; ValueError that lists the names."""
+        if name not in self.presets:
+            raise ValueError(f"{self.name} has no preset {name!r}; it has {', '.join(self.presets)}.")
+        return self.presets[name]
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Module names of all recipes."""
+    return tuple(sorted(found.name for found in pkgutil.iter_modules(wam.recipes.__path__) if found.name not in MACHINERY))
+
+
+def load_recipe(name: str) -> Recipe:
+    """The recipe of that module name; ValueError that suggests what was meant."""
+    if name not in recipe_names():
+        near = difflib.get_close_matches(name, recipe_names(), 1)
+        hint = f"Did you mean {near[0]!r}?" if near else "`wam list` shows them all."
+        raise ValueError(f"there is no recipe {name!r}. {hint}")
+    recipe: Recipe = importlib.import_module(f"wam.recipes.{name}").RECIPE
+    return recipe
+
+
+def all_recipes() -> tuple[Recipe, ...]:
+    """Every recipe, by name."""
+    return tuple(load_recipe(name) for name in recipe_names())

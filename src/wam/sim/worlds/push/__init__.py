@@ -1,0 +1,14 @@
+"""The `push` world: a table seen from above, a pusher, coloured discs and blocks."""
+
+from wam.sim.worlds.push.config import PushConfig as PushConfig
+from wam.sim.worlds.push.experts import Expert as Expert
+from wam.sim.worlds.push.experts import NoisyExpert as NoisyExpert
+from wam.sim.worlds.push.physical import from_physical as from_physical
+from wam.sim.worlds.push.physical import to_physical as to_physical
+from wam.sim.worlds.push.play import DriveToGoal as DriveToGoal
+from wam.sim.worlds.push.play import Play as Play
+from wam.sim.worlds.push.play import Wander as Wander
+from wam.sim.worlds.push.skills import SKILLS as SKILLS
+from wam.sim.worlds.push.skills import PushSkill as PushSkill
+from wam.sim.worlds.push.skills import skill_policies as skill_policies
+from wam.sim.worlds.push.world import PushWorld as PushWorld

@@ -1,0 +1,116 @@
+"""What a person and a program see of a training run.
+
+A progress bar; `log.jsonl`, one JSON object per step; TensorBoard where asked for (extra "train").
+A resumed run drops the lines after its checkpoint, so the log reads as if nothing had happened. Times are the only figures
+in it that two equal runs do not share.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+FILE = "log.jsonl"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One step."""
+
+    stage: str
+    index: int  # of the stage
+    step: int  # steps done, this one included
+    losses: dict[str, float]  # means over the global batch, unweighted; figures of a fit
+    meters: dict[str, float] | None = None  # the model's own figures, every so often
+    learning_rate: float | None = None
+    gradient_norm: float | None = None  # before clipping
+    wait_share: float | None = None  # of the time that was spent waiting for data
+    samples_per_second: float | None = None  # windows
+
+
+class Log:
+    """The log of a run; without a folder (a process that is not the first) it is silent."""
+
+    def __init__(self, run: Path | None, *, show: bool, tensorboard: bool):
+        self.path = run / FILE if run else None
+        self.console = Console(stderr=True, quiet=run is None or not show)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[figures]}"),
+        )
+        self.progress = Progress(*columns, console=self.console, disable=self.console.quiet)
+        self.task: TaskID | None = None
+        self.board = _board(run / "tensorboard") if tensorboard and run else None
+
+    def __enter__(self) -> Self:
+        self.progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.progress.stop()
+        if self.board is not None:
+            self.board.close()
+
+    def say(self, text: str) -> None:
+        """A line for the person."""
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def begin(self, stage: str, steps: int | None, done: int) -> None:
+        """A new bar."""
+        self.task = self.progress.add_task(stage, total=steps, completed=done, figures="")
+
+    def write(self, lines: Sequence[Line]) -> None:
+        """Append the lines."""
+        if not lines or self.path is None:
+            return
+        with self.path.open("a") as file:
+            file.writelines(json.dumps({key: value for key, value in asdict(line).items() if value is not None}) + "\n" for line in lines)
+        if self.board is not None:
+            for line in lines:
+                figures = {**line.losses, **(line.meters or {}), "learning_rate": line.learning_rate, "gradient_norm": line.gradient_norm}
+                for name, value in figures.items():
+                    if value is not None:
+                        self.board.add_scalar(f"{line.stage}/{name}", value, line.step)
+        if self.task is not None:
+            last = lines[-1]
+            figures_text = "  ".join(f"{name} {value:.4g}" for name, value in last.losses.items())
+            speed = f"  {last.samples_per_second:.0f} windows/s" if last.samples_per_second is not None else ""
+            self.progress.update(self.task, completed=last.step, figures=figures_text + speed)
+
+    def flush(self) -> None:
+        """To the disk: before a checkpoint, so that no line before it can be lost."""
+        if self.path is not None and self.path.exists():
+            with self.path.open("a") as file:
+                os.fsync(file.fileno())
+
+    def rewind(self, index: int, step: int) -> None:
+        """Drop the lines after `step` of stage `index`, and a last line that a killed process left unfinished."""
+        if self.path is None or not self.path.exists():
+            return
+        kept = []
+        for text in self.path.read_text().splitlines(keepends=True):
+            if not text.endswith("\n"):
+                break
+            line = json.loads(text)
+            if (line["index"], line["step"]) <= (index, step):
+                kept.append(text)
+        partial = self.path.with_suffix(".partial")
+        partial.write_text("".join(kept))
+        partial.replace(self.path)
+
+
+def _board(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise ImportError('logging to TensorBoard needs the extra "train": pip install "wam[train]"') from error
+    return SummaryWriter(str(folder))

@@ -1,0 +1,92 @@
+"""What stays the same through a run, and how it begins, is saved, goes on and is left."""
+
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from wam.train import checkpoint as checkpoints
+from wam.train.checkpoint import Checkpoint, CheckpointError, Place
+from wam.train.log import FILE, Log
+from wam.train.processes import Alone
+from wam.train.provenance import Provenance
+from wam.train.stage import Stage, describe
+from wam.train.stop import Stopped, Wish
+
+
+@dataclass
+class Session:
+    """A run in progress."""
+
+    folder: Path
+    stages: tuple[Stage, ...]  # in the order of training
+    provenance: Provenance
+    seed: int
+    save_every: int  # steps
+    team: Alone
+    log: Log
+    wish: Wish = field(default_factory=Wish)
+
+    def place(self, index: int, step: int, *, ended: bool = False, position: int = 0, windows: int = 0) -> Place:
+        """A place in this run."""
+        described = tuple(json.loads(json.dumps(describe(stage))) for stage in self.stages)
+        return Place(stage=self.stages[index].name, index=index, step=step, ended=ended, position=position, windows=windows, seed=self.seed, stages=described)
+
+    def save(self, model: nn.Module, place: Place, average: dict[str, Tensor] | None = None, optimiser: dict[str, Tensor] | None = None) -> None:
+        """One checkpoint, by the first process, while the others wait."""
+        if self.team.index == 0:
+            self.log.flush()
+            checkpoints.save(checkpoints.path_of(self.folder, place), model, self.provenance, place=place, average=average, optimiser=optimiser)
+            checkpoints.prune(self.folder)
+        self.team.wait()
+
+    def begin(self, resume: bool) -> Checkpoint | None:
+        """The checkpoint to go on from, None for a fresh start. CheckpointError where the folder is not as `resume` says."""
+        if resume and not self.folder.is_dir():
+            raise CheckpointError(f"there is no run in {self.folder} to resume. Check the path, or start one without resume.")
+        found = checkpoints.stored(self.folder)
+        if not resume and (found or (self.folder / FILE).exists()):
+            raise CheckpointError(f"{self.folder} holds a run already. Resume it (--resume, or resume=True), or choose another folder.")
+        saved = checkpoints.load(found[-1]) if found else None
+        if saved is not None:
+            self._require_same(saved)
+        self.team.wait()  # all have looked before one of them writes
+        if self.team.index == 0:
+            (self.folder / checkpoints.FOLDER).mkdir(parents=True, exist_ok=True)
+            self.log.rewind(saved.place.index if saved else 0, saved.place.step if saved else 0)
+        if saved is not None:
+            self.log.say(f"going on after step {saved.place.step} of stage {saved.place.stage!r}.")
+            if saved.provenance.source != self.provenance.source:
+                self.log.say(f"note: the sources of wam changed since ({saved.provenance.source} -> {self.provenance.source}).")
+        elif resume:
+            self.log.say("no checkpoint yet: starting from the beginning.")
+        return saved
+
+    def leave(self, stage: Stage, reached: str) -> None:
+        """Say where the run stands and how to go on, and raise Stopped."""
+        if self.team.index == 0:
+            self.log.progress.stop()
+            print(
+                f"stopped in stage {stage.name!r}: {reached}. Run folder: {self.folder}\n"
+                "To go on, run the same command with --resume (in Python: resume=True).",
+                file=sys.stderr,
+            )
+        raise Stopped
+
+    def _require_same(self, saved: Checkpoint) -> None:
+        then, now = saved.provenance, self.provenance
+        pairs: dict[str, tuple[object, object]] = {
+            "seed": (saved.place.seed, self.seed),
+            "stages": (saved.place.stages, self.place(0, 0).stages),
+            "spec": (then.spec, now.spec),
+            "statistics": (then.statistics, now.statistics),
+            "recipe": (then.recipe, now.recipe),
+            "preset": (then.preset, now.preset),
+            "config": (then.config, json.loads(json.dumps(now.config))),
+        }
+        if differ := [f"{name} was {before}, is {after}" for name, (before, after) in pairs.items() if before != after]:
+            raise CheckpointError(
+                f"{self.folder} cannot go on, it was started with something else: {'; '.join(differ)}. Start a new run for a new configuration."
+            )

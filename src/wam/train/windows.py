@@ -1,0 +1,15 @@
+"""The windows that a learner asks for, cut from the frames of a data set."""
+
+from collections.abc import Callable
+
+from wam.data import Frames, WindowDataset
+from wam.train.stage import Gradient
+
+
+def windows_from(frames: Frames, *, truth: bool = False) -> Callable[[Gradient], WindowDataset]:
+    """For `run(windows=...)`. `truth` hands on what only the simulator knew, for models that learn from it."""
+
+    def cut(learner: Gradient) -> WindowDataset:
+        return WindowDataset(frames, past=learner.past, horizon=learner.horizon, skip=learner.skip, stride=learner.stride, edges=learner.edges, truth=truth)
+
+    return cut

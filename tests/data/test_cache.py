@@ -1,0 +1,99 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import wam.data.cache as cache
+from tests.data.toy import assert_same, toy_episode, toy_spec
+from wam.data import DataError, Episode, EpisodeDataset, Recorder, WindowDataset, cached_frames, open_dataset
+from wam.data.pictures import resize_area
+from wam.world import Observation
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> EpisodeDataset:
+    spec = toy_spec(cameras=("top", "side"))
+    with Recorder(tmp_path / "set", spec) as recorder:
+        for seed in range(3):
+            recorder.write(toy_episode(spec, 4 + seed, seed, f"task {seed % 2}"))
+    return open_dataset(tmp_path / "set")
+
+
+def test_holds_what_the_set_holds(dataset: EpisodeDataset) -> None:
+    frames = cached_frames(dataset)
+    for number in range(3):
+        read = dataset.read(number)
+        assert_same(replace(frames.episode(number), instruction=read.instruction, seed=read.seed), read)
+    assert frames.sentences == ("task 0", "task 1") and frames.instructions.tolist() == [0, 1, 0]
+
+
+def test_decoded_once_and_never_written_to(dataset: EpisodeDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[int, int]] = []
+    first = cached_frames(dataset, size=(8, 8), progress=lambda done, total: told.append((done, total)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+    monkeypatch.setattr(cache, "build", None)  # a second build would fail
+    again = cached_frames(dataset, size=(8, 8))
+    file = next((dataset.root / "cache").rglob("observation.rgb.top.npy"))
+    before = file.read_bytes()
+    again.fields["observation.rgb.top"][:] = 0
+    assert file.read_bytes() == before and first.fields["observation.rgb.top"].any()
+
+
+def test_resized_by_area(dataset: EpisodeDataset) -> None:
+    frames = cached_frames(dataset, cameras=["side"], size=(5, 7))
+    assert "observation.rgb.top" not in frames.fields
+    rgb = dataset.read(1).observation.rgb
+    assert rgb is not None and np.array_equal(frames.fields["observation.rgb.side"][4:9], resize_area(rgb["side"][0].numpy(), (5, 7)))
+    assert {name: (camera.height, camera.width) for name, camera in frames.spec.observes.cameras.items()} == {"side": (5, 7)}
+    window = WindowDataset(frames, past=2, horizon=1).batch(torch.arange(2))
+    assert not frames.spec.observes.problems(window.past.observation)
+
+
+def test_some_episodes(dataset: EpisodeDataset) -> None:
+    frames = cached_frames(dataset, episodes=[2, 0])
+    assert frames.lengths.tolist() == [6, 4] and frames.starts.tolist() == [9, 0]
+    assert torch.equal(frames.episode(0).observation.proprio, dataset.read(2).observation.proprio)  # type: ignore[arg-type]
+
+
+def test_changed_files_make_a_new_cache(dataset: EpisodeDataset) -> None:
+    cached_frames(dataset)
+    with Recorder(dataset.root, dataset.spec, resume=True) as recorder:
+        recorder.write(toy_episode(dataset.spec, 5, 9, "task 0"))
+    assert len(cached_frames(open_dataset(dataset.root)).lengths) == 4
+    assert len(list((dataset.root / "cache").iterdir())) == 2
+
+
+def test_an_interrupted_build_leaves_nothing(dataset: EpisodeDataset) -> None:
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cached_frames(dataset, progress=stop)
+    assert not list((dataset.root / "cache").iterdir())
+    dead = dataset.root / "cache" / "abc-999999999.writing"
+    dead.mkdir()
+    cached_frames(dataset)
+    assert not dead.exists()
+
+
+def test_depth_is_not_averaged(tmp_path: Path) -> None:
+    spec = toy_spec()
+    episode = toy_episode(spec, 3)
+    observation = Observation(rgb=episode.observation.rgb, proprio=episode.observation.proprio, depth={"top": torch.full((1, 3, 1, 16, 16), 1.234)})
+    with Recorder(tmp_path / "set", spec) as recorder:
+        recorder.write(Episode(observation=observation, actions=episode.actions))
+    dataset = open_dataset(tmp_path / "set")
+    window = WindowDataset(cached_frames(dataset)).batch(torch.tensor([0]))
+    assert window.past.observation.depth is not None
+    assert torch.allclose(window.past.observation.depth["top"], torch.tensor(1.234)) and window.past.observation.depth["top"].dtype == torch.float32
+    with pytest.raises(DataError, match="cannot be resized by averaging"):
+        cached_frames(dataset, size=(8, 8))
+
+
+def test_intrinsics_follow_the_size() -> None:
+    spec = toy_spec()
+    camera = replace(spec.observes.cameras["top"], intrinsics=(10.0, 20.0, 8.0, 8.0))
+    spec = replace(spec, observes=replace(spec.observes, cameras={"top": camera}))
+    assert cache.spec_for(spec, ["top"], (8, 32)).observes.cameras["top"].intrinsics == (20.0, 10.0, 16.5, 3.75)

@@ -1,0 +1,78 @@
+"""The log is one JSON object per step, and a resumed run drops what it will write again."""
+
+import builtins
+import json
+from pathlib import Path
+
+import pytest
+
+from wam.train.log import FILE, Line, Log
+
+
+def line(step: int, index: int = 0) -> Line:
+    return Line(stage="world", index=index, step=step, losses={"prediction": 0.1 * step}, learning_rate=1e-3)
+
+
+def steps(folder: Path) -> list[tuple[int, int]]:
+    return [(found["index"], found["step"]) for found in map(json.loads, (folder / FILE).read_text().splitlines())]
+
+
+def test_lines_read_back_exactly(tmp_path: Path) -> None:
+    with Log(tmp_path, show=False, tensorboard=False) as log:
+        log.write([line(1), line(2)])
+        log.write([line(3)])
+        log.flush()
+    assert steps(tmp_path) == [(0, 1), (0, 2), (0, 3)]
+    assert json.loads((tmp_path / FILE).read_text().splitlines()[2])["losses"] == {"prediction": 0.1 * 3}
+
+
+def test_a_resumed_run_drops_later_lines_and_a_torn_one(tmp_path: Path) -> None:
+    log = Log(tmp_path, show=False, tensorboard=False)
+    log.write([line(1), line(2), line(1, 1), line(2, 1), line(3, 1)])
+    with (tmp_path / FILE).open("a") as file:
+        file.write('{"stage": "wor')
+    log.rewind(1, 2)
+    assert steps(tmp_path) == [(0, 1), (0, 2), (1, 1), (1, 2)]
+    log.rewind(0, 2)
+    assert steps(tmp_path) == [(0, 1), (0, 2)]
+    log.rewind(0, 0)
+    assert steps(tmp_path) == []
+
+
+def test_other_processes_write_nothing(tmp_path: Path) -> None:
+    with Log(None, show=True, tensorboard=True) as log:
+        log.write([line(1)])
+        log.flush()
+        log.rewind(0, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_person_sees_a_bar(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Log(tmp_path, show=True, tensorboard=False) as log:
+        log.begin("world", 5, 0)
+        log.write([line(5)])
+        log.say("a note [in brackets]")
+    shown = capsys.readouterr().err
+    assert "world" in shown and "5/5" in shown and "[in brackets]" in shown
+
+
+def test_tensorboard_gets_the_figures(tmp_path: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator", reason='needs the extra "train"')
+    with Log(tmp_path, show=False, tensorboard=True) as log:
+        log.write([line(1), line(2)])
+    found = accumulator.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [(event.step, round(event.value, 6)) for event in found.Scalars("world/prediction")] == [(1, 0.1), (2, 0.2)]
+    assert "world/learning_rate" in found.Tags()["scalars"] and "world/gradient_norm" not in found.Tags()["scalars"]
+
+
+def test_missing_tensorboard_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def without(name: str, *rest: object) -> object:
+        if name.startswith("torch.utils.tensorboard"):
+            raise ImportError(name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ImportError, match=r'the extra "train": pip install "wam\[train\]"'):
+        Log(tmp_path, show=False, tensorboard=True)

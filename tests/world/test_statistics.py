@@ -1,0 +1,45 @@
+"""Statistics refuse to describe columns with another meaning."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from wam.world import ActionSpec, Moments, Slot, SpecError, Statistics
+
+ACTS = ActionSpec(low_level=(Slot(name="x", unit="m", relative=True), Slot(name="gripper")), per_step=3)
+PROPRIO = (Slot(name="height", unit="m"),)
+MOMENTS = Moments(count=9, mean=(0.0, 0.5), std=(1.0, 0.1), low=(-3.0, 0.0), high=(3.0, 1.0), q01=(-2.0, 0.1), q99=(2.0, 0.9))
+STATISTICS = Statistics(acts=ACTS, proprio_slots=PROPRIO, action=MOMENTS)
+
+
+def test_they_fit_what_they_were_made_for() -> None:
+    assert STATISTICS.require(ACTS, PROPRIO) is STATISTICS
+    assert Statistics.from_json(STATISTICS.to_json()) == STATISTICS
+
+
+def test_limits_and_wording_may_change() -> None:
+    told = tuple(dataclasses.replace(slot, meaning="said better", low=-1.0, high=1.0) for slot in ACTS.low_level)
+    STATISTICS.require(dataclasses.replace(ACTS, low_level=told), PROPRIO)
+
+
+@pytest.mark.parametrize("change", [{"name": "y"}, {"unit": "mm"}, {"frame": "gripper"}, {"relative": False}], ids=str)
+def test_another_representation_is_an_error(change: dict[str, Any]) -> None:
+    slots = (dataclasses.replace(ACTS.low_level[0], **change), ACTS.low_level[1])
+    with pytest.raises(SpecError, match=r"the statistics describe action columns .* compute them again"):
+        STATISTICS.require(dataclasses.replace(ACTS, low_level=slots), PROPRIO)
+
+
+def test_the_number_and_order_of_columns_count() -> None:
+    for slots in (ACTS.low_level[:1], (*ACTS.low_level, Slot(name="z")), ACTS.low_level[::-1], ()):
+        with pytest.raises(SpecError, match="action columns"):
+            STATISTICS.require(dataclasses.replace(ACTS, low_level=slots), PROPRIO)
+
+
+def test_proprioception_and_rate_count() -> None:
+    with pytest.raises(SpecError, match="proprio columns"):
+        STATISTICS.require(ACTS, (Slot(name="height", unit="cm"),))
+    with pytest.raises(SpecError, match="proprio columns"):
+        STATISTICS.require(ACTS)
+    with pytest.raises(SpecError, match="computed for 3 actions per step, 1 are used"):
+        STATISTICS.require(dataclasses.replace(ACTS, per_step=1), PROPRIO)
