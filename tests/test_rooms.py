@@ -45,9 +45,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "serve": ("world", "plan.control"),
     "check": ("world",),
     "recipes": LEVEL_ONE,
-    "cli": (*LEVEL_ONE, "recipes"),
+    "jobs": (*LEVEL_ONE, "recipes"),
+    "cli": (*LEVEL_ONE, "recipes", "jobs"),
     "__main__": ("cli",),
-    "": (*LEVEL_ONE, "recipes", "cli"),  # wam/__init__: the public surface
+    "": (*LEVEL_ONE, "recipes", "jobs", "cli"),  # wam/__init__: the public surface
 }
 
 

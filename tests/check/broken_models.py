@@ -13,9 +13,11 @@ from tests.check.checkable_models import (
     RING,
     ChunkModel,
     Frames,
+    InverseModel,
     Ring,
     RingModel,
     StochasticModel,
+    SymbolicModel,
     WindowModel,
 )
 from wam.check import samples
@@ -495,3 +497,37 @@ class DecodesAnotherCamera(WindowModel):
 class ExposesTheSeenHalf(WindowModel):
     def state(self, carry):
         return Latent(z=carry.seen.z[:, -1:])
+
+
+@caught_by("log_prob_is_one_number_per_row")
+class ScoresEveryFutureAlike(InverseModel):
+    def log_prob(self, carry, actions, future):
+        return actions.low_level.sum((1, 2, 3))
+
+
+@caught_by("inferred_actions_fit_the_spec")
+class InfersTheFirstAction(InverseModel):
+    def infer_actions(self, observation, *, noise=None):
+        actions = super().infer_actions(observation)
+        return dataclasses.replace(actions, valid=torch.ones_like(actions.valid))
+
+
+@caught_by("inferred_actions_fit_the_spec")
+class InfersOneLess(InverseModel):
+    def infer_actions(self, observation, *, noise=None):
+        return super().infer_actions(observation).narrow("T", 1)
+
+
+@caught_by("operators_agree_with_predict")
+class OperatorsOfAnotherModel(SymbolicModel):
+    def apply(self, holds, valid, skill, room):
+        return super().apply(holds, valid, skill, 1 - room)
+
+
+@caught_by("operators_are_well_formed", "operators_agree_with_predict")
+class OperatorsOfAnotherVocabulary(SymbolicModel):
+    def operators(self):
+        return tuple(dataclasses.replace(operator, adds=operator.adds | {9}) for operator in super().operators())
+
+    def apply(self, holds, valid, skill, room):
+        return SymbolicModel().apply(holds, valid, skill, room)

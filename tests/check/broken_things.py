@@ -28,7 +28,7 @@ class ResetsEveryRow(PointEnv):
 @env_caught_by("reset_leaves_other_rows_alone")
 class ResetShowsFreshFramesOnly(PointEnv):
     def reset(self, mask, seeds):
-        observation, task = super().reset(mask, seeds)
+        _, task = super().reset(mask, seeds)
         return self.see(self.fresh(seeds).place[:, None]), task
 
 
@@ -47,7 +47,7 @@ class ForgetsChanceInSnapshots(PointEnv):
 @env_caught_by("seeds_determine_everything")
 class ThrowsItsOwnDice(PointEnv):
     def reset(self, mask, seeds):
-        observation, task = super().reset(mask, seeds)
+        _, task = super().reset(mask, seeds)
         self.now = dataclasses.replace(self.now, place=torch.where(mask[:, None], self.now.place + 0.01 * torch.randn(1), self.now.place))
         return self.see(self.now.place[:, None]), task
 
@@ -98,17 +98,19 @@ class ClipsInPlace(PointEnv):
 @env_caught_by("actions_are_only_read")
 class HandsOutItsBuffer(PointEnv):
     def __init__(self, batch=5):
-        self.buffer = torch.zeros(batch, 1, 2)
         super().__init__(batch)
+        self.buffer = torch.zeros(batch, self.spec.budget, 2)
 
-    def see(self, place):
-        return Observation(proprio=self.buffer.copy_(place) if place.shape[1] == 1 and self.now.clock.any() else place)
+    def step(self, actions):
+        outcome = super().step(actions)
+        shown = self.buffer[:, : actions.size("T")].copy_(outcome.observation.proprio)
+        return dataclasses.replace(outcome, observation=self.see(shown))
 
 
 @env_caught_by("one_call_equals_single_steps")
 class WindOncePerCall(PointEnv):
     def step(self, actions):
-        self.now = dataclasses.replace(self.now, speed=self.now.speed + 0.01)
+        self.now = dataclasses.replace(self.now, speed=torch.where(self.over(self.now)[:, None], 0, 0.01) + self.now.speed)
         return super().step(actions)
 
 
@@ -180,7 +182,7 @@ class DoubtsItsActions(SmoothPolicy):
         return memory, dataclasses.replace(actions, valid=torch.zeros_like(actions.valid))
 
 
-@policy_caught_by("rows_do_not_mix")
+@policy_caught_by("rows_do_not_mix", "rows_can_restart")
 class CentresTheBatch(SmoothPolicy):
     def update(self, memory, since):
         memory = super().update(memory, since)
@@ -271,10 +273,9 @@ class NoLimits(SmallSearch):
 
 
 @planner_caught_by("rows_do_not_mix")
-class OneChoiceForAll(SmallSearch):
+class ComparesAcrossRows(SmallSearch):
     def choose(self, cost):
-        best = super().choose(cost)
-        return torch.where(cost.gather(1, best[:, None])[:, 0] < cost.mean(), best, best[0])
+        return super().choose(cost + 0.1 * cost.nanmean(0))
 
 
 @planner_caught_by("plans_improve_on_the_middle", "candidates_that_cost_nan_are_avoided", "warm_start_is_used_where_valid")
@@ -283,7 +284,7 @@ class GoesUphill(SmallSearch):
         return cost.nan_to_num(nan=-torch.inf).argmax(1)
 
 
-@planner_caught_by("same_noise_same_plan", "rows_do_not_mix", "rows_can_be_permuted", "warm_start_is_used_where_valid")
+@planner_caught_by("same_noise_same_plan")
 class OwnDice(SmallSearch):
     def draw(self, problem, noise, best, spread):
         return torch.cat([best[:, None], best[:, None] + torch.randn(len(best), 64, *best.shape[1:]) * spread * (problem.high - problem.low)], 1)

@@ -11,16 +11,24 @@ from wam.world import (
     Decodes,
     Encodes,
     Exposes,
+    Facts,
+    FactsSpec,
     Future,
     FutureSpec,
     Grounded,
+    Infers,
     Latent,
     LatentSpec,
     Noise,
     Observation,
     ObservationSpec,
+    Operator,
+    Operators,
     Past,
+    Predicate,
     Record,
+    Scores,
+    Skill,
     Slot,
     SpecError,
     Window,
@@ -284,4 +292,77 @@ class RingModel(nn.Module, Exposes):
         return Grounded(seen=carry.seen, now=now), Future(state=Latent(z=torch.stack(states, 1)))
 
 
-CORRECT = (WindowModel, StochasticModel, ChunkModel, RingModel)
+# -- one that also knows densities and inverse dynamics ----------------------------------------------------------------------------
+
+
+class InverseModel(WindowModel, Scores, Infers):
+    def log_prob(self, carry, actions, future):
+        _, mine = self.predict(carry, actions)
+        return -(mine.state.z - future.state.z).square().sum((1, 2))
+
+    def infer_actions(self, observation, *, noise=None):
+        moved = observation.proprio[:, 1:] - observation.proprio[:, :-1]
+        push = torch.cat([torch.zeros_like(moved[:, :1]), moved], 1)[:, :, None]
+        valid = torch.ones(push.shape[:3], dtype=torch.bool, device=push.device)
+        return Actions(valid=valid & (torch.arange(push.shape[1], device=push.device) > 0)[None, :, None], low_level=push)
+
+
+# -- facts and operators: a robot that picks up and puts down one box in two rooms ------------------------------------------------------
+
+
+@record
+class Known(Record):
+    holds: Bool[Tensor, "B F"]
+
+
+class SymbolicModel(Operators, Exposes):
+    def __init__(self):
+        atoms = ("robot in 0", "robot in 1", "box in 0", "box in 1", "holding")
+        facts = FactsSpec(predicates=(Predicate(name="in", types=("thing", "room")), Predicate(name="holding")), atoms=atoms)
+        room = (Slot(name="room"),)
+        acts = ActionSpec(skills=tuple(Skill(name=name, parameters=room) for name in ("go", "pick", "put")))
+        self.spec = WorldModelSpec(observes=ObservationSpec(state=facts), predicts=FutureSpec(state=facts, reward=True), consumes=acts, differentiable=False)
+
+    def operators(self):
+        made = []
+        for room in (0, 1):
+            here, there, box = room, 1 - room, 2 + room
+            one = (float(room),)
+            made += [
+                Operator(f"go {room}", 0, one, needs=frozenset({there}), forbids=frozenset({here}), adds=frozenset({here}), deletes=frozenset({there})),
+                Operator(f"pick {room}", 1, one, needs=frozenset({here, box}), forbids=frozenset({4}), adds=frozenset({4}), deletes=frozenset({box})),
+                Operator(f"put {room}", 2, one, needs=frozenset({here, 4}), forbids=frozenset(), adds=frozenset({box}), deletes=frozenset({4})),
+            ]
+        return tuple(made)
+
+    def begin(self, batch, task):
+        blank = Known(holds=torch.zeros(batch, 5, dtype=torch.bool))
+        return Grounded(seen=blank, now=blank)
+
+    def state(self, carry):
+        return Facts(holds=carry.now.holds[:, None], atoms=self.spec.predicts.state.atoms)
+
+    def observe(self, carry, since: Past, *, noise=None):
+        seen = Known(holds=since.observation.state.holds[:, -1])
+        return Grounded(seen=seen, now=seen)
+
+    def apply(self, holds: Tensor, valid: Tensor, skill: Tensor, room: Tensor) -> Tensor:
+        for operator in self.operators():
+            asked = valid & (skill == operator.skill) & (room == operator.arguments[0])
+            needs, forbids = holds[:, sorted(operator.needs)].all(1), holds[:, sorted(operator.forbids)].any(1)
+            after = holds.clone()
+            after[:, sorted(operator.deletes)], after[:, sorted(operator.adds)] = False, True
+            holds = torch.where((asked & needs & ~forbids)[:, None], after, holds)
+        return holds
+
+    def predict(self, carry, actions: Actions, *, noise=None):
+        holds, states = carry.now.holds, []
+        for step in range(actions.size("T")):
+            holds = self.apply(holds, actions.valid[:, step, 0], actions.skill[:, step, 0], actions.arguments[:, step, 0, 0])
+            states.append(holds)
+        held = torch.stack(states, 1)
+        future = Future(state=Facts(holds=held, atoms=self.spec.predicts.state.atoms), reward=held[..., 4].float())
+        return Grounded(seen=carry.seen, now=Known(holds=holds)), future
+
+
+CORRECT = (WindowModel, StochasticModel, ChunkModel, RingModel, InverseModel, SymbolicModel)

@@ -123,6 +123,12 @@ class PointWorld:
     def truth(self) -> Truth:
         return Truth(physical=Physical(q=self.x[:, None, :2], v=self.x[:, None, 2:]))
 
+    def save(self) -> tuple[Tensor, Tensor]:
+        return self.x, self.alive
+
+    def restore(self, snapshot: tuple[Tensor, Tensor]) -> None:
+        self.x, self.alive = snapshot
+
     def _show(self) -> Observation:
         return Observation(proprio=self.x[:, None])
 

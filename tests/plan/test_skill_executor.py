@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tests.plan.mocks import DoubleIntegrator
 from wam.plan.control import SkillExecutor, rollout
 from wam.plan.skills import AStar
 from wam.world import (
@@ -27,6 +28,7 @@ from wam.world import (
     Record,
     SpecError,
     Task,
+    Truth,
     WorldModelSpec,
     record,
 )
@@ -64,6 +66,15 @@ class Lamps:
         alive = torch.ones(self.batch, 1, dtype=torch.bool)
         lit = (self.on[:, sorted(self.goal)] > 0).all(-1, keepdim=True)
         return Outcome(observation=Observation(proprio=self.on[:, None]), reward=lit.float(), alive=alive, success=lit)
+
+    def truth(self):
+        return Truth()
+
+    def save(self):
+        return self.on, self.held, self.time
+
+    def restore(self, snapshot):
+        self.on, self.held, self.time = snapshot
 
 
 @record
@@ -183,7 +194,7 @@ def test_errors_explain() -> None:
     with pytest.raises(SpecError, match=r"no policy for the skills \[0\]"):
         SkillExecutor(LampModel(), AStar(), {1: Press}, patience=3)
     with pytest.raises(SpecError, match="must declare Operators"):
-        SkillExecutor(object(), AStar(), {0: Press}, patience=3)
+        SkillExecutor(DoubleIntegrator(), AStar(), {0: Press}, patience=3)
     with pytest.raises(SpecError, match="needs Facts"):
         executor().begin(1, Task())
 

@@ -20,7 +20,7 @@ def test_small_frames_are_lossless_and_timed():
         film.seek(index)
         assert film.info["duration"] == (1100 if index == 4 else 100)
         shown = torch.from_numpy(np.array(film.convert("RGB"))).permute(2, 0, 1)
-        assert torch.equal(shown[:, 2::4, 2::4], frame)
+        assert torch.equal(shown[:, 4::8, 4::8], frame)
 
 
 def test_equal_frames_keep_their_time():
@@ -46,4 +46,4 @@ def test_large_frames_become_a_film():
 
 
 def test_a_film_of_one_scene_is_a_still():
-    assert Image.open(io.BytesIO(animate(torch.zeros(6, 3, 8, 8), rate=10).data)).size == (128, 128)
+    assert Image.open(io.BytesIO(animate(torch.zeros(6, 3, 8, 8), rate=10).data)).size == (224, 224)

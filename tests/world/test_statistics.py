@@ -43,3 +43,11 @@ def test_proprioception_and_rate_count() -> None:
         STATISTICS.require(ACTS)
     with pytest.raises(SpecError, match="computed for 3 actions per step, 1 are used"):
         STATISTICS.require(dataclasses.replace(ACTS, per_step=1), PROPRIO)
+
+
+def test_proprioception_is_dropped_for_a_model_that_does_not_read_it() -> None:
+    full = dataclasses.replace(STATISTICS, proprio=dataclasses.replace(MOMENTS, mean=(0.1,)))
+    assert full.for_proprio(PROPRIO) is full
+    without = full.for_proprio(())
+    assert (without.proprio_slots, without.proprio, without.action) == ((), None, MOMENTS)
+    assert without.require(ACTS) is without

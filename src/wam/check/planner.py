@@ -196,13 +196,12 @@ def candidates_that_cost_nan_are_avoided(subject: PlannerSubject) -> None:
         )
 
 
-ESSENTIAL: tuple[Callable[[PlannerSubject], None], ...] = (plan_fits_the_problem,)
+ESSENTIAL: tuple[Callable[[PlannerSubject], None], ...] = (plan_fits_the_problem, same_noise_same_plan)
 
 CHECKS: tuple[Callable[[PlannerSubject], None], ...] = (
     plans_stay_within_the_limits,
     plans_improve_on_the_middle,
     cost_is_that_of_the_plan,
-    same_noise_same_plan,
     rows_do_not_mix,
     rows_can_be_permuted,
     warm_start_is_used_where_valid,

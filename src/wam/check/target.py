@@ -65,17 +65,19 @@ def _load(target: str) -> Callable[[], Any]:
             module = importlib.import_module(module_name)
         except ModuleNotFoundError as error:
             raise TargetError(_not_found(error, module_name)) from error
+        except SystemExit as error:
+            raise TargetError(f"importing {module_name!r} runs a program that exits. Put its start under `if __name__ == '__main__':`.") from error
         except Exception as error:
             raise TargetError(f"importing {module_name!r} raised {describe(error)}. The module itself has a bug; import it by hand to see more.") from error
     found: Any = module
     for part in name.split("."):
-        known = [entry for entry in vars(found) if not entry.startswith("_")]
-        if part not in vars(found):
+        if part not in dir(found):
+            known = [entry for entry in dir(found) if not entry.startswith("_")]
             near = difflib.get_close_matches(part, known, n=3)
             raise TargetError(
                 f"{module_name!r} has no {name!r}. " + (f"Did you mean {', '.join(near)}?" if near else f"It has: {', '.join(known) or 'nothing'}.")
             )
-        found = vars(found)[part]
+        found = getattr(found, part)
     if inspect.ismodule(found) or not callable(found) or _interfaces(found):
         raise TargetError(f"{target} is a {type(found).__name__}, not a function that makes something. Write `def make(): return ...` and name that.")
     factory: Callable[[], Any] = found

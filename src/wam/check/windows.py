@@ -213,12 +213,13 @@ def actions_led_to_their_frames(subject: WindowsSubject) -> None:
     places = torch.cat([proprio, future.proprio], 1).double()
     _, actions, valid = _timeline(window)
     usable = [(row, step) for row, step in _steps(valid) if step >= 2 and step + 1 < valid.shape[1] and bool(valid[row, step - 1] & valid[row, step + 1])]
-    columns = actions.shape[2] + places.shape[2] + 1
+    columns = actions.shape[2] + 2 * places.shape[2] + 1
     if len(usable) < 10 * columns:
         raise CheckSkipped(f"{len(usable)} steps with valid neighbours are too few to fit {columns} columns")
     at, step = torch.tensor(usable).unbind(1)
     moved = places[at, step] - places[at, step - 1]
-    left = {shift: _unexplained(moved, places[at, step - 1], actions[at, step + shift].double()) for shift in (-1, 0, 1)}
+    before = torch.cat([places[at, step - 1], places[at, step - 1] - places[at, step - 2]], 1)  # place and speed
+    left = {shift: _unexplained(moved, before, actions[at, step + shift].double()) for shift in (-1, 0, 1)}
     best = min((-1, 1), key=lambda shift: left[shift])
     if left[best] < 1 - EXPLAINED and left[0] > BETTER * max(left[best], 1e-9):
         raise CheckFailed(
@@ -228,9 +229,9 @@ def actions_led_to_their_frames(subject: WindowsSubject) -> None:
         )
 
 
-def _unexplained(moved: Tensor, start: Tensor, actions: Tensor) -> float:
-    """Share of the movement's variance that a linear fit of place and action leaves."""
-    inputs = torch.cat([start, actions, torch.ones_like(start[:, :1])], 1)
+def _unexplained(moved: Tensor, before: Tensor, actions: Tensor) -> float:
+    """Share of the movement's variance that a linear fit of place, speed and action leaves."""
+    inputs = torch.cat([before, actions, torch.ones_like(before[:, :1])], 1)
     scale = inputs.abs().amax(0).clamp(min=1e-12)
     fit = torch.linalg.lstsq(inputs / scale, moved, driver="gelsd").solution
     rest = (moved - inputs / scale @ fit).square().sum()

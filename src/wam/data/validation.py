@@ -244,12 +244,12 @@ def valid_rows(columns: dict[str, NDArray[Any]], key: str) -> NDArray[np.float64
 
 
 def limits(slot: Slot, column: NDArray[np.float64]) -> tuple[float, float]:
-    """Declared limits with a little tolerance; where there are none, ten times the bulk of the values on each side."""
+    """Declared limits with a little tolerance; where there are none, twenty times the middle nine tenths on each side."""
     if np.isfinite(slot.low) or np.isfinite(slot.high):
         margin = 1e-4 * max(1.0, *(abs(x) for x in (slot.low, slot.high) if np.isfinite(x)))
         return slot.low - margin, slot.high + margin
-    low, high = np.quantile(column, [0.01, 0.99])
-    span = max(high - low, 1e-6) * 10 if high > low else np.inf
+    low, high = np.quantile(column, [0.05, 0.95])
+    span = 20 * (high - low) if high > low else np.inf
     return float(low - span), float(high + span)
 
 

@@ -38,7 +38,7 @@ def moving_pixels(truth: Shaped[Tensor, "B H c h w"], last_seen: Shaped[Tensor, 
 def ssim(prediction: Shaped[Tensor, "B H c h w"], truth: Shaped[Tensor, "B H c h w"]) -> Float[Tensor, "B H h w"]:
     """Structural similarity per pixel, -1 .. 1, mean over channels."""
     a, b = to_float(prediction), to_float(truth)
-    shape, a, b = a.shape, a.flatten(0, 2)[:, None], b.flatten(0, 2)[:, None]
+    shape, a, b = a.shape, a.flatten(0, 2), b.flatten(0, 2)
     mean_a, mean_b, square_a, square_b, product = _blur(torch.cat([a, b, a * a, b * b, a * b])).chunk(5)
     variances = square_a - mean_a**2 + square_b - mean_b**2
     covariance = product - mean_a * mean_b
@@ -47,9 +47,13 @@ def ssim(prediction: Shaped[Tensor, "B H c h w"], truth: Shaped[Tensor, "B H c h
 
 
 def _blur(x: Tensor) -> Tensor:
-    """Weighted means around each pixel, "N 1 h w"."""
-    ticks = torch.arange(WINDOW, dtype=x.dtype, device=x.device) - WINDOW // 2
-    weights = torch.exp(-(ticks**2) / (2 * SIGMA**2))
-    for kernel, pad in ((weights.view(1, 1, 1, -1), (0, WINDOW // 2)), (weights.view(1, 1, -1, 1), (WINDOW // 2, 0))):
-        x = F.conv2d(x, kernel, padding=pad) / F.conv2d(torch.ones_like(x[:1]), kernel, padding=pad)
-    return x
+    """Weighted means around each pixel, "N h w": columns, then rows."""
+    return _window(x.shape[-2], x) @ x @ _window(x.shape[-1], x).T
+
+
+def _window(size: int, like: Tensor) -> Float[Tensor, "size size"]:
+    """Weights of the pixels around each of a line; each row sums to 1."""
+    place = torch.arange(size, dtype=like.dtype, device=like.device)
+    apart = (place[:, None] - place).abs()
+    weights = torch.exp(-(apart**2) / (2 * SIGMA**2)) * (apart <= WINDOW // 2)
+    return weights / weights.sum(1, keepdim=True)

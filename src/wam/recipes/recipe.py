@@ -18,7 +18,7 @@ from wam.plan.objectives import Objective
 from wam.train import Stage
 from wam.world import Planner, Spec, Statistics
 
-MACHINERY = ("recipe", "runs", "demo")  # modules of this package that are not recipes
+MACHINERY = ("recipe", "runs")  # modules of this package that are not recipes
 
 
 @dataclass(frozen=True, kw_only=True)

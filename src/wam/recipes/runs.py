@@ -29,10 +29,16 @@ class Run:
 
     folder: Path
     recipe: Recipe
+    preset_name: str
     preset: Preset
     model: Any  # nn.Module, and a WorldModel or a Policy
     data: DataSpec  # what its windows showed
     trained_on: dict[str, Any]  # path, fingerprint and episodes of the data set
+
+    @property
+    def name(self) -> str:
+        """Recipe and preset."""
+        return f"{self.recipe.name} {self.preset_name}"
 
     def policy(self, *, safety: Safety | None = None) -> Policy[Any]:
         """How it acts: the model itself where it is a policy, planning with the preset's planner where it is a world model."""
@@ -113,7 +119,7 @@ def train_recipe(
         tensorboard=tensorboard,
         show=show,
     )
-    return Run(folder, recipe, chosen, model.eval(), shown, trained_on)
+    return Run(folder, recipe, preset_name, chosen, model.eval(), shown, trained_on)
 
 
 def load(folder: str | Path, *, device: str = "cpu") -> Run:
@@ -133,7 +139,7 @@ def load(folder: str | Path, *, device: str = "cpu") -> Run:
     data = DataSpec.from_dict(told["data"])
     model: Any = recipe.build(config, data, about.statistics)
     checkpoint.restore(model)
-    return Run(folder, recipe, replace(preset, config=config), model.to(device).eval(), data, told["trained_on"])
+    return Run(folder, recipe, about.preset, replace(preset, config=config), model.to(device).eval(), data, told["trained_on"])
 
 
 def _shortened(stage: train.Stage, steps: int) -> train.Stage:

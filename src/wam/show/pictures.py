@@ -21,7 +21,7 @@ DENSITY = 2  # pixels in the file per pixel shown
 INK, PALE, PAPER = (34, 34, 34), (110, 110, 110), (255, 255, 255)
 TEXT = 12  # px, height of the labels as shown
 GAP = 3  # px between frames
-MARGIN = 88  # px for the names of rows
+MARGIN = 108  # px for the names of rows
 
 
 @dataclass(frozen=True)
@@ -81,16 +81,17 @@ def prediction_strip(
     columns: int = 8,
     more: Sequence[tuple[str, Shaped[Tensor, "H 3 h w"]]] = (),
 ) -> Picture:
-    """The last frame seen, then truth / prediction / error at up to `columns` steps; `more` rows go between prediction and error.
+    """The last frame seen, then truth / prediction / error at up to `columns` steps; `more` rows below.
 
-    Error: mean absolute difference over the channels, white = 0, black = 0.5 and more.
+    Error of the prediction: mean absolute difference over the channels, white = 0, black = 0.5 and more.
     """
     steps = evenly(len(truth), columns)
-    last, wrong = to_uint8(seen[-1:]), error_picture(prediction[steps], truth[steps])
+    last = to_uint8(seen[-1:])
     blank = torch.full_like(last, 255)
-    rows = [("truth", torch.cat([last, to_uint8(truth[steps])])), ("prediction", torch.cat([last, to_uint8(prediction[steps])]))]
-    rows += [(name, torch.cat([last, to_uint8(frames[steps])])) for name, frames in more]
-    rows += [("error", torch.cat([blank, wrong]))]
+    rows = [("truth", torch.cat([last, to_uint8(truth[steps])]))]
+    imagined = [("prediction", to_uint8(prediction[steps])), ("error", error_picture(prediction[steps], truth[steps]))]
+    imagined += [(name, to_uint8(frames[steps])) for name, frames in more]
+    rows += [(name, torch.cat([blank, frames])) for name, frames in imagined]
     return strip(rows, ["seen", *[f"+{step + 1}" for step in steps.tolist()]], set_off=1)
 
 

@@ -47,8 +47,8 @@ STYLE: dict[Any, Any] = {
 
 
 def horizon_plot(card: RolloutCard, measures: Sequence[Measure] | None = None) -> Picture:
-    """Each measure of the card per step ahead, every arm with its interval; one panel per measure."""
-    measures = card.measures() if measures is None else measures
+    """A panel per measure: every arm per step ahead, with its interval. Default: all measures but SSIM."""
+    measures = [one for one in card.measures() if one.name != "SSIM"] if measures is None else measures
     columns = min(2, len(measures))
     lines = -(-len(measures) // columns)
 
@@ -63,7 +63,7 @@ def horizon_plot(card: RolloutCard, measures: Sequence[Measure] | None = None) -
         known = {label: handle for panel in panels[: len(measures)] for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)}
         figure.legend(known.values(), known.keys(), loc="outside lower center", ncols=3)
 
-    return _svg(draw, 4.7 * max(columns, 1.5), 2.6 * lines + 0.6)
+    return _svg(draw, 5.0 * max(columns, 1.5), 2.6 * lines + 0.7)
 
 
 def success_plot(rows: Sequence[SuccessRow]) -> Picture:
@@ -81,7 +81,7 @@ def success_plot(rows: Sequence[SuccessRow]) -> Picture:
         panel.set_xlabel(f"episodes solved at the end, % of {span(row.episodes for row in rows)} (lines: 95 % interval)")
         panel.tick_params(axis="y", length=0)
 
-    return _svg(draw, 7.6, 0.42 * len(rows) + 0.8)
+    return _svg(draw, 8.0, 0.42 * len(rows) + 0.8)
 
 
 def training_plot(log: TrainingLog) -> Picture:
@@ -101,7 +101,7 @@ def training_plot(log: TrainingLog) -> Picture:
         for panel in panels[len(log.losses) :]:
             panel.remove()
 
-    return _svg(draw, 3.2 * max(columns, 2), 2.2 * lines + 0.2)
+    return _svg(draw, 3.33 * max(columns, 2), 2.2 * lines + 0.2)
 
 
 def _curves(panel: Axes, measure: Measure, card: RolloutCard) -> None:
@@ -110,8 +110,9 @@ def _curves(panel: Axes, measure: Measure, card: RolloutCard) -> None:
         steps, values, low, high = _known(curve)
         panel.plot(steps, values, color=colour, linestyle=line, linewidth=2 if arm == "model" else 1.4, label=name, zorder=3 if arm == "model" else 2)
         panel.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
-    panel.set_title(f"{measure} ({'higher' if measure.higher_is_better else 'lower'} is better)")
-    panel.set_ylabel(" in ".join(part for part in (measure.name, measure.unit) if part))
+    better = "higher is better" if measure.higher_is_better else "lower is better"
+    panel.set_title(str(measure))
+    panel.set_ylabel(f"{measure.unit} ({better})" if measure.unit else better)
     panel.set_xticks(_ticks(card.horizon))
     if not measure.higher_is_better:
         panel.set_ylim(bottom=0)

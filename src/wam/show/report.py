@@ -1,7 +1,7 @@
 """One self-contained HTML page: pictures inlined, plain CSS, no JavaScript. It opens by double click and travels as a file.
 
 A report is a title, a sentence, and sections of four kinds: `Text`, `Table`, `Figures`, `Facts`. Each picture says how to
-read it. `sections.py` makes sections from typed results.
+read it. A section without a title continues the one before. `sections.py` makes sections from typed results.
 """
 
 from dataclasses import dataclass
@@ -90,7 +90,8 @@ def _section(section: Section) -> str:
     else:
         lines = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in section.facts.items() if value)
         inside = f"<dl>{lines}</dl>"
-    return f"<section>\n<h2>{escape(section.title)}</h2>\n{inside}\n</section>"
+    heading = f"<h2>{escape(section.title)}</h2>\n" if section.title else ""
+    return f"<section>\n{heading}{inside}\n</section>"
 
 
 def _table(table: Table) -> str:
@@ -125,22 +126,22 @@ STYLE = """
 body { margin: 0 auto; max-width: 1000px; padding: 2rem 1.5rem 4rem; font: 16px/1.55 system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif;
   color: #222; background: #fff; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .4rem; }
-h2 { font-size: 1.25rem; margin: 2.6rem 0 .6rem; padding-top: 1rem; border-top: 1px solid #ddd; }
+h2 { font-size: 1.25rem; margin: 2.4rem 0 .6rem; padding-top: 1rem; border-top: 1px solid #ddd; }
 p { max-width: 46rem; margin: .5rem 0; }
 .summary { font-size: 1.1rem; color: #444; }
 .note { font-size: .9rem; color: #555; }
 table { border-collapse: collapse; margin: .8rem 0; }
-th, td { text-align: left; padding: .35rem 1.6rem .35rem 0; border-bottom: 1px solid #e5e5e5; vertical-align: top; }
+th, td { text-align: left; padding: .35rem 0 .35rem 1.6rem; border-bottom: 1px solid #e5e5e5; vertical-align: top; }
 th { font-size: .85rem; color: #555; font-weight: 600; border-bottom: 2px solid #bbb; }
+th:first-child, td:first-child { padding-left: 0; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
-.figures { display: flex; flex-wrap: wrap; gap: 1.2rem 1.6rem; align-items: flex-start; margin-top: .8rem; }
+.figures { display: flex; flex-wrap: wrap; gap: 1rem 1.4rem; align-items: flex-start; margin-top: .8rem; }
 figure { margin: 0; max-width: 100%; }
 .pictures { display: flex; gap: .5rem; }
 .pictures div { min-width: 0; }
 .pictures span { display: block; text-align: center; font-size: .8rem; color: #666; }
 figcaption { font-size: .85rem; color: #444; margin-top: .2rem; }
-img, video { display: block; max-width: 100%; height: auto; image-rendering: pixelated; }
-img[src^="data:image/svg"] { image-rendering: auto; }
+img, video { display: block; max-width: 100%; height: auto; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.4rem; font-size: .92rem; }
 dt { color: #555; } dd { margin: 0; overflow-wrap: anywhere; }
 @media print { body { max-width: none; } section { break-inside: avoid; } }

@@ -31,8 +31,8 @@ def success_sections(rows: Sequence[SuccessRow], differences: Sequence[SuccessDi
             "that was solved on the way and undone is not solved. Where intervals overlap widely, more episodes are needed to tell two policies apart.",
         ),
         Table(
-            title="The same in numbers",
-            columns=("policy", "solved at the end", "95 % interval", "episodes", "median steps to first solved", "per decision"),
+            title="",
+            columns=("policy", "solved at the end", "95 % interval", "episodes", "median steps to first solved", "time per decision"),
             rows=tuple(
                 (
                     row.name,
@@ -52,7 +52,7 @@ def success_sections(rows: Sequence[SuccessRow], differences: Sequence[SuccessDi
     if differences:
         found.append(
             Table(
-                title="Differences",
+                title="",
                 columns=("comparison", "difference", "95 % interval", "episodes"),
                 rows=tuple(
                     (
@@ -83,11 +83,11 @@ def card_sections(card: RolloutCard, measures: Sequence[Measure] | None = None) 
         ),
         Table(
             title="Does it use its actions, and does it beat what needs no learning?",
-            columns=("measure", "compared with", "error ratio", "95 % interval", "verdict"),
-            rows=tuple(_contrast(contrast) for contrast in card.contrasts if measures is None or contrast.measure in measures),
-            numbers=(2, 3),
-            note="Error of the model divided by that of the comparison, all steps together: 0.5 means half the error, above 1 is worse. 'copy', 'mean' "
-            "and 'background' are whichever of the three is best. Squared error for PSNR, 1 - SSIM, and metres for positions.",
+            columns=("measure", "against shuffled actions", "", "against the best baseline", ""),
+            rows=tuple(_contrasts(card, measure) for measure in measures or card.measures()),
+            numbers=(1, 3),
+            note="Error of the model divided by that of the comparison, all steps together, with its 95 % interval: 0.5 means half the error, above 1 is "
+            "worse. Squared error for PSNR, 1 - SSIM, and metres for positions. The best baseline is the best of copy, mean and background.",
         ),
     ]
     if card.branches:
@@ -110,8 +110,8 @@ def card_sections(card: RolloutCard, measures: Sequence[Measure] | None = None) 
                 columns=("reads", "finds", "R2", "mean error"),
                 rows=tuple((score.reads, score.body, f"{score.r2:.3f}", f"{1000 * score.error:.1f} mm") for score in card.probes),
                 numbers=(2, 3),
-                note="A linear map fitted on training frames and then frozen says where things are. These are its own errors on true held-out frames: no "
-                "position error above can be smaller, and where R2 is low the position errors mean little.",
+                note="A linear map fitted on training frames and then frozen says where things are. These are its own errors on true held-out frames: "
+                "read the position errors above against them; where R2 is low they mean little.",
             )
         )
     return tuple(found)
@@ -147,7 +147,7 @@ def episodes_section(row: SuccessRow, episodes: Episodes, *, rate: float, count:
     items = []
     for index in range(min(count, len(frames))):
         alive = int(episodes.alive[index].sum()) + 1
-        pictures = [("goal", still(goal.rgb[camera][index, -1], 128))] if goal is not None and goal.rgb else []
+        pictures = [("goal", still(goal.rgb[camera][index, -1], 112))] if goal is not None and goal.rgb else []
         pictures.append((row.name, animate(frames[index, :alive], rate)))
         items.append(Captioned(pictures=tuple(pictures), caption=f"start {row.seeds[index]}: {OUTCOMES[row.outcomes[index]]}"))
     return Figures(
@@ -189,11 +189,20 @@ def origin_section(origin: Origin) -> Facts:
 # -- words -----------------------------------------------------------------------------------------------------------------
 
 
-def _contrast(contrast: Contrast) -> tuple[str, ...]:
+def _contrasts(card: RolloutCard, measure: Measure) -> tuple[str, ...]:
+    """A row: ratio and verdict against shuffled actions, then against the best baseline."""
+    cells = [str(measure)]
+    for found in (card.action_use(), card.learning()):
+        contrast = next((one for one in found if one.measure == measure), None)
+        cells += _verdict(contrast) if contrast is not None else ["-", ""]
+    return tuple(cells)
+
+
+def _verdict(contrast: Contrast) -> list[str]:
     value = contrast.ratio
     verdict = "better" if contrast.better else "worse" if value.low > 1 else "no difference found"
-    against = "shuffled actions" if contrast.against == SHUFFLED else contrast.against
-    return str(contrast.measure), against, _two(value.value), f"{_two(value.low)} to {_two(value.high)}", verdict
+    against = "" if contrast.against == SHUFFLED else f" than {contrast.against}" if verdict != "no difference found" else f" from {contrast.against}"
+    return [f"{value.value:.2f} ({value.low:.2f} to {value.high:.2f})", verdict + against]
 
 
 def _branch(figure: BranchFigure) -> tuple[str, ...]:
@@ -205,10 +214,6 @@ def _branch(figure: BranchFigure) -> tuple[str, ...]:
         percent(left.value),
         f"{percent(left.low)} to {percent(left.high)}",
     )
-
-
-def _two(value: float) -> str:
-    return f"{value:.2f}"
 
 
 def _points(value: float) -> str:

@@ -11,7 +11,7 @@ from wam.show import report, sections
 
 def success_table(rows: Sequence[SuccessRow]) -> Table:
     """Success with intervals and time per decision."""
-    return terminal_table(next(section for section in sections.success_sections(rows) if isinstance(section, report.Table)))
+    return terminal_table(next(section for section in sections.success_sections(rows) if isinstance(section, report.Table)), "Closed-loop success")
 
 
 def card_tables(card: RolloutCard) -> list[Table]:
@@ -19,9 +19,9 @@ def card_tables(card: RolloutCard) -> list[Table]:
     return [terminal_table(section) for section in sections.card_sections(card) if isinstance(section, report.Table)]
 
 
-def terminal_table(table: report.Table) -> Table:
-    """Any table of a report."""
-    made = Table(title=table.title, title_justify="left", caption=table.note, caption_justify="left", header_style="bold")
+def terminal_table(table: report.Table, title: str = "") -> Table:
+    """Any table of a report, under its own title unless another is given."""
+    made = Table(title=title or table.title, title_justify="left", caption=table.note, caption_justify="left", header_style="bold")
     for index, column in enumerate(table.columns):
         made.add_column(column, justify="right" if index in table.numbers else "left")
     for row in table.rows:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 
@@ -13,11 +14,13 @@ class Points:
     values: tuple[float, ...]
 
     def smooth(self) -> list[float]:
-        """A running mean over about a fiftieth of the steps."""
-        share, mean, found = max(1, len(self.values) // 50), self.values[0], []
-        for value in self.values:
-            mean += (value - mean) / share
-            found.append(mean)
+        """Means over about a fortieth of the steps around each; over fewer, evenly on both sides, near the ends."""
+        count, reach = len(self.values), len(self.values) // 80
+        sums = [0.0, *accumulate(self.values)]
+        found = []
+        for index in range(count):
+            side = min(reach, index, count - 1 - index)
+            found.append((sums[index + side + 1] - sums[index - side]) / (2 * side + 1))
         return found
 
 

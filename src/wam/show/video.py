@@ -12,24 +12,24 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from wam.show.pictures import Picture, enlarged, image_of
+from wam.show.pictures import DENSITY, Picture, enlarged, image_of
 from wam.world import to_uint8
 
 SMALL = 128  # px, the highest frames that become animated PNGs
 HOLD = 1.0  # s, the last frame before it starts again
 
 
-def animate(frames: Shaped[Tensor, "T 3 h w"], rate: float, *, tile: int = 128) -> Picture:
+def animate(frames: Shaped[Tensor, "T 3 h w"], rate: float, *, tile: int = 112) -> Picture:
     """`rate` frames per second in a loop, about `tile` px high; the last frame stays for a second."""
     return _film(frames, rate) if frames.shape[-2] > SMALL else _animated_png(frames, rate, tile)
 
 
 def _animated_png(frames: Tensor, rate: float, tile: int) -> Picture:
-    first, *rest = [image_of(frame) for frame in enlarged(frames, tile)]
+    first, *rest = [image_of(frame) for frame in enlarged(frames, tile * DENSITY)]
     period, file = round(1000 / rate), io.BytesIO()
     durations = [period] * len(rest) + [period + round(1000 * HOLD)]
     first.save(file, "PNG", save_all=True, append_images=rest, duration=durations, loop=0)
-    return Picture(data=file.getvalue(), mime="image/png", width=first.width, height=first.height)
+    return Picture(data=file.getvalue(), mime="image/png", width=first.width // DENSITY, height=first.height // DENSITY)
 
 
 def _film(frames: Tensor, rate: float) -> Picture:

@@ -49,8 +49,8 @@ def run(
 ) -> Path:
     """Train `model` in place and return the folder of its last checkpoint. The model ends in eval mode.
 
-    `windows(learner)` gives the windows of a gradient stage (its past, horizon and stride), `episodes()` what a fit learns
-    from. `save_every` counts steps. `resume` goes on where the run in `folder` stood; pass the same everything else.
+    `windows(learner)` gives the windows of a gradient stage in the shape that it asks for, e.g. `windows_from(frames)`;
+    `episodes()` what a fit learns from. `save_every` counts steps. `resume` goes on where the run in `folder` stood; pass the same everything else.
     Raises Stopped after Ctrl-C (saved), FloatingPointError for a loss that is not finite, CheckpointError for a `folder` that
     is not as `resume` says.
     """

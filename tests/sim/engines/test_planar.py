@@ -224,7 +224,9 @@ def test_rows_are_bit_identical_in_any_company(dtype: torch.dtype) -> None:
         assert torch.equal(alone.pose, together.pose[rows]) and torch.equal(alone.velocity, together.velocity[rows])
 
 
-@pytest.mark.parametrize("changes", [{"mass": 0.3, "friction": 0.3}, {"mass": 1.4, "friction": 0.7, "damping": 2.0}, {"mass": 0.3, "friction": 0.0, "damping": 0.0}])
+@pytest.mark.parametrize(
+    "changes", [{"mass": 0.3, "friction": 0.3}, {"mass": 1.4, "friction": 0.7, "damping": 2.0}, {"mass": 0.3, "friction": 0.0, "damping": 0.0}]
+)
 def test_nothing_leaves_the_table_and_nothing_explodes(changes: dict[str, float]) -> None:
     state, action = crowd(64, torch.float32)
     parameters = table([DISC, BLOCK, BLOCK, DISC], 64, torch.float32, **changes)

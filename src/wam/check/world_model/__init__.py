@@ -9,7 +9,7 @@ from wam.check import loss, module, shared
 from wam.check.report import Report
 from wam.check.runner import run_checks
 from wam.check.subject import private_copy
-from wam.check.world_model import capabilities, inputs, promises, time
+from wam.check.world_model import capabilities, inputs, operators, promises, time
 from wam.check.world_model.subject import WorldModelSubject
 from wam.world import Window
 
@@ -52,6 +52,7 @@ CHECKS: tuple[Callable[[Any], None], ...] = (
     module.weights_survive_saving,
     *loss.CHECKS,
     *capabilities.CHECKS,
+    *operators.CHECKS,
 )
 
 

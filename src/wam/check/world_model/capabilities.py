@@ -11,7 +11,7 @@ from wam.check.runner import CheckFailed, CheckSkipped
 from wam.check.specs import extra_parts
 from wam.check.subject import ROWS
 from wam.check.world_model.subject import WorldModelSubject
-from wam.world import Actions, Decodes, Encodes, Exposes, FactsSpec, Infers, Observation, Operators, Scores, State
+from wam.world import Actions, Decodes, Encodes, Exposes, Infers, Observation, Scores, State
 from wam.world.specs import sample_state, state_problems
 
 FRAMES = 3
@@ -19,7 +19,7 @@ FRAMES = 3
 
 def encode_gives_a_state_per_frame(subject: WorldModelSubject) -> None:
     """Encodes: a state of the declared shape for every frame, which depends on that frame alone."""
-    _require(subject, Encodes)
+    require(subject, Encodes)
     observation = subject.past(1, FRAMES).observation
     state = _encode(subject, observation)
     _require_state(subject, state, FRAMES, "encode")
@@ -35,7 +35,7 @@ def encode_gives_a_state_per_frame(subject: WorldModelSubject) -> None:
 
 def decode_shows_known_cameras(subject: WorldModelSubject) -> None:
     """Decodes: an observation with the state's rows and steps, of cameras that the spec knows."""
-    _require(subject, Decodes)
+    require(subject, Decodes)
     spec = subject.spec
     if isinstance(subject.model, Encodes):
         state = _encode(subject, subject.past(1, FRAMES).observation)
@@ -62,7 +62,7 @@ def decode_shows_known_cameras(subject: WorldModelSubject) -> None:
 
 def exposed_state_is_where_prediction_ended(subject: WorldModelSubject) -> None:
     """Exposes: one step of state per row, which after predict equals the last predicted state."""
-    _require(subject, Exposes)
+    require(subject, Exposes)
     carry = subject.looked(1)
     imagined, future = subject.imagine(carry, subject.actions(1), subject.noise(1))
     with torch.no_grad():
@@ -79,7 +79,7 @@ def exposed_state_is_where_prediction_ended(subject: WorldModelSubject) -> None:
 
 def log_prob_is_one_number_per_row(subject: WorldModelSubject) -> None:
     """Scores: a finite log density per row, which depends on the future."""
-    _require(subject, Scores)
+    require(subject, Scores)
     carry, actions = subject.looked(1), subject.actions(1)
     _, one = subject.imagine(carry, actions, subject.noise(1))
     _, two = subject.imagine(subject.looked(2), subject.actions(2), subject.noise(2))
@@ -93,7 +93,7 @@ def log_prob_is_one_number_per_row(subject: WorldModelSubject) -> None:
 
 def inferred_actions_fit_the_spec(subject: WorldModelSubject) -> None:
     """Infers: an action per frame that fits the spec; the first is not valid, because nothing is known to have led there."""
-    _require(subject, Infers)
+    require(subject, Infers)
     with torch.no_grad():
         actions: Actions = subject.model.infer_actions(subject.past(1, FRAMES).observation, noise=subject.noise(1))
     found = subject.spec.consumes.problems(_clipped(subject, actions))
@@ -116,40 +116,16 @@ def _clipped(subject: WorldModelSubject, actions: Actions) -> Actions:
     return dataclasses.replace(actions, low_level=actions.low_level.clamp(low, high))
 
 
-def operators_are_well_formed(subject: WorldModelSubject) -> None:
-    """Operators: atoms and skills exist in the spec, nothing is both needed and forbidden or added and deleted, costs are positive."""
-    _require(subject, Operators)
-    facts, skills = subject.spec.predicts.state, subject.spec.consumes.skills
-    if not isinstance(facts, FactsSpec):
-        raise CheckFailed("spec.predicts.state is no FactsSpec", "Operators speak of facts.", "Declare predicts=FutureSpec(state=FactsSpec(...)).")
-    atoms = range(len(facts.atoms))
-    operators = subject.model.operators()
-    for operator in operators:
-        named = operator.needs | operator.forbids | operator.adds | operator.deletes
-        for wrong, came in (
-            (bool(named - set(atoms)), f"names the atoms {sorted(named - set(atoms))} of {len(atoms)}"),
-            (not 0 <= operator.skill < len(skills), f"uses skill {operator.skill} of {len(skills)}"),
-            (bool(operator.needs & operator.forbids), f"needs and forbids the atoms {sorted(operator.needs & operator.forbids)}"),
-            (bool(operator.adds & operator.deletes), f"adds and deletes the atoms {sorted(operator.adds & operator.deletes)}"),
-            (not operator.cost > 0, f"costs {operator.cost}"),
-        ):
-            if wrong:
-                raise CheckFailed(f"{operator.name} {came}", "Indices of another vocabulary, or a slip in the domain.", "Index into spec.predicts.state.atoms.")
-    if not operators or len({operator.name for operator in operators}) != len(operators):
-        raise CheckFailed(f"{len(operators)} operators, not all named differently", "Grounding gave duplicates or nothing.", "Ground each operator once.")
-
-
 CHECKS = (
     encode_gives_a_state_per_frame,
     decode_shows_known_cameras,
     exposed_state_is_where_prediction_ended,
     log_prob_is_one_number_per_row,
     inferred_actions_fit_the_spec,
-    operators_are_well_formed,
 )
 
 
-def _require(subject: WorldModelSubject, capability: type) -> None:
+def require(subject: WorldModelSubject, capability: type) -> None:
     if not isinstance(subject.model, capability):
         raise CheckSkipped(f"{type(subject.model).__name__} does not declare {capability.__name__}")
 

@@ -10,7 +10,6 @@ from wam.check.runner import CheckFailed, CheckSkipped
 from wam.check.subject import ROWS
 from wam.check.world_model.subject import WorldModelSubject
 
-TRIES = 4
 SHARED = 3  # S, candidates per row
 
 
@@ -22,10 +21,11 @@ def every_action_part_matters(subject: WorldModelSubject) -> None:
     for parts in groups:
         if getattr(actions, parts[0]) is None:
             continue
-        others = [dataclasses.replace(actions, **{part: getattr(subject.actions(seed), part) for part in parts}) for seed in range(2, 2 + TRIES)]
+        seeds = range(2, 2 + subject.tries)
+        others = (dataclasses.replace(actions, **{part: getattr(subject.actions(seed), part) for part in parts}) for seed in seeds)
         if all(record_difference(base, subject.imagine(carry, other, noise)[1], exact=True) is None for other in others):
             raise CheckFailed(
-                f"{TRIES} other choices of actions.{parts[0]} gave bit-identical futures",
+                f"{subject.tries} other choices of actions.{parts[0]} gave bit-identical futures",
                 "The part is declared in spec.consumes and not read, or multiplied by zero.",
                 "Feed it to the dynamics, or take it out of spec.consumes.",
             )

@@ -35,6 +35,11 @@ class WorldModelSubject(Subject):
         steps = self.spec.chunk * max(2, math.ceil(4 / self.spec.chunk))
         return steps + self.spec.chunk if steps == ROWS else steps
 
+    @property
+    def tries(self) -> int:
+        """Other actions that are tried before "nothing changes" is believed: a random skill is rarely applicable."""
+        return 32 if self.spec.consumes.skills else 4
+
     def noise(self, seed: int, batch: int = ROWS) -> Noise:
         """A sequence per row."""
         return samples.noise(seed, batch, self.device)

@@ -116,8 +116,8 @@ def step(state: PlanarState, action: Float[Tensor, "B 2"], parameters: PlanarPar
     walls = torch.ones_like(still, dtype=torch.bool)
 
     for substep in range(solver.substeps):
-        resting = (moving == 0).all(0)
         moving = table_friction(moving, brake, decay, gyration)
+        resting = (moving == 0).all(0)
         left = solver.period - substep * time
         speed = ((target - place[:2, :, pusher]) / left).clamp(-solver.servo_speed, solver.servo_speed)
         now = moving[:2, :, pusher]

@@ -1,5 +1,8 @@
 """The `push` world: a table seen from above, a pusher, coloured discs and blocks."""
 
+from collections.abc import Callable
+from typing import Any
+
 from wam.sim.worlds.push.config import PushConfig as PushConfig
 from wam.sim.worlds.push.experts import Expert as Expert
 from wam.sim.worlds.push.experts import NoisyExpert as NoisyExpert
@@ -12,3 +15,18 @@ from wam.sim.worlds.push.skills import SKILLS as SKILLS
 from wam.sim.worlds.push.skills import PushSkill as PushSkill
 from wam.sim.worlds.push.skills import skill_policies as skill_policies
 from wam.sim.worlds.push.world import PushWorld as PushWorld
+from wam.world import Policy
+
+
+def make(batch: int, **options: Any) -> PushWorld:
+    """The world by name: options are fields of `PushConfig`."""
+    return PushWorld(batch, PushConfig(**options))
+
+
+POLICIES: dict[str, Callable[[PushWorld], Policy[Any]]] = {
+    "expert": Expert,
+    "noisy_expert": NoisyExpert,
+    "play": Play,
+    "random": Wander,
+    "drive_to_goal": DriveToGoal,
+}

@@ -1,0 +1,275 @@
+"""One command, few verbs. People first; `--json` prints what a program wants to read.
+
+Heavy modules are imported inside the verbs, so that `wam --help` answers at once.
+"""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+app = typer.Typer(name="wam", help="World models and world action models behind one small interface.", no_args_is_help=True, rich_markup_mode="rich")
+data_app = typer.Typer(help="Look at data sets, check them, and convert other formats.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+console = Console()
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, ...")]
+RunFolder = Annotated[Path, typer.Argument(help="Folder of a trained run.")]
+
+
+def show(value: Any, tables: Any, as_json: bool) -> None:
+    """JSON for programs, tables for people."""
+    if as_json:
+        print(json.dumps(value, indent=2, default=str))
+        return
+    for table in tables if isinstance(tables, (list, tuple)) else [tables]:
+        console.print(table)
+
+
+@app.command("list", epilog="Example: [bold]wam list --json[/]")
+def list_recipes(as_json: AsJson = False) -> None:
+    """The systems in the library and what is known of each."""
+    from wam.recipes import all_recipes
+
+    table = Table("recipe", "system", "paper", "place in the tutorial", "presets")
+    lines = []
+    for recipe in all_recipes():
+        card = recipe.card
+        table.add_row(recipe.name, card.title, f"arXiv {card.paper}", card.place, ", ".join(recipe.presets))
+        lines.append({"name": recipe.name, "title": card.title, "paper": card.paper, "cells": card.place, "presets": list(recipe.presets)})
+    show(lines, table, as_json)
+
+
+@app.command(epilog="Example: [bold]wam card lewm[/]")
+def card(recipe: Annotated[str, typer.Argument(help="Module name of a recipe.")], as_json: AsJson = False) -> None:
+    """What a system is, which parts were chosen, and how ours differs from the paper."""
+    from wam.recipes import load_recipe
+
+    found = load_recipe(recipe)
+    told = {**found.card.to_dict(), "presets": {name: asdict(preset.config) for name, preset in found.presets.items()}}
+    table = Table(show_header=False)
+    for name, value in told.items():
+        if name != "kind":
+            table.add_row(name, "\n".join(value) if isinstance(value, list) else json.dumps(value, indent=1) if isinstance(value, dict) else str(value))
+    show(told, table, as_json)
+
+
+@app.command(epilog="Example: [bold]wam record push --out runs/push --episodes 1500 --policies play:0.7,noisy_expert:0.3[/]")
+def record(
+    world: Annotated[str, typer.Argument(help="A world of the library, e.g. push.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new data set.")],
+    episodes: Annotated[int, typer.Option(help="How many.")] = 1000,
+    policies: Annotated[str, typer.Option(help="Who acts, with shares: NAME:SHARE,NAME:SHARE.")] = "play:0.7,noisy_expert:0.2,random:0.1",
+    seed: Annotated[int, typer.Option(help="Seed of the first episode; below 2,000,000.")] = 0,
+    truth: Annotated[str, typer.Option(help="What the simulator knows and the set shall keep: pose,tracks,segmentation,facts,physical or none.")] = "pose",
+    option: Annotated[list[str] | None, typer.Option(help="Options of the world, e.g. --option size=64 --option objects=3.")] = None,
+    resume: Annotated[bool, typer.Option(help="Continue a set that was stopped.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Record episodes of a world as a LeRobot 3.0 data set."""
+    from wam.jobs.record import record_world
+    from wam.show.bars import Bars
+
+    shares = {name: float(share or 1) for name, _, share in (part.partition(":") for part in policies.split(","))}
+    kept = () if truth == "none" else tuple(truth.split(","))
+    with Bars(Console(stderr=True)) as bars:
+        record_world(
+            world, out, episodes=episodes, policies=shares, seed=seed, truth=kept, resume=resume, options=options(option), progress=bars.task("episodes")
+        )
+    show({"path": str(out), "episodes": episodes}, f"recorded {episodes} episodes in {out}", as_json)
+
+
+def options(pairs: list[str] | None) -> dict[str, Any]:
+    """`size=64` -> {"size": 64}; values are read as JSON where they are JSON."""
+    found: dict[str, Any] = {}
+    for pair in pairs or []:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ValueError(f"--option {pair!r}: write NAME=VALUE, e.g. --option size=64.")
+        try:
+            found[name] = json.loads(value)
+        except json.JSONDecodeError:
+            found[name] = value
+        if isinstance(found[name], list):
+            found[name] = tuple(found[name])
+    return found
+
+
+@app.command(epilog="Example: [bold]wam train lewm --data runs/push --out runs/lewm[/]   Stopped? The same with [bold]--resume[/].")
+def train(
+    recipe: Annotated[str, typer.Argument(help="Module name of a recipe.")],
+    data: Annotated[str, typer.Option(help="Folder or Hub id of a LeRobot data set.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run.")],
+    preset: Annotated[str, typer.Option(help="tiny, small or paper.")] = "tiny",
+    steps: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, data order and noise.")] = 0,
+    device: Device = "cpu",
+    resume: Annotated[bool, typer.Option(help="Go on where the run was stopped.")] = False,
+    tensorboard: Annotated[bool, typer.Option(help="Write TensorBoard files too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a system on a data set. Ctrl-C saves first."""
+    from wam.recipes import train_recipe
+
+    train_recipe(recipe, data, out, preset=preset, steps=steps, seed=seed, device=device, resume=resume, tensorboard=tensorboard, show=not as_json)
+    show({"run": str(out)}, f"trained: {out}", as_json)
+
+
+@app.command(epilog="Example: [bold]wam imagine runs/lewm --data runs/held-out[/]")
+def imagine(
+    run: RunFolder,
+    data: Annotated[str, typer.Option(help="Episodes that it was not trained on.")],
+    horizon: Annotated[int, typer.Option(help="Steps to look ahead.")] = 15,
+    windows: Annotated[int, typer.Option(help="How many to judge.")] = 128,
+    as_json: AsJson = False,
+) -> None:
+    """Open-loop predictions beside the truth: the rollout card, and report.html in the run's folder."""
+    from wam.jobs.imagine import imagine_run
+    from wam.show.tables import card_tables
+
+    found, page = imagine_run(run, data, horizon=horizon, count=windows)
+    show(found.to_dict(), [*card_tables(found), f"report: {page}"], as_json)
+
+
+@app.command(epilog="Example: [bold]wam control runs/lewm --world push --goals 100[/]")
+def control(
+    run: RunFolder,
+    world: Annotated[str, typer.Option(help="A world of the library.")] = "push",
+    goals: Annotated[int, typer.Option(help="Held-out starts.")] = 100,
+    option: Annotated[list[str] | None, typer.Option(help="Options of the world.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Act in closed loop: success with interval and seconds per decision, beside the world's reference policies."""
+    from wam.jobs.control import control_run
+    from wam.show.bars import Bars
+    from wam.show.tables import success_table
+
+    with Bars(Console(stderr=True)) as bars:
+        rows, _ = control_run(run, world, goals=goals, options=options(option), bars=bars)
+    show([row.to_dict() for row in rows], success_table(rows), as_json)
+
+
+@app.command(epilog="Example: [bold]wam compare lewm --data runs/push --out runs/compare --seeds 3[/]")
+def compare(
+    recipe: Annotated[str, typer.Argument(help="Module name of a recipe.")],
+    data: Annotated[str, typer.Option(help="A data set recorded in the world.")],
+    out: Annotated[Path, typer.Option(help="Folder of the runs.")],
+    world: Annotated[str, typer.Option(help="Where both act.")] = "push",
+    goals: Annotated[int, typer.Option(help="Held-out starts per seed.")] = 100,
+    seeds: Annotated[int, typer.Option(help="Training seeds per arm.")] = 3,
+    steps: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The mechanism comparison: the paper's idea on and off, same data, steps and seeds. Writes comparison.json."""
+    from wam.jobs.compare import compare_mechanism
+
+    found = compare_mechanism(recipe, data, out, world=world, goals=goals, seeds=seeds, steps=steps)
+    table = Table("arm", "solved", "of", title=f"{found.mechanism}: {found.verdict}")
+    for arm, count in (("on", found.solved_on), ("off", found.solved_off)):
+        table.add_row(arm, str(count), str(found.episodes))
+    show(found.to_dict(), table, as_json)
+
+
+@app.command(epilog="Example: [bold]wam check my_module:make_model[/]")
+def check(target: Annotated[str, typer.Argument(help="module:factory of a model, policy, planner, world or windows.")], as_json: AsJson = False) -> None:
+    """Conformance of your own object: what came, what was expected, the likely cause. Exit code 1 where a check fails."""
+    from wam.check import check_target
+
+    report = check_target(target)
+    show(report.to_dict(), escape(str(report)), as_json)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: [bold]wam demo --out runs/demo[/]")
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for everything.")] = Path("runs/demo"),
+    goals: Annotated[int, typer.Option(help="Held-out goal images.")] = 50,
+    seed: Annotated[int, typer.Option(help="Of the training.")] = 0,
+    steps: Annotated[int | None, typer.Option(help="Of training, instead of the preset's.")] = None,
+) -> None:
+    """Record, train, imagine, control: a report in a few minutes on two cores."""
+    from wam.jobs.demo import DemoConfig, run_demo
+
+    run_demo(out, DemoConfig(goals=goals, seed=seed, steps=steps), console=console)
+
+
+@data_app.command("inspect", epilog="Example: [bold]wam data inspect runs/push --sheet sheet.png[/]")
+def data_inspect(
+    path: Annotated[str, typer.Argument(help="Folder or Hub id.")],
+    sheet: Annotated[Path | None, typer.Option(help="Write a contact sheet (PNG) here.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Features, episodes, action histograms, contact sheet."""
+    from wam.data.dataset import open_dataset
+    from wam.data.inspection import contact_sheet, inspect
+    from wam.jobs.inspect import inspection_tables
+
+    dataset = open_dataset(path)
+    found = inspect(dataset)
+    if sheet is not None:
+        from PIL import Image
+
+        Image.fromarray(contact_sheet(dataset)).save(sheet)
+    told = {
+        "version": found.version,
+        "rate": found.rate,
+        "episodes": len(found.episodes),
+        "frames": found.frames,
+        "features": [asdict(line) for line in found.features],
+        "histograms": [
+            {"slot": line.slot.to_dict(), "counts": line.counts.tolist(), "edges": line.edges.tolist(), "mean": line.mean, "std": line.std}
+            for line in found.histograms
+        ],
+        "notes": [asdict(note) for note in found.notes],
+    }
+    show(told, inspection_tables(found), as_json)
+
+
+@data_app.command("check", epilog="Example: [bold]wam data check runs/push[/]")
+def data_check(path: Annotated[str, typer.Argument(help="Folder or Hub id.")], as_json: AsJson = False) -> None:
+    """Counts, times, numbers, statistics, pictures, alignment of actions. Exit code 1 where an error is found."""
+    from wam.data.validation import check_dataset
+
+    findings = check_dataset(path)
+    show([asdict(finding) for finding in findings], [escape(str(finding)) for finding in findings] or f"{path}: nothing found.", as_json)
+    if any(finding.severity == "error" for finding in findings):
+        raise typer.Exit(1)
+
+
+@data_app.command("convert", epilog="Example: [bold]wam data convert droid SOURCE TARGET[/], [bold]wam data convert rlds SOURCE TARGET[/]")
+def data_convert(
+    layout: Annotated[str, typer.Argument(help="droid or rlds.")],
+    source: Annotated[Path, typer.Argument(help="Folder of the source.")],
+    target: Annotated[Path, typer.Argument(help="Folder of the new data set.")],
+    trim: Annotated[bool, typer.Option(help="Cut streams of unequal length to the shortest.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Another format -> LeRobot 3.0."""
+    from wam.data.converters import convert_droid, convert_rlds
+
+    if layout not in ("droid", "rlds"):
+        raise ValueError(f"the layout {layout!r} is not known; there are droid and rlds.")
+    made = convert_droid(source, target, trim=trim) if layout == "droid" else convert_rlds(source, target)
+    told = {"path": str(made.path), "episodes": made.episodes, "frames": made.frames, "notes": [asdict(note) for note in made.notes]}
+    lines = [f"{made.episodes} episodes, {made.frames} frames in {made.path}", *(escape(str(note)) for note in made.notes)]
+    show(told, lines, as_json)
+
+
+def main() -> None:
+    """The entry point: errors that explain themselves are printed without a traceback."""
+    from wam.world import RecordError, SpecError
+
+    explained: tuple[type[BaseException], ...] = (ValueError, SpecError, RecordError, FileNotFoundError, FloatingPointError)
+    try:
+        app()
+    except explained as error:
+        Console(stderr=True).print(f"[bold red]error[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(2)

@@ -1,0 +1,80 @@
+"""The mechanism comparison: a recipe with its idea on and off, same data, steps, seeds and goals.
+
+The verdict is "effect", "null" or "reversed" by whether the 95 % interval of the difference in success excludes zero. It covers
+goals and training seeds together: the interval is a bootstrap over seeds and, within a seed, over goals.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from wam.evaluate.intervals import Interval
+from wam.evaluate.success import evaluation_seeds, measure_success
+from wam.jobs.control import BATCH, size_of
+from wam.jobs.record import load_world
+from wam.recipes.recipe import load_recipe
+from wam.recipes.runs import train_recipe
+from wam.world import Spec, SpecError
+
+RESAMPLES = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class MechanismComparison(Spec):
+    """Paired outcomes of two arms."""
+
+    recipe: str
+    mechanism: str
+    verdict: str  # effect | null | reversed
+    difference: Interval  # success with the mechanism minus without
+    episodes: int  # per arm, over all seeds
+    solved_on: int
+    solved_off: int
+    seeds: tuple[int, ...]
+    outcomes_on: tuple[tuple[bool, ...], ...]  # seed by goal
+    outcomes_off: tuple[tuple[bool, ...], ...]
+
+
+def compare_mechanism(
+    recipe: str, data: str | Path, folder: Path, *, world: str, goals: int, seeds: int, steps: int | None = None, preset: str = "tiny"
+) -> MechanismComparison:
+    """Train and control both arms; writes comparison.json. SpecError where the recipe declares no mechanism."""
+    found = load_recipe(recipe)
+    if found.mechanism is None:
+        raise SpecError(f"the recipe {recipe!r} declares no mechanism to switch off.")
+    module, outcomes = load_world(world), dict[str, list[tuple[bool, ...]]](on=[], off=[])
+    for seed in range(seeds):
+        for arm in ("on", "off"):
+            chosen = found.preset(preset) if arm == "on" else found.mechanism.off(found.preset(preset))
+            place = folder / f"{arm}-{seed}"
+            run = train_recipe(recipe, data, place, preset=chosen, steps=steps, seed=seed, resume=place.exists())
+            env = module.make(min(BATCH, goals), **size_of(run))
+            outcomes[arm].append(measure_success(env, run.policy(), name=arm, seeds=evaluation_seeds(goals)).outcomes)
+    on, off = (torch.tensor(outcomes[arm], dtype=torch.float64) for arm in ("on", "off"))
+    difference = paired_by_seed(on - off)
+    comparison = MechanismComparison(
+        recipe=recipe,
+        mechanism=found.mechanism.name,
+        verdict="effect" if difference.low > 0 else "reversed" if difference.high < 0 else "null",
+        difference=difference,
+        episodes=seeds * goals,
+        solved_on=int(on.sum()),
+        solved_off=int(off.sum()),
+        seeds=tuple(range(seeds)),
+        outcomes_on=tuple(outcomes["on"]),
+        outcomes_off=tuple(outcomes["off"]),
+    )
+    (folder / "comparison.json").write_text(comparison.to_json())
+    return comparison
+
+
+def paired_by_seed(difference: torch.Tensor) -> Interval:
+    """Mean of "seeds goals" differences with a two-level bootstrap: seeds are drawn, then goals within each."""
+    seeds, goals = difference.shape
+    chance = torch.Generator().manual_seed(0)
+    which = torch.randint(0, seeds, (RESAMPLES, seeds), generator=chance)
+    goal = torch.randint(0, goals, (RESAMPLES, seeds, goals), generator=chance)
+    means = difference[which[:, :, None], goal].mean((1, 2))
+    low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=means.dtype)).tolist()
+    return Interval(value=float(difference.mean()), low=low, high=high)

@@ -1,0 +1,46 @@
+"""Let a trained model act in a world, beside the world's own reference policies, on the same held-out starts."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from wam.evaluate.success import SuccessRow, evaluation_seeds, measure_success
+from wam.jobs.record import load_world
+from wam.recipes.runs import Run, load
+from wam.show.bars import Bars
+from wam.world import Env, Episodes, Policy
+
+BATCH = 50  # goals tried together
+REFERENCES = ("random", "drive_to_goal")  # before the model
+CEILING = "expert"  # after it
+
+
+def control_run(
+    folder: Path, world: str, *, goals: int, options: Mapping[str, object] | None = None, bars: Bars, device: str = "cpu"
+) -> tuple[list[SuccessRow], dict[str, Episodes]]:
+    """See `control`; the run is loaded from its folder."""
+    run = load(folder, device=device)
+    return control(run, world, goals=goals, options={**size_of(run), **(options or {})}, bars=bars)
+
+
+def control(run: Run, world: str, *, goals: int, options: Mapping[str, object], bars: Bars) -> tuple[list[SuccessRow], dict[str, Episodes]]:
+    """One row per policy (references, the model, the expert), and the first batch of episodes of each."""
+    module = load_world(world)
+    env: Env = module.make(min(BATCH, goals), **options)
+    policies: dict[str, Policy[Any]] = {name: module.POLICIES[name](env) for name in REFERENCES if name in module.POLICIES}
+    policies[run.recipe.name] = run.policy()
+    if CEILING in module.POLICIES:
+        policies[CEILING] = module.POLICIES[CEILING](env)
+    rows, films = [], {}
+    for name, policy in policies.items():
+        seen: list[Episodes] = []
+        seeds = evaluation_seeds(goals)
+        rows.append(measure_success(env, policy, name=name, seeds=seeds, watch=seen.append, progress=bars.task(name)))
+        films[name] = seen[0]
+    return rows, films
+
+
+def size_of(run: Run) -> dict[str, int]:
+    """The world option that gives the model pictures of the size that it was trained on."""
+    heights = {camera.height for camera in run.model.spec.observes.cameras.values()}
+    return {"size": heights.pop()} if len(heights) == 1 else {}

@@ -1,0 +1,234 @@
+"""Faults planted one by one, each found by the right check with its place, cause and remedy; a clean set has none."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.data.test_lerobot import write_v2
+from tests.data.toy import toy_episode, toy_spec
+from wam.data import Episode, Recorder
+from wam.data.validation import Finding, check_dataset
+from wam.data.video import read_video, write_video
+
+LENGTHS = (20, 25, 30)
+Change = Callable[[dict[str, Any]], None]
+
+
+def record(root: Path, storage: Any = "auto", edit: Callable[[Episode], Episode] = lambda episode: episode) -> Path:
+    spec = toy_spec(128 if storage == "auto" else 16)
+    with Recorder(root, spec, storage=storage) as recorder:
+        for seed, length in enumerate(LENGTHS):
+            recorder.write(edit(toy_episode(spec, length, seed)))
+    return root
+
+
+def rewrite(root: Path, change: Change) -> None:
+    """Edit the table of a recorded set behind the library's back."""
+    path = next((root / "data").rglob("*.parquet"))
+    table = pq.read_table(path)
+    columns = {name: table[name].to_pylist() for name in table.column_names}
+    change(columns)
+    pq.write_table(pa.table({name: pa.array(values, table.schema.field(name).type) for name, values in columns.items()}), path)
+
+
+def info(root: Path, **changes: Any) -> None:
+    path = root / "meta/info.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def only(root: Path, kind: str, **options: Any) -> Finding:
+    found = check_dataset(root, **options)
+    assert [finding.kind for finding in found] == [kind], "\n".join(map(str, found))
+    assert found[0].cause and found[0].remedy and found[0].path is not None and str(found[0].path) in str(found[0])
+    return found[0]
+
+
+@pytest.mark.parametrize("storage", ["auto", "lossless"])
+def test_a_clean_set(tmp_path: Path, storage: str) -> None:
+    assert check_dataset(record(tmp_path, storage)) == ()
+
+
+def test_an_open_recording_is_clean(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path, toy_spec())
+    recorder.write(toy_episode(toy_spec(), 9))
+    assert check_dataset(tmp_path) == ()
+    recorder.close()
+
+
+def test_wrong_totals(tmp_path: Path) -> None:
+    info(record(tmp_path, "lossless"), total_frames=80)
+    assert "total_frames is 80, the index has 75" in only(tmp_path, "counts").what
+
+
+def test_missing_rows(tmp_path: Path) -> None:
+    record(tmp_path, "lossless")
+    rewrite(tmp_path, lambda columns: [values.pop(30) for values in columns.values()])
+    finding = only(tmp_path, "counts")
+    assert finding.episode == 1 and "24 rows in the table, 25" in finding.what
+
+
+def test_missing_video_frames(tmp_path: Path) -> None:
+    record(tmp_path)
+    path = next((tmp_path / "videos").rglob("*.mp4"))
+    write_video(path, read_video(path, fps=10, episode=0)[:-1], 10)
+    found = check_dataset(tmp_path)
+    assert {finding.kind for finding in found} == {"counts"} and found[0].path == path
+    assert any("74 frames in the video, 75 rows" in finding.what for finding in found)
+    assert any(finding.episode == 2 and "29 frames" in finding.what for finding in found)
+
+
+def test_unreadable_video(tmp_path: Path) -> None:
+    record(tmp_path)
+    path = next((tmp_path / "videos").rglob("*.mp4"))
+    path.write_bytes(path.read_bytes()[:3000])
+    assert only(tmp_path, "unreadable", decode=False).path == path
+    assert {finding.kind for finding in check_dataset(tmp_path)} == {"unreadable"}
+
+
+def test_broken_picture(tmp_path: Path) -> None:
+    record(tmp_path, "lossless")
+    rewrite(tmp_path, lambda columns: columns["observation.images.top"][33].update(bytes=b"nothing"))
+    assert only(tmp_path, "unreadable").episode == 1
+    assert check_dataset(tmp_path, decode=False) == ()
+
+
+def test_time_gap(tmp_path: Path) -> None:
+    record(tmp_path, "lossless")
+
+    def gap(columns: dict[str, Any]) -> None:
+        columns["timestamp"][50:75] = [t + 0.3 * (t > 1.05) for t in columns["timestamp"][50:75]]
+
+    rewrite(tmp_path, gap)
+    finding = only(tmp_path, "time")
+    assert finding.episode == 2 and "1 steps are not 0.1 s long; the first is 0.4 s, after row 10" in finding.what
+
+
+def test_rows_out_of_order(tmp_path: Path) -> None:
+    record(tmp_path, "lossless")
+    rewrite(tmp_path, lambda columns: columns["frame_index"].__setitem__(slice(3, 5), [4, 3]))
+    assert only(tmp_path, "time").episode == 0
+
+
+def test_nan(tmp_path: Path) -> None:
+    record(tmp_path, "lossless")
+    rewrite(tmp_path, lambda columns: columns["observation.state"][25].__setitem__(1, float("nan")))
+    finding = only(tmp_path, "nan")
+    assert finding.episode == 1 and "observation.state holds 1 values" in finding.what and "row 5" in finding.what
+
+
+def test_beyond_declared_limits(tmp_path: Path) -> None:
+    record(tmp_path, "lossless")
+    rewrite(tmp_path, lambda columns: columns["action"][50].__setitem__(0, 40.0))
+    finding = only(tmp_path, "range")
+    assert (finding.severity, finding.episode) == ("error", 2) and "'dx' spans" in finding.what and "40 m" in finding.what
+
+
+def test_far_from_all_others_without_limits(tmp_path: Path) -> None:
+    record(tmp_path, "lossless")
+    rewrite(tmp_path, lambda columns: columns["observation.state"][60].__setitem__(0, 1e5))
+    finding = only(tmp_path, "range")
+    assert (finding.severity, finding.episode) == ("warning", 2)
+
+
+def test_constant_slot_and_constant_episode(tmp_path: Path) -> None:
+    def still(episode: Episode) -> Episode:
+        episode.actions.low_level[..., 1] = 0.5  # type: ignore[index]
+        if episode.seed == 1:
+            episode.actions.low_level[..., 0] = 0.25  # type: ignore[index]
+        return episode
+
+    found = check_dataset(record(tmp_path, "lossless", still))
+    assert [(finding.kind, finding.severity, finding.episode) for finding in found] == [("constant", "error", 1), ("constant", "warning", None)]
+    assert "dy = 0.5" in found[1].what
+
+
+def test_missing_statistics(tmp_path: Path) -> None:
+    record(tmp_path, "lossless")
+    path = tmp_path / "meta/stats.json"
+    held = json.loads(path.read_text())
+    path.write_text(json.dumps({key: value for key, value in held.items() if key != "action"}))
+    assert "of action" in only(tmp_path, "statistics").what
+    path.unlink()
+    assert "action, observation.state" in only(tmp_path, "statistics").what
+
+
+def test_blank_camera(tmp_path: Path) -> None:
+    def cover(episode: Episode) -> Episode:
+        if episode.seed == 2:
+            episode.observation.rgb["top"][:] = 3  # type: ignore[index]
+        return episode
+
+    finding = only(record(tmp_path, "lossless", cover), "blank")
+    assert (finding.severity, finding.episode) == ("warning", 2)
+
+
+def test_unknown_task(tmp_path: Path) -> None:
+    record(tmp_path, "lossless")
+    rewrite(tmp_path, lambda columns: columns["task_index"].__setitem__(slice(20, 45), [6] * 25))
+    assert "task_index [6]; there are 1 tasks" in only(tmp_path, "instruction").what
+
+
+@pytest.mark.parametrize(("shift", "severity"), [(1, "error"), (2, "error"), (-1, "warning")])
+def test_misaligned_relative_actions(tmp_path: Path, shift: int, severity: str) -> None:
+    """Actions stored `shift` rows too late."""
+
+    def late(episode: Episode) -> Episode:
+        action = episode.actions.low_level
+        assert action is not None
+        return replace(episode, actions=replace(episode.actions, low_level=action.roll(shift, 1)))
+
+    finding = only(record(tmp_path, "lossless", late), "alignment")
+    assert finding.severity == severity and f"{abs(shift)} step" in finding.what
+    assert ("before" if shift > 0 else "after") in finding.what
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_misaligned_absolute_actions(tmp_path: Path, shift: int) -> None:
+    """Targets with the states' own names, reached one step later; shifted by one, they are what has been reached already."""
+    spec = toy_spec()
+    slots = tuple(replace(slot, low=-float("inf"), high=float("inf"), relative=False) for slot in spec.observes.proprio)
+    spec = replace(spec, acts=replace(spec.acts, low_level=slots))
+    with Recorder(tmp_path, spec) as recorder:
+        for seed in range(3):
+            episode = toy_episode(toy_spec(), 30, seed)
+            target = episode.observation.proprio
+            assert target is not None
+            recorder.write(replace(episode, actions=replace(episode.actions, low_level=target.roll(shift, 1)[:, :, None])))
+    if shift:
+        assert only(tmp_path, "alignment").severity == "error"
+    else:
+        assert check_dataset(tmp_path) == ()
+
+
+def test_several_actions_per_step_are_summed(tmp_path: Path) -> None:
+    spec = toy_spec(per_step=3)
+    with Recorder(tmp_path, spec) as recorder:
+        for seed in range(3):
+            recorder.write(toy_episode(spec, 30, seed))
+    assert check_dataset(tmp_path) == ()
+
+
+def test_a_set_that_does_not_open(tmp_path: Path) -> None:
+    assert only(tmp_path, "unreadable").severity == "error"
+
+
+def test_version_two_statistics(tmp_path: Path) -> None:
+    write_v2(tmp_path)
+    assert "statistics" in [finding.kind for finding in check_dataset(tmp_path)]
+    one = {name: [0.0] for name in ("mean", "std", "min", "max")}
+    lines = [json.dumps({"episode_index": i, "stats": {"action": one, "observation.state": one}}) for i in range(3)]
+    (tmp_path / "meta/episodes_stats.jsonl").write_text("\n".join(lines))
+    assert "statistics" not in [finding.kind for finding in check_dataset(tmp_path)]
+
+
+def test_frames_are_not_changed_by_checking(tmp_path: Path) -> None:
+    record(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    check_dataset(tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
