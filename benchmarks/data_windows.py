@@ -2,7 +2,7 @@
 
     python benchmarks/data_windows.py
 
-Three ways to get the same windows, interleaved in one process on one thread, processor time, median of rounds:
+Three ways to get the same windows, in turns in one process on one thread, processor time, median of rounds:
     windows   `WindowDataset.batch`: the whole record, with actions, masks and instructions
     copy      `numpy.copyto` of as many contiguous bytes from a random place of the same mapped file into a fresh array
     decode    PyAV from the videos that the cache was made of: seek to the key frame before, decode, resize to 96 px
@@ -54,11 +54,12 @@ def record(root: Path, episodes: int, length: int, height: int, width: int) -> N
             )
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Processor time of one call."""
+def seconds(work: Callable[[], object], times: int = 8) -> float:
+    """Processor time of one call, averaged over some in a row."""
     began = time.process_time()
-    work()
-    return time.process_time() - began
+    for _ in range(times):
+        work()
+    return (time.process_time() - began) / times
 
 
 def main() -> None:
@@ -103,7 +104,7 @@ def main() -> None:
         for _ in range(options.rounds):
             times["windows"].append(seconds(cut) / options.batch)
             times["copy"].append(seconds(copy) / options.batch)
-            times["decode"].append(seconds(decode) / 4)
+            times["decode"].append(seconds(decode, 1) / 4)
     middle = {name: statistics.median(values) for name, values in times.items()}
     figures = {
         "microseconds_per_window": {name: round(value * 1e6, 1) for name, value in middle.items()},

@@ -9,7 +9,7 @@ from tests.evaluate.dots import DotModel, DotWorld, LatentDotModel, Wanderer, wi
 from wam.evaluate import RolloutCard, branch, evaluation_seeds, positions_of_objects, rollout_card
 from wam.evaluate.branches import judge_branches
 from wam.evaluate.card import Measure
-from wam.evaluate.imagine import others
+from wam.evaluate.imagine import AT_ONCE, imagine, others
 from wam.world import Encodes, SpecError
 
 DOT = positions_of_objects(("dot",))
@@ -124,6 +124,9 @@ def test_errors_explain(data):
     model.spec = dataclasses.replace(model.spec, chunk=2)
     with pytest.raises(SpecError, match="predicts 2 at once"):
         card_of(model, data)
+    model.spec = dataclasses.replace(model.spec, chunk=1, context=(3, 5))
+    with pytest.raises(SpecError, match="shows 2 past frames, the model needs 3"):
+        card_of(model, data)
     latent_only = type("LatentOnly", (DotModel, Encodes), {"encode": LatentDotModel.encode, "_future": LatentDotModel._future, "turn": LatentDotModel.turn})()
     latent_only.spec = LatentDotModel().spec
     with pytest.raises(SpecError, match=r"inherit wam\.world\.Decodes.* nor by positions"):
@@ -131,3 +134,20 @@ def test_errors_explain(data):
     assert card_of(latent_only, data).measures() == (BY_LATENT,)
     with pytest.raises(ValueError, match="at least two windows"):
         rollout_card(DotModel(), data[0].narrow("B", 0, 1), training=data[1])
+
+
+def test_chance_follows_the_row_and_not_the_batch():
+    """A stochastic model imagines the same for a row wherever it stands; blocks of rows do not show."""
+
+    class Shaky(DotModel):
+        def predict(self, carry, actions, *, noise=None):
+            kicks = 0.5 * noise.normal(actions.size("T"), 1, 2)
+            return super().predict(carry, dataclasses.replace(actions, low_level=actions.low_level + kicks))
+
+    model, many = Shaky(), windows(AT_ONCE + 6)
+    model.spec = dataclasses.replace(model.spec, stochastic=True)
+    whole, first = imagine(model, many), imagine(model, many.narrow("B", 0, 5))
+    assert torch.equal(whole.pictures["top"][:5], first.pictures["top"])
+    last = imagine(model, many.narrow("B", AT_ONCE, None), seeds=torch.arange(AT_ONCE, AT_ONCE + 6))
+    assert torch.equal(whole.pictures["top"][AT_ONCE:], last.pictures["top"])
+    assert not torch.equal(whole.pictures["top"][:5], imagine(DotModel(), many).pictures["top"][:5])

@@ -39,6 +39,12 @@ def test_padding_is_dropped_and_batches_do_not_matter():
     assert other.noise_seed == 1
 
 
+def test_progress_counts_steps_over_all_batches():
+    told = []
+    measure_success(DotWorld(2, budget=3), Wanderer(), name="wander", seeds=evaluation_seeds(3), progress=lambda done, total: told.append((done, total)))
+    assert told == [(step, 6) for step in range(1, 7)]
+
+
 def test_noise_seed_changes_a_random_policy():
     seeds = evaluation_seeds(12)
     episodes = {}

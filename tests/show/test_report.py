@@ -2,6 +2,8 @@
 
 import io
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -12,22 +14,10 @@ from rich.console import Console
 from tests.evaluate.dots import DotModel, DotWorld, Seeker, windows
 from tests.show.samples import card, origin, row
 from wam.evaluate import compare_success, evaluation_seeds, imagine, measure_success
-from wam.show import (
-    Captioned,
-    Facts,
-    Figures,
-    Report,
-    Table,
-    Text,
-    card_sections,
-    card_tables,
-    episodes_section,
-    origin_section,
-    still,
-    strips_section,
-    success_sections,
-    success_table,
-)
+from wam.show.pictures import still
+from wam.show.report import Captioned, Facts, Figures, Report, Table, Text
+from wam.show.sections import card_sections, episodes_section, origin_section, strips_section, success_sections
+from wam.show.tables import card_tables, success_table
 
 VOID = {"meta", "img", "br"}
 
@@ -87,7 +77,7 @@ def test_a_whole_report(tmp_path):
         "no difference found",
         "better",
         "worse",
-        "start 2000001: solved",
+        "start 2000001: ✓ solved",
         "2.1 min",
     ):
         assert words in page.text, words
@@ -129,3 +119,11 @@ def test_errors_explain():
     blind = replace(windows(2), past=replace(windows(2).past, observation=replace(windows(2).past.observation, rgb=None)))
     with pytest.raises(ValueError, match="no pictures"):
         strips_section(blind, {}, torch.tensor([0]), rate=10)
+
+
+def test_tables_and_pages_need_no_drawing_library():
+    """A base install has neither matplotlib nor Pillow; pictures name the extra that they need."""
+    code = "import sys; sys.modules.update(dict.fromkeys(('PIL', 'av', 'matplotlib'))); import wam.show.tables, wam.show.sections, wam.show.bars"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    failed = subprocess.run([sys.executable, "-c", code + ", wam.show.pictures"], capture_output=True, text=True)
+    assert failed.returncode and 'pip install "wam[show]"' in failed.stderr

@@ -154,10 +154,10 @@ def read_cache(place: Path, spec: DataSpec) -> Frames:
     """Open a cache folder; nothing is read before it is used."""
     meta = read_json(place / "meta.json", remedy="Delete this cache folder; it will be made again.")
     # copy-on-write mapping: the file stays untouched, and torch gets the writable array that it wants
-    fields = {file.name.removesuffix(".npy"): np.lib.format.open_memmap(file, "c") for file in sorted(place.glob("*.npy"))}
+    fields = {file.name.removesuffix(".npy"): np.lib.format.open_memmap(file, "c").view(np.ndarray) for file in sorted(place.glob("*.npy"))}
     lengths = np.array(meta["lengths"], np.int64)
     return Frames(
-        fields=dict(fields),
+        fields=fields,
         starts=np.cumsum(lengths) - lengths,
         lengths=lengths,
         instructions=np.array(meta["instructions"], np.int64),

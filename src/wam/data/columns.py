@@ -163,35 +163,34 @@ def path_of(key: str, array: NDArray[Any] | None = None) -> str | None:
 
 def assemble(parts: Mapping[str, Tensor], spec: DataSpec) -> Episode:
     """Tensors by path -> the record. Leaves without a time axis keep the value of their first frame."""
-
-    def group(prefix: str) -> dict[str, Any]:
-        return {path.removeprefix(prefix): leaf for path, leaf in parts.items() if path.startswith(prefix)}
-
-    def single(prefix: str) -> dict[str, Any]:
-        return {name: leaf for name, leaf in group(prefix).items() if "." not in name}
-
-    points, tracks, physical, facts = (group(f"{name}.") for name in ("observation.points", "truth.tracks", "truth.physical", "truth.facts"))
+    groups: dict[str, dict[str, Any]] = {}  # "observation.rgb" -> {"top": leaf}, "observation" -> {"proprio": leaf}
+    for path, leaf in parts.items():
+        first, _, rest = path.partition(".")
+        second, _, last = rest.partition(".")
+        groups.setdefault(f"{first}.{second}" if last else first, {})[last or second or first] = leaf
+    physical = groups.get("truth.physical", {})
     if "parameters" in physical:
         physical["parameters"] = physical["parameters"][:, 0]
-    truth = {
-        **single("truth."),
-        "segmentation": group("truth.segmentation.") or None,
-        "tracks": Tracks(**tracks) if tracks else None,
-        "physical": Physical(**physical) if physical else None,
-        "facts": Facts(**facts, atoms=spec.facts.atoms if spec.facts else ()) if facts else None,
-    }
-    observation = Observation(
-        rgb=group("observation.rgb.") or None,
-        depth=group("observation.depth.") or None,
-        camera_pose=group("observation.camera_pose.") or None,
-        points=Points(**points) if points else None,
-        **single("observation."),
-    )
-    present = any(value is not None for value in truth.values())
+    points, tracks, facts = (groups.get(name) for name in ("observation.points", "truth.tracks", "truth.facts"))
+    truth = None
+    if any(name.startswith("truth") for name in groups):
+        truth = Truth(
+            segmentation=groups.get("truth.segmentation"),
+            tracks=Tracks(**tracks) if tracks else None,
+            physical=Physical(**physical) if physical else None,
+            facts=Facts(**facts, atoms=spec.facts.atoms if spec.facts else ()) if facts else None,
+            **groups.get("truth", {}),
+        )
     return Episode(
-        observation=observation,
-        actions=Actions(**single("actions.")),
-        truth=Truth(**truth) if present else None,
+        observation=Observation(
+            rgb=groups.get("observation.rgb"),
+            depth=groups.get("observation.depth"),
+            camera_pose=groups.get("observation.camera_pose"),
+            points=Points(**points) if points else None,
+            **groups.get("observation", {}),
+        ),
+        actions=Actions(**groups["actions"]),
+        truth=truth,
         reward=parts.get("reward"),
         alive=parts.get("alive"),
         success=parts.get("success"),

@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wam.data.columns import assemble
-from wam.data.episode import Episode
 from wam.data.errors import DataError
 from wam.data.frames import Frames
 from wam.data.meaning import DataSpec
-from wam.world.records import Actions, Episodes, Future, Past, Task, Window
+from wam.world.records import Episodes, Future, Past, Task, Window
 
 PER_STEP = ("actions.valid", "actions.low_level", "actions.skill", "actions.arguments")  # fields with an axis R
 SINCE = (*PER_STEP, "reward")  # fields that count what happened between two steps
@@ -95,8 +94,7 @@ class WindowDataset:
         parts |= self._actions(first, length, steps)
         if "reward" in self.frames.fields:
             parts["reward"] = self._reward(first, length, steps)
-        whole = assemble(parts, self.frames.spec)
-        return self._window(whole, torch.from_numpy(steps < length)[:, self.past :], self.frames.instructions[episode])
+        return self._window(parts, torch.from_numpy(steps < length)[:, self.past :], self.frames.instructions[episode])
 
     def _fields(self, frames: NDArray[np.int64]) -> dict[str, Tensor]:
         """Fields of the frames that are seen."""
@@ -125,13 +123,14 @@ class WindowDataset:
         frames, inside = self._since(first, length, steps)
         return (self.frames.gather(frames, ["reward"])["reward"].view(inside.shape) * inside).sum(-1)
 
-    def _window(self, whole: Episode, valid: Tensor, instructions: NDArray[np.int64]) -> Window:
-        """Split "B E" at now. Views, no copies."""
-        past, future = whole.narrow("T", 0, self.past), whole.narrow("T", self.past)
-        acts: Actions = future.actions
+    def _window(self, parts: dict[str, Tensor], valid: Tensor, instructions: NDArray[np.int64]) -> Window:
+        """Split fields "B E ..." at now: views, no copies."""
+        seen = {path: leaf for path, leaf in parts.items() if not path.startswith("truth.")}
+        past = assemble({path: leaf[:, : self.past] for path, leaf in seen.items()}, self.frames.spec)
+        future = assemble({path: leaf[:, self.past :] for path, leaf in seen.items()}, self.frames.spec)
         return Window(
             past=Past(observation=past.observation, actions=past.actions),
-            actions=acts,
+            actions=future.actions,
             future=Future(
                 observation=future.observation,
                 reward=future.reward,
@@ -139,7 +138,7 @@ class WindowDataset:
             ),
             valid=valid,
             task=Task(instruction=torch.from_numpy(instructions) if self.frames.sentences else None),
-            truth=whole.truth,
+            truth=assemble(parts, self.frames.spec).truth if self.truth else None,
         )
 
 

@@ -14,6 +14,7 @@ from wam.evaluate.probe import ProbeScore
 from wam.world import Spec
 
 MODEL, SHUFFLED, FLOOR = "model", "shuffled", "true frames"
+POSITION = "position error"
 BASELINES = ("copy", "mean", "background")
 
 
@@ -28,8 +29,9 @@ class Measure(Spec):
     higher_is_better: bool = False  # in the form shown
 
     def __str__(self) -> str:
-        place = f"from {self.where}" if self.name == "position error" else self.where
-        return f"{self.name} of {self.of}, {place}"
+        if self.name == POSITION:
+            return f"{self.name} of {self.of}, from {self.where}"
+        return f"{self.name} of camera {self.of}, {self.where}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,11 +41,15 @@ class Imagined:
 
 @torch.no_grad()
 def imagine(model: WorldModel, window: Window, actions: Actions | None = None, *, seeds: Int[Tensor, "B"] | None = None) -> Imagined:
-    """Open loop over the window's horizon, with its own actions unless others are given ("B H ...")."""
+    """Open loop over the window's horizon, with its own actions unless others are given ("B H ..."). SpecError for unfit windows."""
     actions = actions_of(window) if actions is None else actions
     steps, rows = actions.size("T"), window.size("B")
     if steps % model.spec.chunk:
         raise SpecError(f"the window looks {steps} steps ahead, the model predicts {model.spec.chunk} at once. Make the horizon a multiple of it.")
+    if window.past.actions.size("T") < model.spec.context[0]:
+        raise SpecError(
+            f"the window shows {window.past.actions.size('T')} past frames, the model needs {model.spec.context[0]}. Cut windows with a longer past."
+        )
     model.spec.observes.require(window.past.observation, f"{type(model).__name__}, rollout card")
     seeds = torch.arange(rows) if seeds is None else seeds
     parts = []

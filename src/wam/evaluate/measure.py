@@ -8,7 +8,7 @@ from torch import Tensor
 
 from wam.evaluate import metrics
 from wam.evaluate.baselines import Pictures
-from wam.evaluate.card import BASELINES, MODEL, SHUFFLED, Contrast, Curve, Measure
+from wam.evaluate.card import BASELINES, MODEL, POSITION, SHUFFLED, Contrast, Curve, Measure
 from wam.evaluate.intervals import bootstrap_means, bootstrap_ratio
 
 
@@ -52,7 +52,7 @@ def _camera_errors(prediction: Tensor, truth: Tensor, last: Tensor, valid: Tenso
 def position_errors(distance: Float[Tensor, "B H N"], names: tuple[str, ...], reads: str, valid: Bool[Tensor, "B H"]) -> dict[Measure, Errors]:
     """Metres of each body."""
     return {
-        Measure(name="position error", of=name, where=reads, unit="m"): Errors(value=distance[..., index].float(), weight=valid.float())
+        Measure(name=POSITION, of=name, where=reads, unit="m"): Errors(value=distance[..., index].float(), weight=valid.float())
         for index, name in enumerate(names)
     }
 

@@ -10,6 +10,7 @@ rows are dropped from all figures.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -74,7 +75,7 @@ def measure_success(
     """Run one episode per seed in batches of `env.batch`.
 
     `steps` defaults to the world's budget. The policy's noise follows from the episode's seed and `noise_seed`. `watch` is
-    given each batch of episodes, e.g. to draw some; `progress` (episodes done, all). ValueError for seeds below 2,000,000,
+    given each batch of episodes, e.g. to draw some; `progress` (steps done, all) after each decision. ValueError for seeds below 2,000,000,
     repeated seeds, a longer budget than the world has, or starts that are solved before anything was done.
     """
     budget = env.spec.budget if steps is None else steps
@@ -88,15 +89,15 @@ def measure_success(
         filled = torch.tensor(some + some[-1:] * (env.batch - len(some)))
         device = _refuse_solved(env, filled)
         noise = Noise.of(filled, device).fork(f"evaluation {noise_seed}")
-        whole = rollout(env, policy, budget, seeds=filled, noise=noise)
+        batch = start // env.batch
+        tell = None if progress is None else partial(_tell, progress, batch * budget, -(-len(seeds) // env.batch) * budget)
+        whole = rollout(env, policy, budget, seeds=filled, noise=noise, progress=tell)
         episodes = whole.narrow("B", 0, len(some))
         solved += [bool(value) for value in episodes.success[:, -1]]
         first += [_first(row) for row in episodes.success]
         seconds, decisions = seconds + float(episodes.seconds.sum()), decisions + int(episodes.decided.sum())
         if watch is not None:
             watch(episodes)
-        if progress is not None:
-            progress(len(solved), len(seeds))
     rate = wilson(sum(solved), len(solved))
     return SuccessRow(
         name=name,
@@ -151,6 +152,10 @@ def _refuse_solved(env: Env, seeds: Tensor) -> torch.device:
             "They would count as successes of any policy: make the task harder, or leave these seeds out."
         )
     return device
+
+
+def _tell(progress: Callable[[int, int], None], before: int, total: int, done: int) -> None:
+    progress(before + done, total)
 
 
 def _first(success: Tensor) -> int | None:

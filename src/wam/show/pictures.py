@@ -4,43 +4,26 @@ Small frames are enlarged by whole factors without smoothing, so that a pixel st
 Everything is drawn at twice the size at which it is shown, so text is sharp on dense displays. Frames are uint8 or float 0..1.
 """
 
-import base64
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from jaxtyping import Float, Shaped, UInt8
-from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from wam.show.picture import NEEDED, Picture
 from wam.world import to_float, to_uint8
+
+try:
+    from PIL import Image, ImageDraw, ImageFont
+except ImportError as error:
+    raise ImportError(NEEDED) from error
 
 DENSITY = 2  # pixels in the file per pixel shown
 INK, PALE, PAPER = (34, 34, 34), (110, 110, 110), (255, 255, 255)
 TEXT = 12  # px, height of the labels as shown
 GAP = 3  # px between frames
 MARGIN = 108  # px for the names of rows
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An encoded still, animation or film, and the size at which it is meant to be seen."""
-
-    data: bytes
-    mime: str
-    width: int
-    height: int
-
-    def save(self, path: Path) -> Path:
-        """Write the file; returns its path."""
-        path.write_bytes(self.data)
-        return path
-
-    def uri(self) -> str:
-        """For embedding in a page."""
-        return f"data:{self.mime};base64,{base64.b64encode(self.data).decode()}"
 
 
 def still(frame: Shaped[Tensor, "3 h w"], tile: int = 96) -> Picture:
@@ -60,7 +43,7 @@ def strip(
     tile = tile or max(24, min(128, int((width - MARGIN) / columns * high / wide) - GAP))
     pictures = [[_resized(frame, tile) for frame in frames] for _, frames in rows]
     cell_w, cell_h = (side + GAP * DENSITY for side in pictures[0][0].size)
-    left, top, aside = MARGIN * DENSITY, (TEXT + 6) * DENSITY if over else 0, 4 * GAP * DENSITY if set_off else 0
+    left, top, aside = MARGIN * DENSITY * any(name for name, _ in rows), (TEXT + 6) * DENSITY if over else 0, 4 * GAP * DENSITY if set_off else 0
     sheet = Image.new("RGB", (left + columns * cell_w + aside, top + len(rows) * cell_h), PAPER)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(TEXT * DENSITY)
     places = [left + column * cell_w + (aside if column >= set_off else 0) for column in range(columns)]
@@ -93,6 +76,13 @@ def prediction_strip(
     imagined += [(name, to_uint8(frames[steps])) for name, frames in more]
     rows += [(name, torch.cat([blank, frames])) for name, frames in imagined]
     return strip(rows, ["seen", *[f"+{step + 1}" for step in steps.tolist()]], set_off=1)
+
+
+def episode_strip(frames: Shaped[Tensor, "T 3 h w"], goal: Shaped[Tensor, "3 h w"], *, rate: float, columns: int = 8) -> Picture:
+    """The goal image, then an episode at up to `columns` instants with the seconds that passed."""
+    steps = evenly(len(frames), columns)
+    row = torch.cat([to_uint8(goal)[None], to_uint8(frames[steps])])
+    return strip([("", row)], ["goal", *[f"{step / rate:.1f} s" for step in steps.tolist()]], set_off=1)
 
 
 def contact_sheet(frames: Shaped[Tensor, "N 3 h w"], labels: Sequence[str] = (), *, columns: int = 8, tile: int = 96) -> Picture:

@@ -8,16 +8,19 @@ import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-
 from wam.evaluate.card import Curve, Measure, RolloutCard
 from wam.evaluate.success import SuccessRow
-from wam.show.pictures import Picture
+from wam.show.picture import NEEDED, Picture
 from wam.show.training import TrainingLog
 from wam.show.words import span
+
+try:
+    import matplotlib as mpl
+    from matplotlib.axes import Axes
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+except ImportError as error:
+    raise ImportError(NEEDED) from error
 
 BLUE, ORANGE, GREEN, PURPLE, BLACK, SKY, YELLOW, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#222222", "#56B4E9", "#B8A500", "#D55E00"
 GREY = "#888888"
@@ -92,7 +95,7 @@ def training_plot(log: TrainingLog) -> Picture:
     def draw(figure: Figure) -> None:
         panels = figure.subplots(lines, columns, squeeze=False).flatten()
         for panel, (name, points) in zip(panels, log.losses.items(), strict=False):
-            panel.plot(points.steps, points.values, color=BLUE, alpha=0.25, linewidth=0.7)
+            panel.plot(points.steps, points.values, color=BLUE, alpha=0.25, linewidth=0.7, rasterized=True)
             panel.plot(points.steps, points.smooth(), color=BLUE, linewidth=1.6)
             if min(points.values) > 0 and max(points.values) > 10 * min(points.values):
                 panel.set_yscale("log")
@@ -141,5 +144,5 @@ def _svg(draw: Callable[[Figure], None], width: float, height: float) -> Picture
         FigureCanvasAgg(figure)
         draw(figure)
         file = io.BytesIO()
-        figure.savefig(file, format="svg", metadata={"Date": None})
+        figure.savefig(file, format="svg", dpi=192, metadata={"Date": None})
     return Picture(data=file.getvalue(), mime="image/svg+xml", width=round(96 * width), height=round(96 * height))

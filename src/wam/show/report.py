@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from wam.show.pictures import Picture
+from wam.show.picture import Picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,14 +127,15 @@ body { margin: 0 auto; max-width: 1000px; padding: 2rem 1.5rem 4rem; font: 16px/
   color: #222; background: #fff; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .4rem; }
 h2 { font-size: 1.25rem; margin: 2.4rem 0 .6rem; padding-top: 1rem; border-top: 1px solid #ddd; }
+section { overflow-x: auto; }
 p { max-width: 46rem; margin: .5rem 0; }
 .summary { font-size: 1.1rem; color: #444; }
 .note { font-size: .9rem; color: #555; }
-table { border-collapse: collapse; margin: .8rem 0; }
+table { border-collapse: collapse; margin: .8rem 0; font-size: .93rem; }
 th, td { text-align: left; padding: .35rem 0 .35rem 1.6rem; border-bottom: 1px solid #e5e5e5; vertical-align: top; }
-th { font-size: .85rem; color: #555; font-weight: 600; border-bottom: 2px solid #bbb; }
+th { font-size: .82rem; color: #555; font-weight: 600; border-bottom: 2px solid #bbb; }
 th:first-child, td:first-child { padding-left: 0; }
-.number { text-align: right; font-variant-numeric: tabular-nums; }
+.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .figures { display: flex; flex-wrap: wrap; gap: 1rem 1.4rem; align-items: flex-start; margin-top: .8rem; }
 figure { margin: 0; max-width: 100%; }
 .pictures { display: flex; gap: .5rem; }

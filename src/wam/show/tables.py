@@ -6,22 +6,23 @@ from rich.table import Table
 
 from wam.evaluate.card import RolloutCard
 from wam.evaluate.success import SuccessRow
-from wam.show import report, sections
+from wam.show import report
+from wam.show.summaries import card_summaries, success_summary
 
 
 def success_table(rows: Sequence[SuccessRow]) -> Table:
     """Success with intervals and time per decision."""
-    return terminal_table(next(section for section in sections.success_sections(rows) if isinstance(section, report.Table)), "Closed-loop success")
+    return terminal_table(success_summary(rows))
 
 
 def card_tables(card: RolloutCard) -> list[Table]:
     """What the card says in numbers."""
-    return [terminal_table(section) for section in sections.card_sections(card) if isinstance(section, report.Table)]
+    return [terminal_table(table) for table in card_summaries(card)]
 
 
-def terminal_table(table: report.Table, title: str = "") -> Table:
-    """Any table of a report, under its own title unless another is given."""
-    made = Table(title=title or table.title, title_justify="left", caption=table.note, caption_justify="left", header_style="bold")
+def terminal_table(table: report.Table) -> Table:
+    """Any table of a report."""
+    made = Table(title=table.title, title_justify="left", caption=table.note, caption_justify="left", header_style="bold")
     for index, column in enumerate(table.columns):
         made.add_column(column, justify="right" if index in table.numbers else "left")
     for row in table.rows:

@@ -7,13 +7,18 @@ animated PNG would be large.
 import io
 from fractions import Fraction
 
-import av
 import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from wam.show.pictures import DENSITY, Picture, enlarged, image_of
+from wam.show.picture import NEEDED, Picture
+from wam.show.pictures import DENSITY, enlarged, image_of
 from wam.world import to_uint8
+
+try:
+    import av
+except ImportError as error:
+    raise ImportError(NEEDED) from error
 
 SMALL = 128  # px, the highest frames that become animated PNGs
 HOLD = 1.0  # s, the last frame before it starts again

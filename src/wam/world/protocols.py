@@ -24,7 +24,8 @@ Memory = TypeVar("Memory", bound=Record)
 class WorldModel(Protocol[Carry]):
     """p(future | past, actions)."""
 
-    spec: WorldModelSpec
+    @property
+    def spec(self) -> WorldModelSpec: ...
 
     def begin(self, batch: int, task: Task) -> Carry:
         """The carry before anything was seen."""
@@ -43,7 +44,8 @@ class WorldModel(Protocol[Carry]):
 class Policy(Protocol[Memory]):
     """Observations in, K actions out."""
 
-    spec: PolicySpec
+    @property
+    def spec(self) -> PolicySpec: ...
 
     def begin(self, batch: int, task: Task) -> Memory:
         """The memory before anything was seen."""
@@ -177,21 +179,38 @@ class Plan(Record):
     valid: Bool[Tensor, "B"]
 
 
+@runtime_checkable
 class PlanningProblem(Protocol):
     """What a continuous planner sees: limits, proposals, and a cost for candidate sequences."""
 
-    batch: int
-    horizon: int
-    per_step: int  # R
-    low: Float[Tensor, "A"]
-    high: Float[Tensor, "A"]
-    proposals: Float[Tensor, "B S R A"] | None
+    @property
+    def batch(self) -> int: ...
+
+    @property
+    def horizon(self) -> int: ...
+
+    @property
+    def per_step(self) -> int:
+        """R."""
+        ...
+
+    @property
+    def low(self) -> Float[Tensor, "A"]: ...
+
+    @property
+    def high(self) -> Float[Tensor, "A"]: ...
+
+    @property
+    def proposals(self) -> Float[Tensor, "B S H R A"] | None:
+        """Candidates to try, e.g. of a policy."""
+        ...
 
     def cost(self, candidates: Float[Tensor, "B S H R A"]) -> Float[Tensor, "B S"]:
         """Lower is better. Differentiable where the model is."""
         ...
 
 
+@runtime_checkable
 class Planner(Protocol):
     """Searches continuous action sequences."""
 
@@ -207,6 +226,7 @@ class SkillPlan:
     solved: bool
 
 
+@runtime_checkable
 class SkillPlanner(Protocol):
     """Searches sequences of skills for one row of facts."""
 
@@ -220,8 +240,11 @@ class SkillPlanner(Protocol):
 class Env(Protocol):
     """A batch of worlds, real or imagined. Rows are independent; a row whose episode ended stays still until it is reset."""
 
-    spec: EnvSpec
-    batch: int
+    @property
+    def spec(self) -> EnvSpec: ...
+
+    @property
+    def batch(self) -> int: ...
 
     def reset(self, mask: Bool[Tensor, "B"], seeds: Int[Tensor, "B"]) -> tuple[Observation, Task]:
         """Restart the masked rows. Returns the first frame (T = 1) and task of ALL rows."""

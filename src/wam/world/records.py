@@ -131,7 +131,7 @@ class Future(Record):
     observation: Annotated[Observation, Rename(T="H")] | None = None
     state: Annotated[State, Rename(T="H")] | None = None
     reward: Float[Tensor, "B H"] | None = None
-    alive: Float[Tensor, "B H"] | None = None  # probability that the episode goes on
+    alive: Float[Tensor, "B H"] | None = None  # probability that the episode goes on after this step, given that it went on before it
 
 
 @record

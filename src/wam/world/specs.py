@@ -25,7 +25,7 @@ class Slot(Spec):
     unit: str = ""
     meaning: str = ""
     frame: str = "world"  # frame of reference
-    relative: bool = False  # a change, or an absolute value
+    relative: bool = False  # a change or a rate (0 = stand still), or an absolute value
     low: float = -float("inf")
     high: float = float("inf")
     derived: bool = False  # computed from states, not recorded as commanded

@@ -11,7 +11,7 @@ Only pairs that are near each other are computed, listed row by row: the work fo
 Both bodies of a contact get the same impulse, so momentum is conserved to rounding. Sums are written out in a fixed order, so
 that a contact does not depend on its place in the list, and a row not on other rows.
 
-Shapes: B tables, T = M moving bodies + W walls, P pairs, L measured pairs, C contacts. Units: m, rad, s, kg.
+Shapes: B tables, T = M moving bodies + W walls, P pairs, L measured pairs (both ways), C contacts. Units: m, rad, s, kg.
 """
 
 from dataclasses import dataclass
@@ -43,15 +43,15 @@ class Shapes:
 
 @dataclass(frozen=True)
 class Touch:
-    """Corners of bodies `corner_of` against boxes `box_of`, places in the flat (B T). One value per corner: "4 L" or "C"."""
+    """Four corners of each of the bodies `corner_of` against the boxes `box_of`, places in the flat (B T)."""
 
-    corner_of: Int[Tensor, "*c"]
-    box_of: Int[Tensor, "*c"]
-    gap: Float[Tensor, "*c"]  # m
-    normal: tuple[Tensor, Tensor]  # x, y, from the box to the corner's body
-    corner_arm: tuple[Tensor, Tensor]  # m, from the centre of the corner's body to the contact
-    box_arm: tuple[Tensor, Tensor]  # m, from the centre of the box
-    real: Bool[Tensor, "*c"]  # False for what is measured twice
+    corner_of: Int[Tensor, "L"]
+    box_of: Int[Tensor, "L"]
+    gap: Float[Tensor, "4 L"]  # m
+    normal: tuple[Float[Tensor, "4 L"], Float[Tensor, "4 L"]]  # x, y, from the box to the corner's body
+    corner_arm: tuple[Float[Tensor, "4 L"], Float[Tensor, "4 L"]]  # m, from the centre of the corner's body to the contact
+    box_arm: tuple[Float[Tensor, "4 L"], Float[Tensor, "4 L"]]  # m, from the centre of the box
+    real: Bool[Tensor, "4 L"]  # False for what is measured twice
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,8 @@ def _near(pose: Tensor, shapes: Shapes) -> Bool[Tensor, "B P"]:
     return torch.cat([apart < limit.square(), at_wall.view(-1, bodies * walls)], 1)
 
 
-def _measure(pose: Tensor, shapes: Shapes, one: Int[Tensor, "L"], two: Int[Tensor, "L"]) -> Touch:
-    """All corners of bodies `one` against `two`, then of `two` against `one`: "4 2L"."""
+def _measure(pose: Tensor, shapes: Shapes, one: Int[Tensor, "K"], two: Int[Tensor, "K"]) -> Touch:
+    """All corners of bodies `one` against `two`, then of `two` against `one`: L = 2 K."""
     corner_of, box_of = torch.cat([one, two]), torch.cat([two, one])
     second_way = torch.arange(len(corner_of), device=pose.device) >= len(one)
     x, y, angle = pose.flatten(1)

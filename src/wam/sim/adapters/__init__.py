@@ -1,0 +1,1 @@
+"""Worlds around worlds: clocks, and other libraries' environments."""

@@ -1,0 +1,70 @@
+"""A world seen at every k-th step: R = k actions per step, the frames in between are not shown, rewards are summed.
+
+The counterpart of `skip` in training windows: a model that was trained on every k-th frame acts in its world through this.
+Knows: clocks.   Does not know: which world it is.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from wam.world import Actions, Env, EnvSpec, Observation, Outcome, SpecError, Task, Truth
+
+
+class Skip:
+    """`Env` around a world with one action per step. A budget that is no multiple of k loses its last steps."""
+
+    def __init__(self, world: Env, count: int) -> None:
+        spec = world.spec
+        if spec.acts.per_step != 1 or count < 1:
+            raise SpecError(f"Skip needs a world with one action per step and a count of at least 1, got {spec.acts.per_step} and {count}.")
+        if count % spec.chunk:
+            raise SpecError(f"the world {spec.name!r} moves {spec.chunk} steps at once, so it cannot be seen at every {count}th.")
+        self.world, self.count = world, count
+        self._spec = replace(spec, acts=replace(spec.acts, per_step=count), rate=spec.rate / count, chunk=1, budget=spec.budget // count)
+
+    @property
+    def spec(self) -> EnvSpec:
+        """The world's, on the slower clock."""
+        return self._spec
+
+    @property
+    def batch(self) -> int:
+        """Rows of the world."""
+        return self.world.batch
+
+    def reset(self, mask: Bool[Tensor, "B"], seeds: Int[Tensor, "B"]) -> tuple[Observation, Task]:
+        """As the world."""
+        return self.world.reset(mask, seeds)
+
+    def step(self, actions: Actions) -> Outcome:
+        """T steps of k actions each."""
+        outcome = self.world.step(faster(actions))
+        last = torch.arange(self.count - 1, outcome.size("T"), self.count, device=outcome.device)
+        seen = outcome.take("T", last)
+        return replace(seen, reward=outcome.reward.unflatten(1, (-1, self.count)).sum(2))
+
+    def truth(self) -> Truth:
+        """As the world."""
+        return self.world.truth()
+
+    def save(self) -> Any:
+        """As the world."""
+        return self.world.save()
+
+    def restore(self, snapshot: Any) -> None:
+        """As the world."""
+        self.world.restore(snapshot)
+
+
+def faster(actions: Actions) -> Actions:
+    """ "B T k ..." as "B T*k 1 ..."; what has no axis R is held."""
+    count = actions.size("R")
+
+    def spread(axes: tuple[str, ...], leaf: Tensor) -> Tensor:
+        return leaf.flatten(1, 2).unsqueeze(2) if "R" in axes else leaf.repeat_interleave(count, 1)
+
+    return actions.map(spread)
