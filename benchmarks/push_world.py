@@ -9,8 +9,7 @@ import time
 
 import torch
 
-from wam.sim.worlds.push import Play, PushConfig, PushWorld
-from wam.sim.worlds.push.config import COLOURS, SHAPES
+from wam.sim.worlds.push import COLOURS, SHAPES, Play, PushConfig, PushWorld
 from wam.world import Actions, Noise, Past
 
 
@@ -38,7 +37,7 @@ def measure(size: int, rows: int, steps: int) -> dict[str, float]:
         memory, action = policy.act(memory, Past(observation=observation, actions=world.spec.acts.nothing(rows, 1)), noise=noise.advance(step))
         actions.append(action)
         world.step(action)
-    best, moved = float("inf"), 0.0
+    best = float("inf")
     for _ in range(3):
         world.restore(start)
         begin = time.process_time()

@@ -505,6 +505,12 @@ class ScoresEveryFutureAlike(InverseModel):
         return actions.low_level.sum((1, 2, 3))
 
 
+@caught_by("meters_are_finite_figures")
+class MetersOfNothing(InverseModel):
+    def meters(self, window):
+        return {"spread": float("nan")}
+
+
 @caught_by("inferred_actions_fit_the_spec")
 class InfersTheFirstAction(InverseModel):
     def infer_actions(self, observation, *, noise=None):

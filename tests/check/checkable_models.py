@@ -19,6 +19,7 @@ from wam.world import (
     Infers,
     Latent,
     LatentSpec,
+    Meters,
     Noise,
     Observation,
     ObservationSpec,
@@ -292,13 +293,16 @@ class RingModel(nn.Module, Exposes):
         return Grounded(seen=carry.seen, now=now), Future(state=Latent(z=torch.stack(states, 1)))
 
 
-# -- one that also knows densities and inverse dynamics ----------------------------------------------------------------------------
+# -- one that also knows densities, meters and inverse dynamics ----------------------------------------------------------------------------
 
 
-class InverseModel(WindowModel, Scores, Infers):
+class InverseModel(WindowModel, Scores, Infers, Meters):
     def log_prob(self, carry, actions, future):
         _, mine = self.predict(carry, actions)
         return -(mine.state.z - future.state.z).square().sum((1, 2))
+
+    def meters(self, window):
+        return {"spread": float(self.encode(window.past.observation).z.std())}
 
     def infer_actions(self, observation, *, noise=None):
         moved = observation.proprio[:, 1:] - observation.proprio[:, :-1]

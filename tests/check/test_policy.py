@@ -80,10 +80,20 @@ def test_imagined_futures_are_looked_at():
 def test_memory_that_grows_is_caught():
     class Remembers(SmoothPolicy):
         def update(self, memory, since):
-            memory = super().update(memory, since)
-            return dataclasses.replace(memory, place=torch.cat([memory.place[:, :2], memory.place[:, :1]], 1))
+            short = super().update(dataclasses.replace(memory, place=memory.place[:, :2]), since)
+            return dataclasses.replace(short, place=torch.cat([short.place, short.place[:, :1]], 1))
 
         def output(self, memory, noise):
             return super().output(dataclasses.replace(memory, place=memory.place[:, :2]), noise)
 
-    assert "memory_keeps_one_structure" in check_policy(Remembers()).failed
+    assert check_policy(Remembers()).failed == ("memory_keeps_one_structure", "rows_can_restart")
+
+
+def test_a_crash_at_the_second_decision_is_told_as_one():
+    class RunsOnce(SmoothPolicy):
+        def act(self, memory, since, *, noise=None):
+            if bool(memory.place.any()):
+                raise RuntimeError("the cache is full")
+            return super().act(memory, since, noise=noise)
+
+    assert "the cache is full" in check_policy(RunsOnce()).find("calls_return_records").came

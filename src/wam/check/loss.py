@@ -5,6 +5,7 @@ Windows are random and fit the spec; a model that needs more (truth, a particula
 
 import copy
 import dataclasses
+import math
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from wam.check.compare import unequal
 from wam.check.runner import CheckFailed, CheckSkipped
 from wam.check.samples import R
 from wam.check.subject import Subject
-from wam.world import Actions, Noise, Trainable, Window
+from wam.world import Actions, Meters, Noise, Trainable, Window
 
 
 def losses_are_named_rows(subject: Subject) -> None:
@@ -119,7 +120,25 @@ def losses_reach_the_parameters(subject: Subject) -> None:
             raise CheckFailed(f"loss {name!r} gives gradients that are not finite", "A square root or norm at zero, or log(0).", "Add an epsilon inside.")
 
 
-CHECKS = (losses_are_named_rows, loss_is_determined_by_noise, losses_ignore_masked_steps, losses_use_the_actions, losses_reach_the_parameters)
+def meters_are_finite_figures(subject: Subject) -> None:
+    """Meters: finite floats by name."""
+    if not isinstance(subject.model, Meters):
+        raise CheckSkipped(f"{type(subject.model).__name__} does not declare Meters")
+    with torch.no_grad():
+        figures = subject.model.meters(subject.training_window(1))
+    wrong = {name: value for name, value in figures.items() if not isinstance(value, float) or not math.isfinite(value)}
+    if wrong or not figures:
+        raise CheckFailed(f"{wrong or 'nothing'}", "A tensor, NaN or infinity.", "Return {name: float(...)}.")
+
+
+CHECKS = (
+    losses_are_named_rows,
+    loss_is_determined_by_noise,
+    losses_ignore_masked_steps,
+    losses_use_the_actions,
+    losses_reach_the_parameters,
+    meters_are_finite_figures,
+)
 
 
 def _loss(subject: Subject, window: Window, *, model: Any = None, train: bool = False, seed: int = 0) -> dict[str, Tensor]:

@@ -114,6 +114,7 @@ def calls_return_records(subject: PolicySubject) -> None:
                 "A tuple, dict or None cannot restart its rows.",
                 "Make the memory a record (@record), empty where there is nothing to remember.",
             )
+    subject.run(script)  # a second decision
 
 
 def actions_fit_the_spec(subject: PolicySubject) -> None:

@@ -109,7 +109,7 @@ def masks_are_consistent(subject: WindowsSubject) -> None:
     for wrong, came, remedy in (
         (~valid.any(1), "no valid step", "A window without a step teaches nothing: leave it out."),
         ((valid[:, 1:] & ~valid[:, :-1]).any(1), "valid steps after invalid ones", "Padding stands at the end; a window never crosses an episode."),
-        ((window.actions.valid.any(2) & ~valid).any(1), "valid actions beyond the end", "actions.valid = False where window.valid is."),
+        ((window.actions.valid.all(2) & ~valid).any(1), "valid actions beyond the end", "actions.valid = False where window.valid is."),
     ):
         if bool(wrong.any()):
             raise CheckFailed(f"{int(wrong.sum())} of {len(wrong)} windows have {came}", "Masks and steps are shifted or joined.", remedy)

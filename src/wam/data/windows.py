@@ -3,9 +3,9 @@
 Knows: episode boundaries, strides, padding masks.   Does not know: files, what a camera is, how actions are normalised.
 Footgun: a window never crosses an episode; where one is too short, frames are repeated and masked, never wrapped.
 
-With `skip` = k a model step is k recorded frames: frames in between are not seen, their actions all are (R grows k-fold),
-rewards are summed. Before the first frame: the first frame again, its action not valid. Beyond the last: the last frame
-again, `valid` False.
+With `skip` = k a model step is k recorded frames: frames in between are not seen, their actions all are (R grows k-fold;
+parts without an axis R are those of the frame that is seen), rewards are summed. Before the first frame: the first frame
+again, its action not valid. Beyond the last: the last frame again, `valid` False.
 """
 
 from dataclasses import dataclass, field, replace
@@ -23,7 +23,7 @@ from wam.data.meaning import DataSpec
 from wam.world.records import Episodes, Future, Past, Task, Window
 
 PER_STEP = ("actions.valid", "actions.low_level", "actions.skill", "actions.arguments")  # fields with an axis R
-SINCE = (*PER_STEP, "reward")  # fields that count what happened between two steps
+HIDDEN = frozenset((*PER_STEP, "reward", "success"))  # gathered in another way, or not part of a window
 
 
 @dataclass(frozen=True)
@@ -89,39 +89,23 @@ class WindowDataset:
         episode, now = self._now[indices.cpu().numpy()].T
         first, length = self.frames.starts[episode, None], self.frames.lengths[episode, None]
         steps = now[:, None] + np.arange(1 - self.past, self.horizon + 1) * self.skip  # "B E", frames within the episode
-        at = np.clip(steps, 0, length - 1)
-        parts = self._fields(first + at)
-        parts |= self._actions(first, length, steps)
-        if "reward" in self.frames.fields:
-            parts["reward"] = self._reward(first, length, steps)
+        seen = [path for path in self.frames.fields if path not in HIDDEN and (self.truth or not path.startswith("truth."))]
+        parts = self.frames.gather(first + np.minimum(np.maximum(steps, 0), length - 1), seen)
+        parts |= self._between(first, length, steps)
         return self._window(parts, torch.from_numpy(steps < length)[:, self.past :], self.frames.instructions[episode])
 
-    def _fields(self, frames: NDArray[np.int64]) -> dict[str, Tensor]:
-        """Fields of the frames that are seen."""
-        names = [path for path in self.frames.fields if path not in SINCE and (self.truth or not path.startswith("truth."))]
-        return self.frames.gather(frames, names)
-
-    def _since(self, first: NDArray[np.int64], length: NDArray[np.int64], steps: NDArray[np.int64]) -> tuple[NDArray[np.int64], Tensor]:
-        """Numbers of all frames since the step before, "B E*k", and whether each is of the episode, "B E k"."""
+    def _between(self, first: NDArray[np.int64], length: NDArray[np.int64], steps: NDArray[np.int64]) -> dict[str, Tensor]:
+        """What happened since the step before: actions "B E k R ..." -> "B E k*R ...", rewards summed. Nothing beyond the episode."""
         since = steps[..., None] + np.arange(1 - self.skip, 1)
-        inside = (since >= 0) & (since < length[..., None])
-        return first + np.clip(since.reshape(len(since), -1), 0, length - 1), torch.from_numpy(inside)
-
-    def _actions(self, first: NDArray[np.int64], length: NDArray[np.int64], steps: NDArray[np.int64]) -> dict[str, Tensor]:
-        """Fields with an axis R: the actions of all frames since the step before, "B E k R ..." -> "B E k*R ..."."""
-        frames, inside = self._since(first, length, steps)
-        found = {}
-        for path, leaf in self.frames.gather(frames, [name for name in PER_STEP if name in self.frames.fields]).items():
+        inside = torch.from_numpy((since >= 0) & (since < length[..., None]))
+        frames = first + np.minimum(np.maximum(since.reshape(len(since), -1), 0), length - 1)
+        found = self.frames.gather(frames, [name for name in (*PER_STEP, "reward") if name in self.frames.fields])
+        for path, leaf in found.items():
             values = leaf.view(*inside.shape, *leaf.shape[2:])
             if path == "actions.valid":
                 values = values & inside[..., None]
-            found[path] = values.flatten(2, 3)
+            found[path] = (values * inside).sum(-1) if path == "reward" else values.flatten(2, 3)
         return found
-
-    def _reward(self, first: NDArray[np.int64], length: NDArray[np.int64], steps: NDArray[np.int64]) -> Tensor:
-        """Summed since the step before, "B E"; nothing beyond the episode."""
-        frames, inside = self._since(first, length, steps)
-        return (self.frames.gather(frames, ["reward"])["reward"].view(inside.shape) * inside).sum(-1)
 
     def _window(self, parts: dict[str, Tensor], valid: Tensor, instructions: NDArray[np.int64]) -> Window:
         """Split fields "B E ..." at now: views, no copies."""

@@ -1,0 +1,1 @@
+"""Simulated worlds: `engines` move things, `worlds` give them a look, a task and experts. Imports only `world`."""

@@ -44,6 +44,7 @@ def calls_return_records(subject: WorldModelSubject) -> None:
     if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], Future)):
         raise CheckFailed(f"predict returned {type(result).__name__}", "predict gives the carry and the future.", "return carry, Future(...)")
     _require_record(result[0], "predict")
+    subject.run(subject.script(1))  # a second look and prediction, with frames in between
 
 
 def _require_record(carry: object, call: str) -> None:

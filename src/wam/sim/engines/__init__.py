@@ -1,0 +1,1 @@
+"""Physics: `step(state, action, parameters) -> state`, without looks or tasks."""

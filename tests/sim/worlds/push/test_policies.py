@@ -8,8 +8,7 @@ import torch
 from tests.sim.worlds.push.worlds import FULL, started
 from wam.check import check_policy
 from wam.plan.control import rollout
-from wam.sim.worlds.push import DriveToGoal, Expert, NoisyExpert, Play, PushConfig, PushWorld, Wander
-from wam.sim.worlds.push.config import COLOURS, SHAPES
+from wam.sim.worlds.push import COLOURS, SHAPES, DriveToGoal, Expert, NoisyExpert, Play, PushConfig, PushWorld, Wander
 from wam.world import Episodes, Noise, Policy
 
 HELD = 2_000_000  # seeds of evaluation

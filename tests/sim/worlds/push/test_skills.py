@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from wam.plan.control import rollout
-from wam.sim.worlds.push import SKILLS, PushConfig, PushSkill, PushWorld, skill_policies
-from wam.sim.worlds.push.config import COLOURS, SHAPES
+from wam.sim.worlds.push import COLOURS, SHAPES, SKILLS, PushConfig, PushSkill, PushWorld, skill_policies
 from wam.sim.worlds.push.words import ATOMS, NAMES, ZONES
 from wam.world import Episodes
 

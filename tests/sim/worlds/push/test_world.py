@@ -7,8 +7,7 @@ import torch
 
 from tests.sim.worlds.push.worlds import FULL, started
 from wam.check import check_env
-from wam.sim.worlds.push import PushConfig, PushWorld
-from wam.sim.worlds.push.config import COLOURS
+from wam.sim.worlds.push import COLOURS, PushConfig, PushWorld
 from wam.world import Actions, Noise, SpecError
 
 PLAY = PushConfig(task="play", objects=2, colours=COLOURS, budget=30)

@@ -2,8 +2,7 @@
 
 import torch
 
-from wam.sim.worlds.push import PushConfig, PushWorld
-from wam.sim.worlds.push.config import COLOURS, SHAPES
+from wam.sim.worlds.push import COLOURS, SHAPES, PushConfig, PushWorld
 
 FULL = PushConfig(
     task="instruction",

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from wam.sim.worlds.push.config import COLOURS as COLOURS
+from wam.sim.worlds.push.config import SHAPES as SHAPES
 from wam.sim.worlds.push.config import PushConfig as PushConfig
 from wam.sim.worlds.push.experts import Expert as Expert
 from wam.sim.worlds.push.experts import NoisyExpert as NoisyExpert
@@ -14,6 +16,9 @@ from wam.sim.worlds.push.play import Wander as Wander
 from wam.sim.worlds.push.skills import SKILLS as SKILLS
 from wam.sim.worlds.push.skills import PushSkill as PushSkill
 from wam.sim.worlds.push.skills import skill_policies as skill_policies
+from wam.sim.worlds.push.words import NAMES as NAMES
+from wam.sim.worlds.push.words import SENTENCES as SENTENCES
+from wam.sim.worlds.push.words import ZONES as ZONES
 from wam.sim.worlds.push.world import PushWorld as PushWorld
 from wam.world import Policy
 

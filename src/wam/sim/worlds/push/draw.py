@@ -71,7 +71,7 @@ def draw(config: PushConfig, seeds: Tensor, dtype: torch.dtype) -> Scene:
     start = _start(config, noise.fork("start"), parameters)
     goal = _goal(config, noise.fork("goal"), parameters, start, radius) if config.task == "goal_image" else start
     zones, zone_colour = _zones(config, noise.fork("zones"), start, radius, walls)
-    target, target_zone = _target(config, noise.fork("target"), start, zones)
+    target, target_zone = _target(config, noise.fork("target"), parameters, start, zones)
     backgrounds = HELD_OUT_BACKGROUNDS if config.split == "background" else TRAIN_BACKGROUNDS if config.varied_background else TRAIN_BACKGROUNDS[:1]
     background = torch.tensor(backgrounds, device=seeds.device)[noise.fork("background").integers(1, len(backgrounds))[:, 0]]
     instruction = torch.full_like(target, -1)
@@ -253,11 +253,17 @@ def _zones(config: PushConfig, noise: Noise, start: Tensor, radius: Tensor, wall
     return torch.cat([centres, torch.full_like(centres[..., :1], half)], 2), colour
 
 
-def _target(config: PushConfig, noise: Noise, start: Tensor, zones: Tensor) -> tuple[Tensor, Tensor]:
-    """Which object goes to which zone: a zone that the object does not stand in."""
+def _target(config: PushConfig, noise: Noise, parameters: PlanarParameters, start: Tensor, zones: Tensor) -> tuple[Tensor, Tensor]:
+    """Which object goes to which zone: one that the object does not stand in, and no inner wall in the way where that can be had."""
     target = noise.integers(1, config.objects)[:, 0]
     if not config.zones:
         return target, torch.full_like(target, -1)
-    here = start[torch.arange(len(start), device=start.device), target, None, :2]
-    outside = (here - zones[..., :2]).abs().amax(-1) > zones[..., 2]
-    return target, (noise.fork("zone").uniform(1, config.zones)[:, 0] + outside.to(torch.float32)).argmax(1)
+    rows = torch.arange(len(start), device=start.device)
+    here, own = start[rows, target, None, :2], planar.reach(parameters.half, parameters.radius)[rows, target, None]
+    way = zones[..., :2] - here
+    outside = way.abs().amax(-1) > zones[..., 2]
+    behind = here - way / length(way)[..., None] * (own + PUSHER_RADIUS + CLEARANCE)[..., None]
+    room = [_room_walls(behind, parameters.walls, PUSHER_RADIUS + CLEARANCE)]
+    room += [_room_walls(here + share * way, parameters.walls, own + CLEARANCE) for share in (0.25, 0.5, 0.75, 1.0)]
+    open_way = torch.stack(room).amin(0) > 0
+    return target, (noise.fork("zone").uniform(1, config.zones)[:, 0] + 2.0 * outside + 1.0 * open_way).argmax(1)

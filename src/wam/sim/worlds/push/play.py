@@ -44,8 +44,8 @@ class Play:
         done = (memory.left <= 0) | (length(subject - memory.place) < 0.03)
 
         drive, across, up, pace, duration = noise.fork("whim").uniform(1, 5)[:, 0].unbind(1)
-        limit = HALF_TABLE - 1.5 * PUSHER_RADIUS
         which = torch.where(drive < self.drive, -1, noise.fork("which").integers(1, table.objects.shape[1])[:, 0])
+        limit = torch.where(which < 0, HALF_TABLE - 1.5 * PUSHER_RADIUS, HALF_TABLE - 2.8 * PUSHER_RADIUS)[:, None]
         memory = Whim(
             which=torch.where(done, which, memory.which),
             place=torch.where(done[:, None], limit * (2 * torch.stack([across, up], 1) - 1), memory.place),

@@ -17,10 +17,8 @@ from wam.sim.engines.planar import PlanarState
 from wam.sim.worlds.push.scene import HALF_TABLE, PUSHER_RADIUS, Scene, length
 
 KEEP = 0.012  # m between the pusher and an object that it goes around
-WALL_KEEP = 0.005  # m between the pusher and a wall
+PROBES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a way round an object, looked at for walls
 STRIDE = 0.055  # m per step, cruising
-RING = 12  # points around an object that a way can lead by
-DETOUR = 20.0  # m of detour per m of cutting into an object's ring
 
 
 @dataclass(frozen=True)
@@ -52,48 +50,69 @@ class Table:
 
 
 def go(table: Table, place: Float[Tensor, "B 2"], ignore: Int[Tensor, "B"] | None = None) -> Float[Tensor, "B 2"]:
-    """Displacement of the pusher towards a place, around walls and objects. The object `ignore` may be touched."""
+    """Displacement towards a place, around walls and objects. The object `ignore` may be touched."""
+    place = _beside_walls(table.pusher, place, table.walls, torch.full_like(place[:, 0], PUSHER_RADIUS + 0.005))
     keep = table.around + PUSHER_RADIUS + KEEP
+    centre, here = table.objects[..., :2], table.pusher[:, None]
     if ignore is not None:
         keep = torch.where(torch.arange(keep.shape[1], device=keep.device) == ignore[:, None], 0, keep)
-    corner = torch.full_like(place[:, 0], PUSHER_RADIUS + WALL_KEEP)
-    return stride(_next_stop(table.pusher, place, table.objects[..., :2], keep, table.walls, corner) - table.pusher)
+    way = place - table.pusher
+    far = length(way)[:, None].clamp(min=1e-6)
+    ahead = (way / far)[:, None]
+    to = centre - here
+    along = dot(to, ahead).clamp(min=0)
+    along = torch.minimum(along, far)
+    beside = length(to - along[..., None] * ahead)
+    apart = length(to)
+    blocked = (beside < keep - 0.004) & (along > 0)
+    first = torch.where(blocked, apart - keep, math.inf).argmin(1)
+    rows = torch.arange(len(keep), device=keep.device)
+    detour = _around(table.pusher, place, centre[rows, first], keep[rows, first], table.walls)
+    return stride(torch.where(blocked.any(1)[:, None], detour, place) - table.pusher)
 
 
-def _next_stop(here: Tensor, place: Tensor, centres: Tensor, keep: Tensor, walls: Tensor, corner: Tensor) -> Float[Tensor, "B 2"]:
-    """Where to go first on the way to a place: there, to a point of a ring around an object, or past a corner of a wall.
+def _around(here: Tensor, place: Tensor, centre: Tensor, keep: Tensor, walls: Tensor) -> Tensor:
+    """The next waypoint on the circle around `centre`: the tangent point, or a bit further along, on the shorter side that is open."""
+    start, end = here - centre, place - centre
+    bearing = torch.atan2(start[:, 1], start[:, 0])
+    turn = torch.remainder(torch.atan2(end[:, 1], end[:, 0]) - bearing + math.pi, 2 * math.pi) - math.pi
+    free = torch.acos((keep / length(start).clamp(min=1e-6)).clamp(max=1)).clamp(min=0.45)
+    left = torch.where(turn < 0, turn + 2 * math.pi, turn)
+    both = torch.stack([left, left - 2 * math.pi], 1)  # the two ways round
+    ahead = both.sign()[..., None] * torch.minimum(both.abs()[..., None], torch.maximum(free[:, None, None], here.new_tensor(PROBES) * both.abs()[..., None]))
+    angle = bearing[:, None, None] + ahead
+    ring = centre[:, None, None] + 1.04 * keep[:, None, None, None] * torch.stack([angle.cos(), angle.sin()], -1)
+    inside = (ring[..., None, :] - walls[:, None, None, :, :2]).abs() - walls[:, None, None, :, 2:] < PUSHER_RADIUS
+    shut = (inside.all(-1).any(-1) | (ring.abs().amax(-1) > HALF_TABLE - PUSHER_RADIUS + 0.01)).any(-1)
+    side = (both.abs() + 10 * shut).argmin(1)
+    limit = HALF_TABLE - PUSHER_RADIUS
+    return ring[torch.arange(len(here), device=here.device), side, 0].clamp(-limit, limit)
 
-    Whatever makes the shortest way of two straight pieces, where cutting into the ring of an object (`keep` "B N") or a wall
-    grown by `corner` "B" counts as a detour, and the more, the deeper.
-    """
-    angle = torch.arange(RING, device=here.device, dtype=here.dtype) * (2 * math.pi / RING)
-    ring = centres[:, :, None] + 1.05 * keep[..., None, None] * torch.stack([angle.cos(), angle.sin()], -1)
-    ends = walls[:, :, None, :2] + 1.05 * (walls[:, :, None, 2:] + corner[:, None, None, None]) * here.new_tensor([[1, 1], [1, -1], [-1, 1], [-1, -1]])
-    stops = torch.cat([place[:, None], ring.flatten(1, 2), ends.flatten(1, 2)], 1)
-    extra = torch.cat([0 * corner[:, None], (keep == 0).to(keep.dtype).repeat_interleave(RING, 1) + 0.002, 0.002 + 0 * ends[..., 0].flatten(1)], 1)
-    start, end = here[:, None].expand_as(stops), place[:, None].expand_as(stops)
-    outside = (stops.abs().amax(-1) - (HALF_TABLE - corner[:, None])).clamp(min=0)
-    first = length(stops - start) + DETOUR * _cuts(start, stops, centres, keep, walls, corner)
-    second = length(end - stops) + 0.5 * DETOUR * _cuts(stops, end, centres, keep, walls, corner)
-    best = (first + second + extra + DETOUR * outside).argmin(1)
-    return stops[torch.arange(len(here), device=here.device), best]
+
+def _beside_walls(here: Tensor, place: Tensor, walls: Tensor, keep: Tensor) -> Tensor:
+    """The place, or the corner of a wall to go to first where the wall, grown by `keep` "B", blocks the way."""
+    limit = HALF_TABLE - keep[:, None]
+    for wall in walls.unbind(1):
+        half = wall[:, None, 2:] + keep[:, None, None]
+        corners = wall[:, None, :2] + half * here.new_tensor([[1, 1], [1, -1], [-1, 1], [-1, -1]]) * 1.03
+        start, end = here[:, None].expand_as(corners), place[:, None].expand_as(corners)
+        first, second = _crosses(start, corners, wall, half), _crosses(corners, end, wall, half)
+        outside = corners.abs().amax(-1) > limit
+        cost = length(corners - start) + length(corners - end) + 2.0 * first + 0.3 * second + 4.0 * outside
+        best = corners[torch.arange(len(here), device=here.device), cost.argmin(1)]
+        blocked = _crosses(start[:, :1], end[:, :1], wall, half)
+        place = torch.where(blocked, best, place)
+    return place
 
 
-def _cuts(start: Tensor, end: Tensor, centres: Tensor, keep: Tensor, walls: Tensor, corner: Tensor) -> Float[Tensor, "B K"]:
-    """How deep the segments "B K 2" cut into rings and walls, m; a wall counts as 10 cm."""
+def _crosses(start: Tensor, end: Tensor, wall: Tensor, half: Tensor) -> Bool[Tensor, "B K"]:
+    """Does the segment from `start` to `end` "B K 2" pass through the grown wall?"""
     way = end - start
-    far = length(way).clamp(min=1e-6)
-    ahead = (way / far[..., None])[:, :, None]
-    to = centres[:, None] - start[:, :, None]
-    along = torch.minimum(dot(to, ahead).clamp(min=0), far[..., None])
-    deep = (keep[:, None] - length(to - along[..., None] * ahead)).clamp(min=0).amax(-1)
-    if not walls.shape[1]:
-        return deep
-    slow = torch.where(way.abs() < 1e-9, 1e-9, way)[:, :, None]
-    half, middle = walls[:, None, :, 2:] + corner[:, None, None, None], walls[:, None, :, :2] - start[:, :, None]
-    one, two = (middle - half) / slow, (middle + half) / slow
+    way = torch.where(way.abs() < 1e-9, 1e-9, way)
+    one = (wall[:, None, :2] - half - start) / way
+    two = (wall[:, None, :2] + half - start) / way
     enter, leave = torch.minimum(one, two).amax(-1), torch.maximum(one, two).amin(-1)
-    return deep + 0.1 * ((enter < leave) & (leave > 0.02) & (enter < 0.98)).any(-1)
+    return (enter < leave) & (leave > 0.02) & (enter < 0.98)
 
 
 def dot(one: Tensor, two: Tensor) -> Tensor:
@@ -112,8 +131,7 @@ def shove(table: Table, which: Int[Tensor, "B"], place: Float[Tensor, "B 2"]) ->
     rows = torch.arange(len(which), device=which.device)
     body, half, around = table.objects[rows, which], table.half[rows, which], table.around[rows, which]
     centre = body[:, :2]
-    keep = torch.where(torch.arange(table.around.shape[1], device=which.device) == which[:, None], 0, table.around + around[:, None] + KEEP)
-    way = _next_stop(centre, place, table.objects[..., :2], keep, table.walls, around + KEEP) - centre
+    way = _beside_walls(centre, place, table.walls, around + KEEP) - centre
     left = length(way)[:, None]
     ahead = way / left.clamp(min=1e-6)
     side = torch.stack([-ahead[:, 1], ahead[:, 0]], 1)
