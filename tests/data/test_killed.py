@@ -18,7 +18,9 @@ from wam.data import Recorder, open_dataset
 def test_killed_while_recording(tmp_path: Path, kills: int) -> None:
     rng, spec = random.Random(kills), toy_spec()
     root = tmp_path / "set"
-    parent = subprocess.Popen([sys.executable, "-m", "tests.data.recording_child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    parent = subprocess.Popen(
+        [sys.executable, "-m", "tests.data.recording_child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+    )
     assert parent.stdin is not None and parent.stdout is not None
     known = 0
     for _ in range(kills):

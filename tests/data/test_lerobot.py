@@ -1,6 +1,7 @@
 """Sets written by hand after the format's public description, with what is found in public sets: versions, spellings, deviations."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +269,32 @@ def test_faults_are_named(tmp_path: Path, fault: Any, match: str) -> None:
     fault(tmp_path)
     with pytest.raises(DataError, match=match):
         open_dataset(tmp_path).read(1)
+
+
+def test_a_set_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_v2(tmp_path)
+    asked = []
+
+    def snapshot_download(name: str, repo_type: str) -> str:
+        asked.append((name, repo_type))
+        if name == "owner/absent":
+            raise OSError("no such set")
+        return str(tmp_path)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    assert len(open_dataset("owner/name")) == 3 and asked == [("owner/name", "dataset")]
+    with pytest.raises(DataError, match=r"neither a folder nor a readable data set of the Hub \(no such set\)"):
+        open_dataset("owner/absent")
+
+
+def test_missing_extras_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(ImportError, match=r"needs av: pip install 'wam\[data\]'"):
+        open_dataset(tmp_path)
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(ImportError, match=r"wam\[hub\]"):
+        open_dataset("owner/name")
 
 
 def test_no_such_set(tmp_path: Path) -> None:

@@ -80,6 +80,8 @@ def test_files_are_what_the_format_says(tmp_path: Path) -> None:
     assert actions is not None and np.allclose(table["action"][6:14], actions[0, 1:, 0])
     tasks = pq.read_table(root / "meta/tasks.parquet").to_pydict()
     assert tasks == {"task_index": [0, 1], "task": ["push 0", "push 1"]}
+    pandas = json.loads(pq.read_schema(root / "meta/tasks.parquet").metadata[b"pandas"])  # LeRobot reads it with pandas, by this index
+    assert pandas["index_columns"] == ["task"] and {column["field_name"] for column in pandas["columns"]} == {"task_index", "task"}
     episodes = pq.read_table(root / "meta/episodes/chunk-000/file-000.parquet").to_pydict()
     assert episodes["dataset_from_index"] == [0, 5, 6, 15] and episodes["dataset_to_index"] == [5, 6, 15, 18]
     assert episodes["wam.seed"] == [0, 1, 2, 3] and episodes["wam.success"] == [True, False, True, False]

@@ -170,7 +170,10 @@ def write_tasks(root: Path, entries: list[EpisodeEntry], first: int) -> None:
 
     tasks = list(read_tasks(root)) if first else []
     tasks += dict.fromkeys(task for entry in entries for task in entry.tasks if task not in tasks)
-    pandas = {"index_columns": ["task"], "column_indexes": [], "columns": [], "pandas_version": "2"}
+    types = {"task_index": ("int64", "int64"), "task": ("unicode", "object")}
+    columns = [{"name": name, "field_name": name, "pandas_type": kind, "numpy_type": plain, "metadata": None} for name, (kind, plain) in types.items()]
+    # LeRobot reads this file with pandas and looks sentences up in its index
+    pandas = {"index_columns": ["task"], "column_indexes": [], "columns": columns, "pandas_version": "2.2.0"}
     schema = pa.schema([("task_index", pa.int64()), ("task", pa.string())], metadata={"pandas": json.dumps(pandas)})
     table = pa.table([list(range(len(tasks))), tasks], schema=schema)
     write_new(root / "meta" / "tasks.parquet", lambda temporary: pq.write_table(table, temporary))

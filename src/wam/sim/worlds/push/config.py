@@ -14,6 +14,7 @@ HELD_OUT = (("green", "disc"), ("purple", "disc"), ("blue", "block"), ("yellow",
 
 Split = Literal["train", "colour_shape", "background", "dynamics"]
 TaskKind = Literal["goal_image", "instruction", "play"]
+PusherPlace = Literal["beside", "anywhere"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +30,11 @@ class PushConfig:
     colours: tuple[str, ...] = ("red",)  # at least as many as objects: no two objects of a row share one
     radius: float = 0.085  # m, of a disc; a block is 2.3 x 1.6 radii
     size: int = 32  # px, height and width of the picture
-    budget: int = 40  # steps of 0.1 s; then the episode is over
+    budget: int = 42  # steps of 0.1 s; then the episode is over
     nearest: float = 2.0  # radii, the least that the goal image displaces an object
     farthest: float = 5.0  # radii, the most
+    pusher: PusherPlace = "beside"  # where it starts: beside the first object to move, or anywhere on the table (harder: long ways round)
+    around: float = 110.0  # degrees, how far round from the place behind the object "beside" may be
     varied_dynamics: bool = False  # draw mass, friction and damping per object
     varied_background: bool = False  # draw the table's look per row
     split: Split = "train"  # what is drawn from: training ranges, or those held out

@@ -70,6 +70,8 @@ def draw(config: PushConfig, seeds: Tensor, dtype: torch.dtype) -> Scene:
     radius = (planar.area(half, rounding) / math.pi).sqrt()[:, :-1]
     start = _start(config, noise.fork("start"), parameters)
     goal = _goal(config, noise.fork("goal"), parameters, start, radius) if config.task == "goal_image" else start
+    if config.task == "goal_image" and config.pusher == "beside":
+        start, goal = _beside(config, noise.fork("beside"), parameters, start, goal)
     zones, zone_colour = _zones(config, noise.fork("zones"), start, radius, walls)
     target, target_zone = _target(config, noise.fork("target"), parameters, start, zones)
     backgrounds = HELD_OUT_BACKGROUNDS if config.split == "background" else TRAIN_BACKGROUNDS if config.varied_background else TRAIN_BACKGROUNDS[:1]
@@ -229,6 +231,22 @@ def _goal(config: PushConfig, noise: Noise, parameters: PlanarParameters, start:
     room += [_room_beside(places, goal[:, objects, :2], around[:, None, objects] + PUSHER_RADIUS + 0.9 * CLEARANCE)]
     goal[:, -1, :2] = _first_fit(places, torch.stack(room).amin(0))
     return goal
+
+
+def _beside(config: PushConfig, noise: Noise, parameters: PlanarParameters, start: Tensor, goal: Tensor) -> tuple[Tensor, Tensor]:
+    """The pusher starts beside the first object to move, and the goal image shows it as a push leaves it: behind the last one."""
+    start, goal, bodies = start.clone(), goal.clone(), planar.reach(parameters.half, parameters.radius)
+    (turn, far), (late, _) = (pair.unbind(1) for pair in noise.uniform(2, 2, CANDIDATES, dtype=start.dtype).unbind(1))
+    for body, poses, angle, gap in ((0, start, config.around * (2 * turn - 1), 0.02 + 0.08 * far), (config.moves - 1, goal, 30 * (2 * late - 1), 0 * far)):
+        back = start[:, body, :2] - goal[:, body, :2]
+        facing = torch.atan2(back[:, 1], back[:, 0])[:, None] + angle * (math.pi / 180)
+        away = bodies[:, body, None] + PUSHER_RADIUS + 0.2 * CLEARANCE + gap
+        places = poses[:, body, None, :2] + away[..., None] * torch.stack([facing.cos(), facing.sin()], -1)
+        others = poses[:, : config.objects, :2]
+        room = [_room_inside(places, HALF_TABLE - 1.05 * PUSHER_RADIUS), _room_walls(places, parameters.walls, PUSHER_RADIUS)]
+        room += [_room_beside(places, others, bodies[:, None, : config.objects] + PUSHER_RADIUS + 0.1 * CLEARANCE)]
+        poses[:, -1, :2] = _first_fit(places, torch.stack(room).amin(0))
+    return start, goal
 
 
 def _directions(uniform: Tensor) -> Tensor:
