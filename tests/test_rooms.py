@@ -204,6 +204,8 @@ PROBE = """
                 raise ModuleNotFoundError(f"{name} belongs to an extra and is not part of the base install", name=name)
 
     EXTRAS = WITHOUT
+    if EVERYTHING:
+        import rich.progress, rich.table, typer  # rich draws from Python's generator while it is imported: its doing, not ours
     socket.socket.connect = refuse
     sys.meta_path.insert(0, NoExtras())
     before = state()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tests.reference.common import scaled, senses
 from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.reduce import masked_mean
-from wam.world import Encodes, EnvSpec, Exposes, Future, FutureSpec, Grounded, Latent, LatentSpec, Record, WorldModelSpec, record
+from wam.world import Encodes, EnvSpec, Exposes, Future, FutureSpec, Grounded, Latent, LatentSpec, ObservationSpec, Record, WorldModelSpec, record
 
 CONTEXT, LATENT, DIM, DEPTH, HEADS = 6, 16, 48, 2, 4
 RING = CONTEXT - 1
@@ -38,7 +38,7 @@ class CachedTransformer(nn.Module, Encodes, Exposes):
     def __init__(self, world: EnvSpec):
         super().__init__()
         self.spec = WorldModelSpec(
-            observes=world.observes,
+            observes=ObservationSpec(cameras=world.observes.cameras, proprio=world.observes.proprio),
             predicts=FutureSpec(state=LatentSpec(shape=(LATENT,))),
             consumes=world.acts,
             context=(1, DEPTH * RING + 1),

@@ -14,10 +14,18 @@ def scaled(spec: ActionSpec, actions: Actions) -> Float[Tensor, "B T RA"]:
     return torch.where(actions.valid[..., None], actions.low_level / high, 0).flatten(2)
 
 
+PLACE, PICTURE = 10.0, 0.3  # so that 10 cm of the pusher weigh as much as a few pixels
+
+
 def senses(observation: Observation, camera: str, dtype: torch.dtype) -> Float[Tensor, "B T D"]:
-    """Proprioception and the flattened picture."""
+    """Proprioception and the flattened picture, each scaled to what it is worth."""
     assert observation.rgb is not None and observation.proprio is not None
-    return torch.cat([observation.proprio.to(dtype), to_float(observation.rgb[camera], dtype).flatten(2)], -1)
+    return torch.cat([PLACE * observation.proprio.to(dtype), PICTURE * to_float(observation.rgb[camera], dtype).flatten(2)], -1)
+
+
+def sensed(x: Float[Tensor, "B T D"], camera: str, places: int, size: tuple[int, ...]) -> Observation:
+    """The inverse of `senses`; pictures are clipped."""
+    return Observation(rgb={camera: (x[..., places:] / PICTURE).clamp(0, 1).unflatten(-1, size)}, proprio=x[..., :places] / PLACE)
 
 
 @record

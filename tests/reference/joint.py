@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tests.reference.common import senses
+from tests.reference.common import sensed, senses
 from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.reduce import masked_mean
-from wam.world import Actions, EnvSpec, Future, FutureSpec, Grounded, Infers, Observation, PolicySpec, Record, WorldModelSpec, record
+from wam.world import Actions, EnvSpec, Future, FutureSpec, Grounded, Infers, ObservationSpec, PolicySpec, Record, WorldModelSpec, record
 
 STEPS = 4
 
@@ -24,7 +24,7 @@ class Last(Record):
 class JointModel(nn.Module):
     def __init__(self, world: EnvSpec):
         super().__init__()
-        self.world = world
+        self.world, self.sees = world, ObservationSpec(cameras=world.observes.cameras, proprio=world.observes.proprio)
         ((self.camera, camera),) = world.observes.cameras.items()
         self.picture, self.places, self.size = (3, camera.height, camera.width), len(world.observes.proprio), len(world.acts.low_level)
         self.frame = self.places + 3 * camera.height * camera.width
@@ -79,9 +79,7 @@ class JointWorldModel(nn.Module):
     def __init__(self, joint: JointModel):
         super().__init__()
         self.joint, world = joint, joint.world
-        self.spec = WorldModelSpec(
-            observes=world.observes, predicts=FutureSpec(observation=world.observes), consumes=world.acts, rate=world.rate, stochastic=True
-        )
+        self.spec = WorldModelSpec(observes=joint.sees, predicts=FutureSpec(observation=joint.sees), consumes=world.acts, rate=world.rate, stochastic=True)
 
     def begin(self, batch, task):
         return Grounded(seen=self.joint.begin(batch), now=self.joint.begin(batch))
@@ -96,14 +94,14 @@ class JointWorldModel(nn.Module):
             x = x + joint.sample(x, start, action, free_frame=True, free_action=False)[0]
             path.append(x)
         frames = torch.stack(path, 1)
-        seen = Observation(rgb={joint.camera: frames[..., joint.places :].unflatten(-1, joint.picture)}, proprio=frames[..., : joint.places])
+        seen = sensed(frames, joint.camera, joint.places, joint.picture)
         return Grounded(seen=carry.seen, now=Last(x=x)), Future(observation=seen)
 
 
 class JointPolicy(nn.Module):
     def __init__(self, joint: JointModel):
         super().__init__()
-        self.joint, self.spec = joint, PolicySpec(observes=joint.world.observes, acts=joint.world.acts, rate=joint.world.rate)
+        self.joint, self.spec = joint, PolicySpec(observes=joint.sees, acts=joint.world.acts, rate=joint.world.rate)
 
     def begin(self, batch, task):
         return self.joint.begin(batch)

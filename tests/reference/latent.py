@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from tests.reference.common import Recent, push, scaled, senses
 from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.reduce import masked_mean
-from wam.world import Encodes, EnvSpec, Exposes, Future, FutureSpec, Grounded, Latent, LatentSpec, WorldModelSpec
+from wam.world import Encodes, EnvSpec, Exposes, Future, FutureSpec, Grounded, Latent, LatentSpec, ObservationSpec, WorldModelSpec
 
 CONTEXT, LATENT = 3, 16
 
@@ -15,7 +15,11 @@ class LatentModel(nn.Module, Encodes, Exposes):
     def __init__(self, world: EnvSpec):
         super().__init__()
         self.spec = WorldModelSpec(
-            observes=world.observes, predicts=FutureSpec(state=LatentSpec(shape=(LATENT,))), consumes=world.acts, context=(1, CONTEXT), rate=world.rate
+            observes=ObservationSpec(cameras=world.observes.cameras, proprio=world.observes.proprio),
+            predicts=FutureSpec(state=LatentSpec(shape=(LATENT,))),
+            consumes=world.acts,
+            context=(1, CONTEXT),
+            rate=world.rate,
         )
         (self.camera, camera), *_ = world.observes.cameras.items()
         size = len(world.observes.proprio) + 3 * camera.height * camera.width

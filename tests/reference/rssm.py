@@ -4,10 +4,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from tests.reference.common import scaled, senses
+from tests.reference.common import scaled, sensed, senses
 from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.reduce import masked_mean
-from wam.world import EnvSpec, Exposes, Future, FutureSpec, Grounded, Latent, LatentSpec, Observation, Record, WorldModelSpec, record
+from wam.world import EnvSpec, Exposes, Future, FutureSpec, Grounded, Latent, LatentSpec, ObservationSpec, Record, WorldModelSpec, record
 
 DETER, STOCH = 64, 8
 
@@ -23,15 +23,16 @@ class RSSM(nn.Module, Exposes):
     def __init__(self, world: EnvSpec):
         super().__init__()
         ((self.camera, camera),) = world.observes.cameras.items()
+        sees = ObservationSpec(cameras=world.observes.cameras, proprio=world.observes.proprio)
         self.spec = WorldModelSpec(
-            observes=world.observes,
-            predicts=FutureSpec(observation=world.observes, state=LatentSpec(shape=(DETER + STOCH,))),
+            observes=sees,
+            predicts=FutureSpec(observation=sees, state=LatentSpec(shape=(DETER + STOCH,))),
             consumes=world.acts,
             context=(1, 1000),
             rate=world.rate,
             stochastic=True,
         )
-        self.picture = (3, camera.height, camera.width)
+        self.picture, self.places = (3, camera.height, camera.width), len(world.observes.proprio)
         size = len(world.observes.proprio) + 3 * camera.height * camera.width
         self.embed = mlp(size, 64, 64)
         self.recur = nn.GRUCell(STOCH + len(world.acts.low_level), DETER)
@@ -55,8 +56,8 @@ class RSSM(nn.Module, Exposes):
             belief = Belief(h=h, z=self._sample(self.prior(h), draw), started=belief.started)
             beliefs.append(torch.cat([belief.h, belief.z], -1))
         state = torch.stack(beliefs, 1)
-        proprio, picture = self._decode(state)
-        return Grounded(seen=carry.seen, now=belief), Future(observation=Observation(rgb={self.camera: picture}, proprio=proprio), state=Latent(z=state))
+        shown = sensed(self.decoder(state), self.camera, self.places, self.picture)
+        return Grounded(seen=carry.seen, now=belief), Future(observation=shown, state=Latent(z=state))
 
     def state(self, carry):
         return Latent(z=torch.cat([carry.now.h, carry.now.z], -1)[:, None])
@@ -88,8 +89,3 @@ class RSSM(nn.Module, Exposes):
     def _sample(self, statistics, draw):
         mean, log_std = statistics.chunk(2, -1)
         return mean + log_std.clamp(-4, 2).exp() * draw
-
-    def _decode(self, state):
-        flat = self.decoder(state)
-        places = flat.shape[-1] - 3 * self.picture[1] * self.picture[2]
-        return flat[..., :places], flat[..., places:].unflatten(-1, self.picture)

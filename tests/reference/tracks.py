@@ -44,9 +44,9 @@ class TrackModel(nn.Module):
         xy, sentence, path, rewards = carry.now.xy, carry.now.sentence, [], []
         word = self.word(sentence.clamp_min(0))
         for action in scaled(self.spec.consumes, actions).unbind(1):
-            xy = xy + 0.1 * self.move(torch.cat([xy.flatten(1), action], -1)).view(xy.shape)
+            xy = xy + 0.1 * self.move(torch.cat([4 * xy.flatten(1), action], -1)).view(xy.shape)
             path.append(xy)
-            rewards.append(self.worth(torch.cat([xy.flatten(1), word], -1))[:, 0])
+            rewards.append(self.worth(torch.cat([4 * xy.flatten(1), word], -1))[:, 0])
         tracks = torch.stack(path, 1)
         future = Future(state=Tracks(xyz=tracks, visible=torch.ones_like(tracks[..., 0], dtype=torch.bool)), reward=torch.stack(rewards, 1))
         return Grounded(seen=carry.seen, now=Told(xy=xy, sentence=sentence)), future
@@ -55,4 +55,4 @@ class TrackModel(nn.Module):
         _, future = self.predict(self.observe(self.begin(window.valid.shape[0], window.task), window.past), window.actions)
         truth = window.future
         error = ((future.state.xyz - truth.observation.points.xyz[..., :2]) ** 2).sum(-1).mean(-1)
-        return {"tracks": masked_mean(error, window.valid), "reward": masked_mean((future.reward - truth.reward) ** 2, window.valid)}
+        return {"tracks": masked_mean(error, window.valid), "reward": 4 * masked_mean((future.reward - truth.reward) ** 2, window.valid)}

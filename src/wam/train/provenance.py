@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import wam
 from wam.world import PolicySpec, SpecError, Statistics, WorldModelSpec
 
 RECIPE = re.compile(r"[a-z][a-z0-9_]*")
@@ -22,9 +21,9 @@ RECIPE = re.compile(r"[a-z][a-z0-9_]*")
 def source_hash() -> str:
     """Twelve hexadecimal digits over every source file of the installed package."""
     digest = hashlib.sha256()
-    for package in wam.__path__:
-        for path in sorted(Path(package).rglob("*.py")):
-            digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    package = Path(__file__).parents[1]
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
 
 
