@@ -1,6 +1,7 @@
 """Scenes from seeds: solvable, unsolved, apart, and split as promised."""
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -40,7 +41,7 @@ def test_goals_lie_two_to_five_radii_away_and_only_for_what_moves(config: PushCo
 
 def test_the_goal_shows_the_pusher_on_any_side_of_the_object() -> None:
     """Else driving there would push the object to its goal."""
-    scene = scenes(PushConfig())
+    scene = scenes(PushConfig(pusher="anywhere"))
     way = (scene.goal - scene.start)[:, 0, :2]
     beside = (scene.goal[:, 1] - scene.goal[:, 0])[:, :2]
     cosine = (way * beside).sum(1) / (way.norm(dim=1) * beside.norm(dim=1))
@@ -114,3 +115,15 @@ def test_instructions_are_not_done_at_the_start() -> None:
 def test_what_cannot_be_drawn_is_refused(changes: dict[str, object], says: str) -> None:
     with pytest.raises(SpecError, match=says):
         PushConfig(**changes)
+
+
+def test_beside_means_near_the_object_and_within_the_angle() -> None:
+    """The start lies round the object by less than `around`; the goal image shows the pusher behind, as a push leaves it."""
+    scene = scenes(PushConfig(around=60.0))
+    back = (scene.start - scene.goal)[:, 0, :2]
+    for poses, degrees in ((scene.start, 60.5), (scene.goal, 30.5)):
+        beside = (poses[:, 1] - poses[:, 0])[:, :2]
+        cosine = (back * beside).sum(1) / (back.norm(dim=1) * beside.norm(dim=1))
+        assert (cosine >= math.cos(math.radians(degrees))).float().mean() > 0.97  # a few have a wall there
+        gap = beside.norm(dim=1) - scene.parameters.radius.sum(1)
+        assert (gap > 0).all() and (gap < 0.125).all()
