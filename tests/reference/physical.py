@@ -77,9 +77,8 @@ class PhysicalModel(nn.Module, Exposes, Fits):
             return (after.pose - state.pose)[:, 0, :2].flatten()
 
         def midpoint(velocity):
-            """The velocity at an instant: the mean speed before it, less half a step of braking at the mean deceleration."""
-            now = velocity[:, :-1] + 0.5 * (velocity[:, 1:] - velocity[:, :-1])
-            return now.flatten(0, 1).flatten(1)
+            """The velocity at an instant: halfway between the mean velocities of the steps before and after it."""
+            return ((velocity[:, :-1] + velocity[:, 1:]) / 2).flatten(0, 1).flatten(1)
 
         wanted, total = truth[:, :, 0, :2].flatten(), 12
         moving = (truth[:, :, 0, :2].norm(dim=-1, keepdim=True) > 0.005).expand(-1, -1, 2).flatten()

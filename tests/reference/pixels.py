@@ -1,4 +1,4 @@
-"""Kind 3: pixels. A residual convolutional predictor of the next frame."""
+"""Kind 3: pixels. A convolutional network says where the next frame gets new colours, and which; elsewhere it stays."""
 
 import torch
 from jaxtyping import Float
@@ -26,7 +26,7 @@ class PixelModel(nn.Module):
         self.act = nn.Linear(len(world.acts.low_level), WIDTH)
         self.fold = nn.Conv2d(12, WIDTH, 3, padding=1)
         self.body = nn.ModuleList([nn.Conv2d(WIDTH, WIDTH, 3, padding=1) for _ in range(3)])
-        self.unfold = nn.Conv2d(WIDTH, 12, 3, padding=1)
+        self.unfold = nn.Conv2d(WIDTH, 16, 3, padding=1)
 
     def begin(self, batch, task):
         blank = Frame(rgb=self.act.weight.new_zeros(batch, *self.shape))
@@ -47,13 +47,13 @@ class PixelModel(nn.Module):
         x = self.fold(nn.functional.pixel_unshuffle(rgb, 2))
         for layer in self.body:
             x = x + layer(nn.functional.gelu(x + self.act(action)[..., None, None]))
-        change = nn.functional.pixel_shuffle(self.unfold(nn.functional.gelu(x)), 2)
-        return (rgb + change).clamp(0, 1) + 0.01 * (change - change.detach())  # clipped, yet pixels at the ends still learn
+        colour, change = nn.functional.pixel_shuffle(self.unfold(nn.functional.gelu(x)), 2).split([3, 1], 1)
+        return torch.lerp(rgb, torch.sigmoid(colour), torch.sigmoid(change - 4))  # still by default
 
     def loss(self, window, *, noise):
         _, future = self.predict(self.observe(self.begin(window.valid.shape[0], window.task), window.past), window.actions)
         truth = to_float(window.future.observation.rgb[self.camera], self.act.weight.dtype)
         seen = to_float(window.past.observation.rgb[self.camera][:, -1:], self.act.weight.dtype)
-        weight = 1 + 20 * ((truth - seen).abs() > 0.05)  # what moves is small: without this it is forgotten
+        weight = 1 + 10 * ((truth - seen).abs() > 0.05)  # what moves is small: without this it is forgotten
         error = (future.observation.rgb[self.camera] - truth) ** 2 * weight
         return {"pixels": masked_mean(error.flatten(2).mean(-1), window.valid)}
