@@ -1,6 +1,6 @@
 """Kind 9: a causal transformer with a key-value ring buffer, whose context is shared by all planning candidates.
 
-Token t is (z_t, action t+1). The ring keeps the last C - 1 real tokens of B rows; imagined tokens of B*S rows grow in a
+Token t is (z_t, action t+1). The ring keeps the last C - 1 real tokens of B rows; imagined tokens of B*S rows lie in a
 record of their own, so that S candidates read one copy of the context. Every token sees the C newest tokens, itself included.
 """
 
@@ -29,8 +29,9 @@ class Ring(Record):
 
 @record
 class Imagined(Record):
-    key: Float[Tensor, "B L I E"]
-    value: Float[Tensor, "B L I E"]
+    key: Float[Tensor, "B L W E"]  # the newest W, oldest first
+    value: Float[Tensor, "B L W E"]
+    grown: Int[Tensor, "B"]  # how many were imagined
     z: Float[Tensor, "B D"]
 
 
@@ -58,13 +59,13 @@ class CachedTransformer(nn.Module, Encodes, Exposes):
         blank, none = weight.new_zeros(batch, DEPTH, RING, DIM), torch.zeros(batch, dtype=torch.int64, device=weight.device)
         z = weight.new_zeros(batch, LATENT)
         ring = Ring(key=blank, value=blank, place=none[:, None].expand(-1, RING) - 10**6, clock=none, z=z, started=none.bool())
-        return Grounded(seen=ring, now=Imagined(key=blank[:, :, :0], value=blank[:, :, :0], z=z))
+        return Grounded(seen=ring, now=Imagined(key=blank, value=blank, grown=none, z=z))
 
     def observe(self, carry, since, *, noise=None):
         ring, z, done = carry.seen, self.encode(since.observation).z, since.actions.valid.any(-1)
         for t, action in enumerate(scaled(self.spec.consumes, since.actions).unbind(1)):
             joined = done[:, t] & ring.started
-            _, key, value = self._token(ring.z, action, ring, ring.key[:, :, :0], ring.value[:, :, :0])
+            _, key, value = self._token(action, ring, nothing(ring))
             slot = (torch.arange(RING, device=z.device) == (ring.clock % RING)[:, None]) & joined[:, None]
             fresh = torch.where(joined[:, None], ring.place, ring.clock[:, None] - 10**6)
             ring = Ring(
@@ -75,41 +76,44 @@ class CachedTransformer(nn.Module, Encodes, Exposes):
                 z=z[:, t],
                 started=torch.ones_like(ring.started),
             )
-        return Grounded(seen=ring, now=Imagined(key=ring.key[:, :, :0], value=ring.value[:, :, :0], z=ring.z))
+        return Grounded(seen=ring, now=nothing(ring))
 
     def predict(self, carry, actions, *, noise=None):
         ring, now, path = carry.seen, carry.now, []
         if actions.size("B") != now.size("B"):  # the first call with S candidates per row
             now = now.repeat(actions.size("B") // now.size("B"))
         for action in scaled(self.spec.consumes, actions).unbind(1):
-            z, key, value = self._token(now.z, action, ring, now.key, now.value)
-            now = Imagined(key=torch.cat([now.key, key[:, :, None]], 2), value=torch.cat([now.value, value[:, :, None]], 2), z=z)
+            z, key, value = self._token(action, ring, now)
+            newest = (torch.cat([old[:, :, 1:], made[:, :, None]], 2) for old, made in ((now.key, key), (now.value, value)))
+            now = Imagined(key=next(newest), value=next(newest), grown=now.grown + 1, z=z)
             path.append(z)
         return Grounded(seen=ring, now=now), Future(state=Latent(z=torch.stack(path, 1)))
 
-    def _token(self, z, action, ring, keys, values):
+    def _token(self, action, ring, now):
         """Next latent "BS D" of one new token per row, and its keys and values "BS L E"."""
-        batch, rows, grown = ring.clock.shape[0], z.shape[0], keys.shape[2]
+        batch, rows = ring.clock.shape[0], now.z.shape[0]
         heads = lambda t: t.unflatten(-1, (HEADS, -1)).transpose(-2, -3)  # noqa: E731  "... K E" -> "... heads K e"
-        old = grown + ring.clock[:, None] - ring.place  # age of each slot, "B W"
-        new = torch.arange(grown, -1, -1, device=z.device).expand(batch, -1)
-        age = torch.cat([old, new], 1)
-        bias = self.age[:, age.clamp(0, CONTEXT - 1)].masked_fill(age >= CONTEXT, float("-inf")).transpose(0, 1)  # B heads W+I+1
-        x, made_keys, made_values = self.token(torch.cat([z, action], -1)), [], []
+        grown = now.grown.view(batch, -1, 1)
+        old = grown + (ring.clock[:, None] - ring.place)[:, None]  # age of each real token, "B S W"
+        own = torch.arange(RING, -1, -1, device=action.device).expand(*grown.shape[:2], -1)  # of imagined ones, and of the new one
+        age = torch.cat([old, torch.where(own <= grown, own, CONTEXT)], 2)
+        bias = self.age[:, age.clamp(0, CONTEXT - 1)].masked_fill(age >= CONTEXT, float("-inf")).permute(1, 2, 0, 3)  # B S heads 2W+1
+        keys, values = now.key, now.value
+        x, made_keys, made_values = self.token(torch.cat([now.z, action], -1)), [], []
         for layer in range(DEPTH):
             query, key, value = self.qkv[layer](nn.functional.layer_norm(x, (DIM,))).chunk(3, -1)
             own_k, own_v = torch.cat([keys[:, layer], key[:, None]], 1), torch.cat([values[:, layer], value[:, None]], 1)
             q = heads(query[:, None]).unflatten(0, (batch, -1))  # B S heads 1 e
             shared = heads(ring.key[:, layer])[:, None], heads(ring.value[:, layer])[:, None]
-            own = heads(own_k).unflatten(0, (batch, -1)), heads(own_v).unflatten(0, (batch, -1))
-            scores = torch.cat([(q @ k.transpose(-1, -2)) for k in (shared[0], own[0])], -1) / q.shape[-1] ** 0.5
-            weights = (scores + bias[:, None, :, None]).softmax(-1)
-            mixed = weights[..., :RING] @ shared[1] + weights[..., RING:] @ own[1]
+            mine = heads(own_k).unflatten(0, (batch, -1)), heads(own_v).unflatten(0, (batch, -1))
+            scores = torch.cat([(q @ k.transpose(-1, -2)) for k in (shared[0], mine[0])], -1) / q.shape[-1] ** 0.5
+            weights = (scores + bias[:, :, :, None]).softmax(-1)
+            mixed = weights[..., :RING] @ shared[1] + weights[..., RING:] @ mine[1]
             x = x + mixed.transpose(-2, -3).reshape(rows, DIM)
             x = x + self.mlp[layer](nn.functional.layer_norm(x, (DIM,)))
             made_keys.append(key)
             made_values.append(value)
-        return z + self.out(x), torch.stack(made_keys, 1), torch.stack(made_values, 1)
+        return now.z + self.out(x), torch.stack(made_keys, 1), torch.stack(made_values, 1)
 
     def encode(self, observation):
         return Latent(z=self.encoder(senses(observation, self.camera, self.out.weight.dtype)))
@@ -124,3 +128,8 @@ class CachedTransformer(nn.Module, Encodes, Exposes):
         _, future = self.predict(self.observe(self.begin(x.shape[0], window.task), window.past), window.actions)
         error = ((future.state.z - z[:, window.past.size("T") :].detach()) ** 2).sum(-1)
         return {"prediction": masked_mean(error, window.valid), "reconstruction": masked_mean(((self.decoder(z) - x) ** 2).sum(-1), real)}
+
+
+def nothing(ring: Ring) -> Imagined:
+    """Nothing imagined yet after these real tokens."""
+    return Imagined(key=torch.zeros_like(ring.key), value=torch.zeros_like(ring.value), grown=torch.zeros_like(ring.clock), z=ring.z)

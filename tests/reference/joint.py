@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tests.reference.common import sensed, senses
+from tests.reference.common import scaled, sensed, senses
 from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.reduce import masked_mean
 from wam.world import Actions, EnvSpec, Future, FutureSpec, Grounded, Infers, ObservationSpec, PolicySpec, Record, WorldModelSpec, record
@@ -89,7 +89,7 @@ class JointWorldModel(nn.Module):
 
     def predict(self, carry, actions, *, noise=None):
         joint, x, path = self.joint, carry.now.x, []
-        for step, action in enumerate((actions.low_level[:, :, 0] / joint.limit).unbind(1)):
+        for step, action in enumerate(scaled(self.spec.consumes, actions).unbind(1)):
             start = joint.draw(None if noise is None else noise.advance(step), "frame", joint.frame, x)
             x = x + joint.sample(x, start, action, free_frame=True, free_action=False)[0]
             path.append(x)

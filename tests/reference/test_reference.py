@@ -79,7 +79,8 @@ def test_conforms(name, trained):
 @pytest.mark.parametrize("name", KINDS)
 def test_learns(name, trained):
     curve = trained[name][2]
-    assert sum(curve[-20:]) < 0.6 * sum(curve[:20]), f"loss went from {curve[0]:.3g} to {curve[-1]:.3g}"
+    bar = 0.85 if name == "joint" else 0.6  # a flow's loss keeps the variance of what cannot be known
+    assert sum(curve[-20:]) < bar * sum(curve[:20]), f"loss went from {curve[0]:.3g} to {curve[-1]:.3g}"
 
 
 REACHING = [name for name in KINDS if name != "pixels"]  # the pixel model moves the pusher, but a minute is too little to plan with it

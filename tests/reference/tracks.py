@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from tests.reference.common import scaled
 from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.reduce import masked_mean
-from wam.world import EnvSpec, Future, FutureSpec, Grounded, ObservationSpec, Record, Tracks, TracksSpec, WorldModelSpec, record
+from wam.world import EnvSpec, Exposes, Future, FutureSpec, Grounded, ObservationSpec, Record, Tracks, TracksSpec, WorldModelSpec, record
 
 
 @record
@@ -16,7 +16,7 @@ class Told(Record):
     sentence: Int[Tensor, "B"]
 
 
-class TrackModel(nn.Module):
+class TrackModel(nn.Module, Exposes):
     def __init__(self, world: EnvSpec):
         super().__init__()
         count = world.observes.points
@@ -50,6 +50,10 @@ class TrackModel(nn.Module):
         tracks = torch.stack(path, 1)
         future = Future(state=Tracks(xyz=tracks, visible=torch.ones_like(tracks[..., 0], dtype=torch.bool)), reward=torch.stack(rewards, 1))
         return Grounded(seen=carry.seen, now=Told(xy=xy, sentence=sentence)), future
+
+    def state(self, carry):
+        xy = carry.now.xy[:, None]
+        return Tracks(xyz=xy, visible=torch.ones_like(xy[..., 0], dtype=torch.bool))
 
     def loss(self, window, *, noise):
         _, future = self.predict(self.observe(self.begin(window.valid.shape[0], window.task), window.past), window.actions)
