@@ -15,7 +15,8 @@ from wam.jobs.control import BATCH, size_of
 from wam.jobs.record import load_world
 from wam.recipes.recipe import load_recipe
 from wam.recipes.runs import train_recipe
-from wam.world import Spec, SpecError
+from wam.sim.adapters.skip import Skip
+from wam.world import Env, Spec, SpecError
 
 RESAMPLES = 10_000
 
@@ -49,7 +50,8 @@ def compare_mechanism(
             chosen = found.preset(preset) if arm == "on" else found.mechanism.off(found.preset(preset))
             place = folder / f"{arm}-{seed}"
             run = train_recipe(recipe, data, place, preset=chosen, steps=steps, seed=seed, resume=place.exists())
-            env = module.make(min(BATCH, goals), **size_of(run))
+            env: Env = module.make(min(BATCH, goals), **size_of(run))
+            env = Skip(env, run.preset.skip) if run.preset.skip > 1 else env
             outcomes[arm].append(measure_success(env, run.policy(), name=arm, seeds=evaluation_seeds(goals)).outcomes)
     on, off = (torch.tensor(outcomes[arm], dtype=torch.float64) for arm in ("on", "off"))
     difference = paired_by_seed(on - off)

@@ -8,6 +8,7 @@ from wam.evaluate.success import SuccessRow, evaluation_seeds, measure_success
 from wam.jobs.record import load_world
 from wam.recipes.runs import Run, load
 from wam.show.bars import Bars
+from wam.sim.adapters.skip import Skip
 from wam.world import Env, Episodes, Policy
 
 BATCH = 50  # goals tried together
@@ -23,9 +24,9 @@ def control_run(
     return control(run, world, goals=goals, options={**size_of(run), **(options or {})}, bars=bars)
 
 
-def control(run: Run, world: str, *, goals: int, options: Mapping[str, object], bars: Bars) -> tuple[list[SuccessRow], dict[str, Episodes]]:
+def control(run: Run, world_name: str, *, goals: int, options: Mapping[str, object], bars: Bars) -> tuple[list[SuccessRow], dict[str, Episodes]]:
     """One row per policy (references, the model, the expert), and the first batch of episodes of each."""
-    module = load_world(world)
+    module = load_world(world_name)
     env: Env = module.make(min(BATCH, goals), **options)
     policies: dict[str, Policy[Any]] = {name: module.POLICIES[name](env) for name in REFERENCES if name in module.POLICIES}
     policies[run.recipe.name] = run.policy()
@@ -35,7 +36,8 @@ def control(run: Run, world: str, *, goals: int, options: Mapping[str, object], 
     for name, policy in policies.items():
         seen: list[Episodes] = []
         seeds = evaluation_seeds(goals)
-        rows.append(measure_success(env, policy, name=name, seeds=seeds, watch=seen.append, progress=bars.task(name)))
+        world = Skip(env, run.preset.skip) if name == run.recipe.name and run.preset.skip > 1 else env
+        rows.append(measure_success(world, policy, name=name, seeds=seeds, watch=seen.append, progress=bars.task(name)))
         films[name] = seen[0]
     return rows, films
 

@@ -27,20 +27,21 @@ from wam.show.report import Report
 from wam.show.sections import card_sections, episodes_section, origin_section, success_sections, training_section
 from wam.show.tables import success_table
 from wam.show.training import read_training_log
+from wam.sim.adapters.skip import Held, Skip
 from wam.train import source_hash
 from wam.world import Episodes, Window
 
-TRAINING = {"play": 0.7, "noisy_expert": 0.2, "random": 0.1}  # shares of the policies that record
+TRAINING = {"play": 0.7, "noisy_expert": 0.15, "wander": 0.15}  # shares of the policies that record
 
 
 @dataclass(frozen=True, kw_only=True)
 class DemoConfig:
     """How much of everything."""
 
-    episodes: int = 1500  # recorded
+    episodes: int = 2500  # recorded
     goals: int = 50  # tried by each policy
     held_out: int = 64  # windows and episodes to judge predictions on
-    horizon: int = 15  # steps that the card looks ahead
+    horizon: int = 5  # model steps that the card looks ahead
     steps: int | None = None  # of training; None = the preset's
     seed: int = 0  # of the training run
 
@@ -92,9 +93,10 @@ def record(folder: Path, config: DemoConfig, console: Console) -> Path:
 def judge(run: Run, data: Path, config: DemoConfig) -> tuple[RolloutCard, Window]:
     """The rollout card on fresh episodes of play, from evaluation seeds; also its windows."""
     push = load_world("push")
-    env = push.make(config.held_out)
+    world = push.make(config.held_out)
+    env = Skip(world, run.preset.skip)
     seeds = torch.tensor(evaluation_seeds(config.held_out, start=10_000))
-    held_out = branch(env, push.POLICIES["play"](env), seeds=seeds, past=1, horizon=config.horizon, branches=4)
+    held_out = branch(env, Held(push.POLICIES["play"](world), run.preset.skip), seeds=seeds, past=1, horizon=config.horizon, branches=4)
     training, _ = windows_of(run, data, config.horizon, 512)
     first = held_out.select(torch.arange(0, held_out.size("B"), 4))
     card = rollout_card(run.model, first, training=training, name=run.name, positions=places(run, first), branches=held_out, branches_per_start=4)

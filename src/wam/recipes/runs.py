@@ -101,7 +101,7 @@ def train_recipe(
     )
 
     def windows(learner: train.Gradient) -> WindowDataset:
-        return WindowDataset(frames, past=learner.past, horizon=learner.horizon, skip=chosen.skip, stride=learner.stride)
+        return WindowDataset(frames, past=learner.past, horizon=learner.horizon, skip=learner.skip, stride=learner.stride)
 
     trained_on = {"data": str(data), "episodes": None if episodes is None else list(episodes), "frames": int(frames.lengths.sum())}
     folder.mkdir(parents=True, exist_ok=True)

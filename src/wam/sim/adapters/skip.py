@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from wam.world import Actions, Env, EnvSpec, Observation, Outcome, SpecError, Task, Truth
+from wam.world import Actions, Env, EnvSpec, Noise, Observation, Outcome, Past, Policy, SpecError, Task, Truth
 
 
 class Skip:
@@ -58,6 +58,24 @@ class Skip:
     def restore(self, snapshot: Any) -> None:
         """As the world."""
         self.world.restore(snapshot)
+
+
+class Held:
+    """A policy made for the world itself, on the slower clock: asked once per k steps, its action is done k times."""
+
+    def __init__(self, policy: Policy[Any], count: int) -> None:
+        self.policy, self.count = policy, count
+        spec = policy.spec
+        self.spec = replace(spec, acts=replace(spec.acts, per_step=count), rate=spec.rate / count)
+
+    def begin(self, batch: int, task: Task) -> Any:
+        """As the policy."""
+        return self.policy.begin(batch, task)
+
+    def act(self, memory: Any, since: Past, *, noise: Noise | None = None) -> tuple[Any, Actions]:
+        """As the policy, held."""
+        memory, actions = self.policy.act(memory, since, noise=noise)
+        return memory, actions.map(lambda axes, leaf: leaf.repeat_interleave(self.count, 2) if "R" in axes else leaf)
 
 
 def faster(actions: Actions) -> Actions:

@@ -52,7 +52,7 @@ from wam.world.records import State
 class LeWMConfig:
     """Sizes. Defaults are `tiny`."""
 
-    latent: int = 64  # D, numbers per frame
+    latent: int = 32  # D, numbers per frame
     width: int = 24  # channels of the first convolution
     hidden: int = 256  # of the projectors
     dim: int = 128  # of the transition
@@ -154,8 +154,21 @@ class LeWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded], Meters):
 
     # -- training ----------------------------------------------------------------------------------------------------
 
+    def train(self, mode: bool = True) -> "LeWorldModel":
+        """BatchNorm reads and writes batch statistics inside `loss` alone; observing and predicting never do."""
+        super().train(mode)
+        self._use_batch_statistics(False)
+        return self
+
     def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
         """prediction "B", gaussian [] (a batch statistic, mean over time), picture "B"."""
+        self._use_batch_statistics(self.training)
+        try:
+            return self._loss(window, noise)
+        finally:
+            self._use_batch_statistics(False)
+
+    def _loss(self, window: Window, noise: Noise) -> dict[str, Tensor]:
         stretch, real = window.whole()
         frames, actions = stretch.observation, stretch.actions
         z = self._encode(frames)
@@ -192,6 +205,10 @@ class LeWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded], Meters):
         shown = self.decode(Latent(z=z[rows, frame][:, None])).rgb or {}
         wrong = [((shown[name][:, 0] - to_float((frames.rgb or {})[name][rows, frame])) ** 2).flatten(1).mean(1) for name in shown]
         return torch.stack(wrong).mean(0) * real[rows, frame] if wrong else z.new_zeros(len(z))
+
+    def _use_batch_statistics(self, on: bool) -> None:
+        for projector in (self.project, self.project_next):
+            projector.train(on)
 
     # -- inside ------------------------------------------------------------------------------------------------------
 

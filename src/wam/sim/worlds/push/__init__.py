@@ -33,5 +33,6 @@ POLICIES: dict[str, Callable[[PushWorld], Policy[Any]]] = {
     "noisy_expert": NoisyExpert,
     "play": Play,
     "random": Wander,
+    "wander": lambda world: Wander(world, memory=0.9),
     "drive_to_goal": DriveToGoal,
 }

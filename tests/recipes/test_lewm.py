@@ -1,0 +1,110 @@
+"""lewm tiny: conforms, learns, resumes, loads, acts."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from wam.check import check_world_model
+from wam.data import DataSpec, WindowDataset
+from wam.jobs.record import record_world
+from wam.plan.control.rollout import rollout
+from wam.recipes import all_recipes, load, load_recipe, train_recipe
+from wam.recipes.lewm import RECIPE, without_regulariser
+from wam.recipes.runs import frames_for
+from wam.sim.adapters.skip import Skip
+from wam.sim.worlds.push import PushWorld
+from wam.world import Actions, Moments, Noise, SpecError, Statistics
+
+
+def data_spec(cameras: int = 1) -> DataSpec:
+    spec = DataSpec.of_world(PushWorld(1).spec)
+    named = {f"camera {index}": camera for index in range(cameras) for camera in spec.observes.cameras.values()}
+    return replace(spec, observes=replace(spec.observes, cameras=named), acts=replace(spec.acts, per_step=3), rate=spec.rate / 3)
+
+
+def statistics(spec: DataSpec) -> Statistics:
+    moments = Moments(count=9, mean=(0.0, 0.0), std=(0.03, 0.03), low=(-0.06, -0.06), high=(0.06, 0.06), q01=(-0.06, -0.06), q99=(0.06, 0.06))
+    return Statistics(acts=spec.acts, proprio_slots=spec.observes.proprio, action=moments, proprio=moments)
+
+
+def make():
+    torch.manual_seed(0)
+    return RECIPE.build(RECIPE.presets["tiny"].config, data_spec(), statistics(data_spec()))
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    return record_world("push", tmp_path_factory.mktemp("push") / "set", episodes=60, policies={"play": 1.0}, truth=())
+
+
+@pytest.fixture(scope="module")
+def run(recorded, tmp_path_factory):
+    return train_recipe("lewm", recorded, tmp_path_factory.mktemp("run") / "lewm", steps=40, show=False)
+
+
+def test_conforms():
+    check_world_model(make(), make=make).require()
+
+
+def test_several_cameras_and_proprioception():
+    from wam.models.state_space.latent.lewm import LeWMConfig, LeWorldModel
+
+    spec = data_spec(cameras=2)
+    torch.manual_seed(0)
+    model = LeWorldModel(LeWMConfig(latent=8, width=4, hidden=16, dim=16, depth=1, heads=2), spec.observes, spec.acts, statistics(spec), spec.rate)
+    check_world_model(model).require()
+
+
+def test_statistics_of_another_representation_are_refused():
+    spec = data_spec()
+    absolute = replace(spec.acts, low_level=tuple(replace(slot, relative=False) for slot in spec.acts.low_level))
+    with pytest.raises(SpecError, match="representation"):
+        RECIPE.build(RECIPE.presets["tiny"].config, spec, replace(statistics(spec), acts=absolute))
+
+
+def test_learns_to_predict(recorded, run):
+    """After forty steps a held-in batch is predicted better than by copying, and the latent has not collapsed."""
+    windows = WindowDataset(frames_for(run.preset, recorded), past=1, horizon=3, skip=3)
+    meters = run.model.meters(windows.batch(torch.arange(0, 256)))
+    assert meters["latent std"] > 0.3 and meters["effective rank"] > 2
+
+
+def test_loads_as_it_was_saved(run):
+    again = load(run.folder)
+    assert all(torch.equal(one, two) for one, two in zip(run.model.state_dict().values(), again.model.state_dict().values(), strict=True))
+    assert again.preset.config == run.preset.config and again.model.spec == run.model.spec
+
+
+def test_acts_in_its_world(run):
+    preset = replace(run.preset, planner=replace(run.preset.planner, samples=16, iterations=2, elites=4))
+    world = Skip(PushWorld(2), run.preset.skip)
+    seeds = range(2)
+    episodes = rollout(world, replace(run, preset=preset).policy(), 3, seeds=seeds, noise=Noise.of(seeds))
+    assert episodes.actions.valid[:, 1:].all()
+
+
+def test_the_mechanism_switch_turns_the_regulariser_off():
+    assert without_regulariser(RECIPE.presets["tiny"]).stages[0].learner.weights["gaussian"] == 0
+
+
+def test_a_cut_in_time_is_a_fresh_start():
+    """A frame whose action is not valid starts a new segment: what came before does not change the prediction."""
+    model = make().eval()
+    spec = model.spec
+    observation, actions = spec.observes.sample(2, 6), spec.consumes.sample(2, 6)
+    valid = actions.valid.clone()
+    valid[:, 3] = False
+    from wam.world import Past, Task
+
+    past = Past(observation=observation, actions=replace(actions, valid=valid))
+    future: Actions = spec.consumes.sample(2, 3, Noise.of([7, 8]))
+    whole = model.predict(model.observe(model.begin(2, Task()), past), future)[1].state.z
+    rest = model.predict(model.observe(model.begin(2, Task()), past.narrow("T", 3)), future)[1].state.z
+    assert torch.allclose(whole, rest, atol=1e-5)
+
+
+def test_recipes_are_found_by_name():
+    assert "lewm" in {recipe.name for recipe in all_recipes()}
+    with pytest.raises(ValueError, match="lewm"):
+        load_recipe("lewn")

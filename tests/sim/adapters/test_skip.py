@@ -1,0 +1,36 @@
+"""A world on a slower clock does what the world does, k steps at a time."""
+
+import torch
+
+from wam.check import check_env
+from wam.plan.control.rollout import rollout
+from wam.sim.adapters.skip import Held, Skip
+from wam.sim.worlds.push import Expert, PushConfig, PushWorld, Wander
+from wam.world import Noise
+
+
+def test_conforms():
+    check_env(Skip(PushWorld(4), 3)).require()
+
+
+def test_every_third_frame_of_the_world():
+    seeds = torch.arange(4)
+    slow, fast = Skip(PushWorld(4), 3), PushWorld(4)
+    everyone = torch.ones(4, dtype=torch.bool)
+    for world in (slow, fast):
+        world.reset(everyone, seeds)
+    actions = slow.spec.acts.sample(4, 2, Noise.of(seeds))
+    held = fast.spec.acts.sample(4, 6, Noise.of(seeds)).low_level * 0 + actions.low_level.flatten(1, 2)[:, :, None]
+    one = slow.step(actions)
+    two = fast.step(fast.spec.acts.sample(4, 6).map(lambda axes, leaf: held if leaf.ndim == 4 else leaf))
+    assert torch.equal(one.observation.rgb["top"], two.observation.rgb["top"][:, 2::3])
+    assert torch.allclose(one.reward, two.reward.unflatten(1, (2, 3)).sum(2))
+
+
+def test_a_held_policy_acts_on_the_slower_clock():
+    world = PushWorld(4, PushConfig(task="play"))
+    seeds = range(4)
+    episodes = rollout(Skip(world, 3), Held(Wander(world), 3), 4, seeds=seeds, noise=Noise.of(seeds))
+    low_level = episodes.actions.low_level[:, 1:]
+    assert low_level.shape == (4, 4, 3, 2) and torch.equal(low_level[:, :, 0], low_level[:, :, 2])
+    assert Held(Expert(world), 3).spec.rate == world.spec.rate / 3
