@@ -273,3 +273,7 @@ def main() -> None:
     except explained as error:
         Console(stderr=True).print(f"[bold red]error[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
