@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-slow lint types clean
+.PHONY: demo results test test-slow lint types clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -12,6 +12,9 @@ BIN := .venv/bin
 
 demo: .venv/ready
 	$(BIN)/wam demo
+
+results: .venv/ready
+	$(BIN)/wam demo --out runs/results --seeds 3 --goals 300
 
 test: .venv/ready
 	$(BIN)/python -m pytest

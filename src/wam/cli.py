@@ -194,10 +194,17 @@ def demo(
     goals: Annotated[int, typer.Option(help="Held-out goal images.")] = 50,
     seed: Annotated[int, typer.Option(help="Of the training.")] = 0,
     steps: Annotated[int | None, typer.Option(help="Of training, instead of the preset's.")] = None,
+    seeds: Annotated[int, typer.Option(help="Trainings; more than one writes --result instead of a report.")] = 1,
+    result: Annotated[Path, typer.Option(help="Where the claim over several trainings is written.")] = Path("results/push_goal_images.json"),
 ) -> None:
-    """Record, train, imagine, control: a report in a few minutes on two cores."""
+    """Record, train, imagine, control: a report in a few minutes on two cores. With --seeds, the claim over several trainings."""
     from wam.jobs.demo import DemoConfig, run_demo
+    from wam.jobs.seeds import run_seeds
 
+    if seeds > 1:
+        made = run_seeds(out, result, seeds=seeds, goals=goals, console=console)
+        console.print(f"{made.success.value:.1%} solved ({made.success.low:.1%} to {made.success.high:.1%}): {result}")
+        return
     run_demo(out, DemoConfig(goals=goals, seed=seed, steps=steps), console=console)
 
 

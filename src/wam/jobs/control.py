@@ -24,13 +24,15 @@ def control_run(
     return control(run, world, goals=goals, options={**size_of(run), **(options or {})}, bars=bars)
 
 
-def control(run: Run, world_name: str, *, goals: int, options: Mapping[str, object], bars: Bars) -> tuple[list[SuccessRow], dict[str, Episodes]]:
+def control(
+    run: Run, world_name: str, *, goals: int, options: Mapping[str, object], bars: Bars, references: bool = True
+) -> tuple[list[SuccessRow], dict[str, Episodes]]:
     """One row per policy (references, the model, the expert), and the first batch of episodes of each."""
     module = load_world(world_name)
     env: Env = module.make(min(BATCH, goals), **options)
-    policies: dict[str, Policy[Any]] = {name: module.POLICIES[name](env) for name in REFERENCES if name in module.POLICIES}
+    policies: dict[str, Policy[Any]] = {name: module.POLICIES[name](env) for name in REFERENCES if references and name in module.POLICIES}
     policies[run.recipe.name] = run.policy()
-    if CEILING in module.POLICIES:
+    if references and CEILING in module.POLICIES:
         policies[CEILING] = module.POLICIES[CEILING](env)
     rows, films = [], {}
     for name, policy in policies.items():

@@ -51,12 +51,11 @@ def run_demo(folder: Path, config: DemoConfig | None = None, *, console: Console
     config, console, started = config or DemoConfig(), console or Console(), time.monotonic()
     data = record(folder / "data", config, console)
     console.print(f"[bold]training[/] lewm tiny on {data}")
-    run = train_recipe("lewm", data, folder / f"run-{config.seed}", seed=config.seed, steps=config.steps, resume=(folder / f"run-{config.seed}").exists())
+    run = train(folder, data, config)
     console.print("[bold]imagining[/] held-out episodes")
     card, window = judge(run, data, config)
     console.print("[bold]controlling[/] to held-out goal images")
-    with Bars(console) as bars:
-        rows, films = control(run, "push", goals=config.goals, options={}, bars=bars)
+    rows, films = act(run, config, console)
     console.print(success_table(rows))
     origin = Origin(
         command=command_line(),
@@ -88,6 +87,18 @@ def record(folder: Path, config: DemoConfig, console: Console) -> Path:
         return record_world(
             "push", folder, episodes=config.episodes, policies=TRAINING, truth=("pose",), resume=folder.exists(), progress=bars.task("episodes")
         )
+
+
+def train(folder: Path, data: Path, config: DemoConfig) -> Run:
+    """The model; trained once per seed."""
+    place = folder / f"run-{config.seed}"
+    return train_recipe("lewm", data, place, seed=config.seed, steps=config.steps, resume=place.exists())
+
+
+def act(run: Run, config: DemoConfig, console: Console, *, references: bool = True) -> tuple[list[SuccessRow], dict[str, Episodes]]:
+    """Success of the model, and of the reference policies unless they are known."""
+    with Bars(console) as bars:
+        return control(run, "push", goals=config.goals, options={}, bars=bars, references=references)
 
 
 def judge(run: Run, data: Path, config: DemoConfig) -> tuple[RolloutCard, Window]:
