@@ -1,6 +1,7 @@
 """Let a trained model act in a world, beside the world's own reference policies, on the same held-out starts."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ def control(
         seen: list[Episodes] = []
         seeds = evaluation_seeds(goals)
         world = Skip(env, run.preset.skip) if name == run.recipe.name and run.preset.skip > 1 else env
-        rows.append(measure_success(world, policy, name=name, seeds=seeds, watch=seen.append, progress=bars.task(name)))
+        row = measure_success(world, policy, name=name, seeds=seeds, watch=seen.append, progress=bars.task(name))
+        rows.append(in_steps_of(row, env.spec.budget // world.spec.budget))
         films[name] = seen[0]
     return rows, films
 
@@ -48,3 +50,8 @@ def size_of(run: Run) -> dict[str, int]:
     """The world option that gives the model pictures of the size that it was trained on."""
     heights = {camera.height for camera in run.model.spec.observes.cameras.values()}
     return {"size": heights.pop()} if len(heights) == 1 else {}
+
+
+def in_steps_of(row: SuccessRow, skip: int) -> SuccessRow:
+    """A row that was measured on a slower clock, counted in the world's own steps."""
+    return replace(row, steps=row.steps * skip, first_solved=tuple(None if step is None else step * skip for step in row.first_solved))

@@ -50,10 +50,10 @@ def _stage(*, steps: int, batch: int, learning_rate: float, horizon: int, gaussi
 
 TINY = Preset(
     config=LeWMConfig(),
-    stages=(_stage(steps=1000, batch=128, learning_rate=1.5e-3, horizon=3, gaussian=0.3, skip=3),),
+    stages=(_stage(steps=1200, batch=128, learning_rate=1.5e-3, horizon=3, gaussian=0.3, skip=3),),
     size=32,
     skip=3,
-    planner=CEM(samples=200, iterations=6, elites=20, colour=1.0),
+    planner=CEM(samples=200, iterations=6, elites=20, spread=0.8, colour=1.0),
     horizon=5,
     bf16=True,
 )
@@ -98,6 +98,6 @@ RECIPE = Recipe(
     card=CARD,
     presets={"tiny": TINY, "small": SMALL, "paper": PAPER},
     build=build,
-    objective=GoalImage(earlier=0.6),
+    objective=GoalImage(earlier=0.5),
     mechanism=Mechanism(name="SIGReg", off=without_regulariser),
 )

@@ -34,7 +34,7 @@ class PushConfig:
     nearest: float = 2.0  # radii, the least that the goal image displaces an object
     farthest: float = 5.0  # radii, the most
     pusher: PusherPlace = "beside"  # where it starts: beside the first object to move, or anywhere on the table (harder: long ways round)
-    around: float = 110.0  # degrees, how far round from the place behind the object "beside" may be
+    around: float = 60.0  # degrees, how far round from the place behind the object "beside" may be
     varied_dynamics: bool = False  # draw mass, friction and damping per object
     varied_background: bool = False  # draw the table's look per row
     split: Split = "train"  # what is drawn from: training ranges, or those held out
