@@ -49,31 +49,3 @@ class ConvDecoder(nn.Module):
 
     def forward(self, code: Float[Tensor, "N D"]) -> Float[Tensor, "N c s s"]:
         return torch.sigmoid(self.body(self.head(code).view(-1, self.top, 4, 4)))
-
-
-class KeypointEncoder(nn.Module):
-    """ "N c s s" -> "N outputs" through where things are: each of `points` maps gives its expected place (spatial softmax).
-
-    Places move smoothly with the things in the picture, so what follows gets a smooth code for nothing; a flattened feature
-    map has to learn that. Source: Levine et al., 2016 (end-to-end visuomotor policies).
-    """
-
-    def __init__(self, channels: int, size: int, width: int, outputs: int, points: int = 32):
-        super().__init__()
-        _levels(size)
-        halvings = max(_levels(size) - 2, 0)  # maps of 16 x 16 from pictures of 32 pixels on
-        parts: list[nn.Module] = [nn.PixelUnshuffle(2), nn.Conv2d(4 * channels, width, 3, padding=1), nn.GELU()]
-        for level in range(halvings):
-            parts += [nn.Conv2d(width * 2**level, width * 2 ** (level + 1), 4, stride=2, padding=1), nn.GELU()]
-        top = width * 2**halvings
-        parts += [nn.Conv2d(top, top, 3, padding=1), nn.GELU(), nn.Conv2d(top, points, 3, padding=1)]
-        self.body = nn.Sequential(*parts)
-        self.head = nn.Linear(3 * points, outputs)
-
-    def forward(self, picture: Float[Tensor, "N c s s"]) -> Float[Tensor, "N D"]:
-        maps = self.body(picture).float()
-        weights = maps.flatten(2).softmax(-1).view_as(maps)
-        rows, columns = (torch.linspace(-1, 1, count, device=maps.device) for count in maps.shape[-2:])
-        y, x = (weights.sum(3) * rows).sum(-1), (weights.sum(2) * columns).sum(-1)
-        sharp = (weights * maps).sum((2, 3)) / 8  # how strong the thing is
-        return self.head(torch.cat([x, y, sharp], -1).to(self.head.weight.dtype))  # type: ignore[no-any-return]
