@@ -14,12 +14,11 @@ from wam.data.episode import Episode, cut
 from wam.data.errors import DataError
 from wam.data.frames import Frames, frames_of
 from wam.data.meaning import DataSpec
-from wam.data.recording import EVALUATION_SEEDS, Recorder
+from wam.data.recording import Recorder
 from wam.data.statistics import compute_statistics, require_statistics
 from wam.data.windows import WindowDataset, as_episodes
 
 __all__ = [
-    "EVALUATION_SEEDS",
     "DataError",
     "DataSpec",
     "Episode",

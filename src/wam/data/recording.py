@@ -38,8 +38,8 @@ from wam.data.pictures import encode_png
 from wam.data.statistics import picture_summary, summary
 from wam.data.table import make_table
 from wam.data.video import SMALL, write_video
+from wam.world.seeds import EVALUATION_SEEDS
 
-EVALUATION_SEEDS = 2_000_000  # seeds from here on are for evaluation only
 Storage = Literal["auto", "lossless", "video"]
 
 

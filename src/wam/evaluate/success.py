@@ -17,9 +17,7 @@ from torch import Tensor
 
 from wam.evaluate.intervals import Interval, paired_difference, wilson
 from wam.plan.control.rollout import rollout
-from wam.world import Env, Episodes, Noise, Policy, Spec
-
-EVALUATION_SEEDS = 2_000_000  # the first of them
+from wam.world import EVALUATION_SEEDS, Env, Episodes, Noise, Policy, Spec
 
 
 @dataclass(frozen=True, kw_only=True)

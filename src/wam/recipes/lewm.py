@@ -19,9 +19,9 @@ CARD = Card(
     idea="One latent vector per frame, learned end to end by predicting the next one; an isotropic-Gaussian regulariser prevents collapse.",
     parts=("convolutional encoder", "causal transformer with action AdaLN", "SIGReg", "CEM towards the goal image's latent"),
     differs=(
-        "A convolutional encoder at tiny and small: a ViT of the paper's size takes minutes per hundred steps on two cores.",
-        "A band of frames with a key-value cache instead of recomputing the context at each step: the same function, faster planning.",
-        "lambda 0.3 instead of 0.09 and every third frame at tiny: with less of either, the latent follows the pusher and forgets the disc.",
+        "A convolutional encoder instead of a ViT, so that two cores can train it.",
+        "A band of frames with a key-value cache, so that planning does not compute the context again at each step.",
+        "lambda 0.3 instead of 0.09, and every third frame, at tiny and small: chosen on the push world, where they were not compared one by one.",
         "The whole imagined path counts towards the goal, not its end alone.",
         "No dropout: sets this small are seen a few times only.",
     ),

@@ -15,7 +15,7 @@ from torch import nn
 import wam.recipes
 from wam.data import DataSpec
 from wam.plan.objectives import Objective
-from wam.train import Stage
+from wam.train import Gradient, Stage
 from wam.world import Planner, Spec, Statistics
 
 MACHINERY = ("recipe", "runs")  # modules of this package that are not recipes
@@ -46,6 +46,11 @@ class Preset:
     horizon: int = 1  # model steps looked ahead
     execute: int = 1  # of them executed before planning again
     bf16: bool = False  # plan under bfloat16 autocast
+
+    def __post_init__(self) -> None:
+        """ValueError where a stage trains on another clock than the model will act on."""
+        if wrong := {stage.name: stage.learner.skip for stage in self.stages if isinstance(stage.learner, Gradient) and stage.learner.skip != self.skip}:
+            raise ValueError(f"the preset sees every {self.skip}th frame, its stages train on another clock: {wrong}. Give both the same skip.")
 
 
 @dataclass(frozen=True, kw_only=True)
