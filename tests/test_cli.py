@@ -20,7 +20,9 @@ def test_help_has_an_example(verb):
 
 
 def test_list_and_card_as_json():
-    assert {"name", "paper", "presets"} <= json.loads(RUN.invoke(app, ["list", "--json"]).output)[0].keys()
+    assert {"name", "paper", "reference", "cells", "uses", "conforms", "uses_conditions", "learns", "mechanism", "stale"} <= json.loads(
+        RUN.invoke(app, ["list", "--json"]).output
+    )[0].keys()
     assert json.loads(RUN.invoke(app, ["card", "lewm", "--json"]).output)["paper"] == "2603.19312"
 
 

@@ -36,15 +36,13 @@ def show(value: Any, tables: Any, as_json: bool) -> None:
 @app.command("list", epilog="Example: [bold]wam list --json[/]")
 def list_recipes(as_json: AsJson = False) -> None:
     """The systems in the library and what is known of each."""
-    from wam.recipes import all_recipes
+    from wam.jobs.listing import listing
 
-    table = Table("recipe", "system", "paper", "place in the tutorial", "presets")
-    lines = []
-    for recipe in all_recipes():
-        card = recipe.card
-        table.add_row(recipe.name, card.title, f"arXiv {card.paper}", card.place, ", ".join(recipe.presets))
-        lines.append({"name": recipe.name, "title": card.title, "paper": card.paper, "cells": card.place, "presets": list(recipe.presets)})
-    show(lines, table, as_json)
+    lines = listing()
+    table = Table("recipe", "system", "place in the tutorial", "what results say")
+    for line in lines:
+        table.add_row(line.name, f"{line.title}\n(arXiv {line.paper})", line.cells, "\n".join(line.evidence()))
+    show([line.to_dict() for line in lines], table, as_json)
 
 
 @app.command(epilog="Example: [bold]wam card lewm[/]")
@@ -160,18 +158,19 @@ def control(
 def compare(
     recipe: Annotated[str, typer.Argument(help="Module name of a recipe.")],
     data: Annotated[str, typer.Option(help="A data set recorded in the world.")],
-    out: Annotated[Path, typer.Option(help="Folder of the runs.")],
+    out: Annotated[Path, typer.Option(help="Folder of the runs; trained ones are used again.")],
+    result: Annotated[Path | None, typer.Option(help="Where the comparison is written; by default in the folder of the runs.")] = None,
     world: Annotated[str, typer.Option(help="Where both act.")] = "push",
     goals: Annotated[int, typer.Option(help="Held-out starts per seed.")] = 100,
     seeds: Annotated[int, typer.Option(help="Training seeds per arm.")] = 3,
     steps: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The mechanism comparison: the paper's idea on and off, same data, steps and seeds. Writes comparison.json."""
+    """The mechanism comparison: the paper's idea on and off, same data, steps and seeds. Writes its result as JSON."""
     from wam.jobs.compare import compare_mechanism
 
-    found = compare_mechanism(recipe, data, out, world=world, goals=goals, seeds=seeds, steps=steps)
-    table = Table("arm", "solved", "of", title=f"{found.mechanism}: {found.verdict}")
+    found = compare_mechanism(recipe, data, out, result or out / "comparison.json", world=world, goals=goals, seeds=seeds, steps=steps)
+    table = Table("arm", "solved", "of", title=f"{found.mechanism}: {found.verdicts.mechanism}")
     for arm, count in (("on", found.solved_on), ("off", found.solved_off)):
         table.add_row(arm, str(count), str(found.episodes))
     show(found.to_dict(), table, as_json)

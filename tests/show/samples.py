@@ -1,6 +1,6 @@
 """Typed results with made-up figures."""
 
-from wam.evaluate import Contrast, Curve, Interval, Measure, Origin, RolloutCard, SuccessRow, wilson
+from wam.evaluate import Contrast, Curve, Interval, Measure, Origin, RolloutCard, Sources, SuccessRow, wilson
 from wam.evaluate.card import BranchFigure
 from wam.evaluate.probe import ProbeScore
 
@@ -55,5 +55,11 @@ def card() -> RolloutCard:
 
 def origin() -> Origin:
     return Origin(
-        command="wam demo --device cpu", protocol="20 starts & 40 steps", seeds="0 to 9", device="cpu", wall_seconds=126.0, versions={"wam": "0.1", "x": ""}
+        command="wam demo --device cpu",
+        protocol="20 starts & 40 steps",
+        seeds="0 to 9",
+        device="cpu",
+        wall_seconds=126.0,
+        versions={"wam": "0.1", "x": ""},
+        sources=Sources.of("wam.world"),
     )

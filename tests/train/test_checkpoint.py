@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from wam.train import CheckpointError, Place, Provenance, load, save, source_hash
+from wam.evaluate import source_hash
+from wam.train import CheckpointError, Place, Provenance, load, save
 from wam.train import checkpoint as checkpoints
 from wam.world import ActionSpec, PolicySpec, Slot, SpecError, Statistics
 

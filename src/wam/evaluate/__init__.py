@@ -23,6 +23,7 @@ from wam.evaluate.intervals import paired_difference as paired_difference
 from wam.evaluate.intervals import wilson as wilson
 from wam.evaluate.origin import Origin as Origin
 from wam.evaluate.origin import command_line as command_line
+from wam.evaluate.origin import commit as commit
 from wam.evaluate.origin import device_name as device_name
 from wam.evaluate.origin import versions as versions
 from wam.evaluate.probe import Positions as Positions
@@ -31,7 +32,11 @@ from wam.evaluate.probe import ProbeScore as ProbeScore
 from wam.evaluate.probe import fit_probe as fit_probe
 from wam.evaluate.probe import positions_of_objects as positions_of_objects
 from wam.evaluate.probe import positions_of_proprio as positions_of_proprio
+from wam.evaluate.result import Result as Result
+from wam.evaluate.result import Verdicts as Verdicts
 from wam.evaluate.rollouts import rollout_card as rollout_card
+from wam.evaluate.sources import Sources as Sources
+from wam.evaluate.sources import source_hash as source_hash
 from wam.evaluate.success import SuccessDifference as SuccessDifference
 from wam.evaluate.success import SuccessRow as SuccessRow
 from wam.evaluate.success import compare_success as compare_success

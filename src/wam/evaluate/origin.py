@@ -2,6 +2,7 @@
 
 import os
 import platform
+import subprocess
 import sys
 from dataclasses import dataclass
 from importlib import metadata
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from wam.evaluate.sources import Sources
 from wam.world import Spec
 
 
@@ -22,9 +24,9 @@ class Origin(Spec):
     device: str
     wall_seconds: float
     versions: dict[str, str]
+    sources: Sources
     recipe: str = ""  # and preset
     commit: str = ""
-    sources: str = ""  # hash of the source files
     data: str = ""  # fingerprint of the data set
     statistics: str = ""  # hash of the statistics
 
@@ -40,6 +42,12 @@ def device_name(device: torch.device | str = "cpu") -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{device.type}, {_processor()}, {torch.get_num_threads()} of {os.cpu_count()} cores"
+
+
+def commit() -> str:
+    """Of the working folder, with "+" where it has changes that are not committed; "" where it is no repository."""
+    done = subprocess.run(["git", "describe", "--always", "--dirty=+"], capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 def versions() -> dict[str, str]:

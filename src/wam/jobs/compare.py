@@ -4,30 +4,32 @@ The verdict is "effect", "null" or "reversed" by whether the 95 % interval of th
 goals and training seeds together: the interval is a bootstrap over seeds and, within a seed, over goals.
 """
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from wam.evaluate.intervals import Interval
+from wam.evaluate.origin import Origin, command_line, commit, device_name, versions
+from wam.evaluate.result import Result, Verdicts
+from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds, measure_success
 from wam.jobs.control import BATCH, size_of
 from wam.jobs.record import load_world
 from wam.recipes.recipe import load_recipe
 from wam.recipes.runs import train_recipe
 from wam.sim.adapters.skip import Skip
-from wam.world import Env, Spec, SpecError
+from wam.world import Env, SpecError
 
 RESAMPLES = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class MechanismComparison(Spec):
+class MechanismComparison(Result):
     """Paired outcomes of two arms."""
 
-    recipe: str
     mechanism: str
-    verdict: str  # effect | null | reversed
     difference: Interval  # success with the mechanism minus without
     episodes: int  # per arm, over all seeds
     solved_on: int
@@ -38,17 +40,20 @@ class MechanismComparison(Spec):
 
 
 def compare_mechanism(
-    recipe: str, data: str | Path, folder: Path, *, world: str, goals: int, seeds: int, steps: int | None = None, preset: str = "tiny"
+    recipe: str, data: str | Path, folder: Path, result: Path, *, world: str, goals: int, seeds: int, steps: int | None = None, preset: str = "tiny"
 ) -> MechanismComparison:
-    """Train and control both arms; writes comparison.json. SpecError where the recipe declares no mechanism."""
-    found = load_recipe(recipe)
+    """Train and control both arms; writes `result`. Trained runs in `folder` (run-SEED, off-SEED) are used again.
+
+    SpecError where the recipe declares no mechanism.
+    """
+    started, found = time.monotonic(), load_recipe(recipe)
     if found.mechanism is None:
         raise SpecError(f"the recipe {recipe!r} declares no mechanism to switch off.")
     module, outcomes = load_world(world), dict[str, list[tuple[bool, ...]]](on=[], off=[])
     for seed in range(seeds):
         for arm in ("on", "off"):
             chosen = found.preset(preset) if arm == "on" else found.mechanism.off(found.preset(preset))
-            place = folder / f"{arm}-{seed}"
+            place = folder / (f"run-{seed}" if arm == "on" else f"off-{seed}")
             run = train_recipe(recipe, data, place, preset=chosen, steps=steps, seed=seed, resume=place.exists())
             env: Env = module.make(min(BATCH, goals), **size_of(run))
             env = Skip(env, run.preset.skip) if run.preset.skip > 1 else env
@@ -56,9 +61,7 @@ def compare_mechanism(
     on, off = (torch.tensor(outcomes[arm], dtype=torch.float64) for arm in ("on", "off"))
     difference = paired_by_seed(on - off)
     comparison = MechanismComparison(
-        recipe=recipe,
         mechanism=found.mechanism.name,
-        verdict="effect" if difference.low > 0 else "reversed" if difference.high < 0 else "null",
         difference=difference,
         episodes=seeds * goals,
         solved_on=int(on.sum()),
@@ -66,8 +69,21 @@ def compare_mechanism(
         seeds=tuple(range(seeds)),
         outcomes_on=tuple(outcomes["on"]),
         outcomes_off=tuple(outcomes["off"]),
+        verdicts=Verdicts(mechanism="effect" if difference.low > 0 else "reversed" if difference.high < 0 else "null"),
+        origin=Origin(
+            command=command_line(),
+            protocol=f"{goals} held-out starts of {world!r} per training seed and arm, the same for all; success at the end of the budget.",
+            seeds=f"training 0 to {seeds - 1}; evaluation 2,000,000 and up",
+            device=device_name(),
+            wall_seconds=time.monotonic() - started,
+            versions=versions(),
+            sources=Sources.of("wam.jobs.compare", f"wam.recipes.{recipe}", f"wam.sim.worlds.{world}"),
+            recipe=f"{recipe} {preset}",
+            commit=commit(),
+            data=str(data),
+        ),
     )
-    (folder / "comparison.json").write_text(comparison.to_json())
+    comparison.save(result)
     return comparison
 
 

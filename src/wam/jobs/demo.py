@@ -15,8 +15,9 @@ from rich.console import Console
 from wam.data import open_dataset
 from wam.evaluate.branches import branch
 from wam.evaluate.card import RolloutCard
-from wam.evaluate.origin import Origin, command_line, device_name, versions
+from wam.evaluate.origin import Origin, command_line, commit, device_name, versions
 from wam.evaluate.rollouts import rollout_card
+from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessRow, compare_success, evaluation_seeds
 from wam.jobs.control import control
 from wam.jobs.imagine import imagined_sections, places, windows_of
@@ -28,7 +29,6 @@ from wam.show.sections import card_sections, episodes_section, origin_section, s
 from wam.show.tables import success_table
 from wam.show.training import read_training_log
 from wam.sim.adapters.skip import Held, Skip
-from wam.train import source_hash
 from wam.world import Episodes, Window
 
 TRAINING = {"play": 0.7, "noisy_expert": 0.15, "wander": 0.15}  # shares of the policies that record
@@ -68,7 +68,8 @@ def run_demo(folder: Path, config: DemoConfig | None = None, *, console: Console
         wall_seconds=time.monotonic() - started,
         versions=versions(),
         recipe=run.name,
-        sources=source_hash(),
+        sources=Sources.of("wam.jobs.demo", "wam.recipes.lewm", "wam.sim.worlds.push"),
+        commit=commit(),
         data=f"{config.episodes} episodes, seeds 0 to {config.episodes - 1}",
     )
     summary = {"rows": [row.summary() for row in rows], "card": card.to_dict(), "origin": origin.to_dict()}

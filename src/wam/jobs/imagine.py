@@ -8,14 +8,14 @@ import torch
 from wam.data import WindowDataset
 from wam.evaluate.card import RolloutCard
 from wam.evaluate.imagine import Imagined, imagine, others
-from wam.evaluate.origin import Origin, command_line, device_name, versions
+from wam.evaluate.origin import Origin, command_line, commit, device_name, versions
 from wam.evaluate.probe import Positions, positions_of_objects, positions_of_proprio
 from wam.evaluate.rollouts import rollout_card
+from wam.evaluate.sources import Sources
 from wam.recipes.runs import Run, frames_for, load
 from wam.show.report import Report, Section
 from wam.show.sections import card_sections, origin_section, strips_section, training_section
 from wam.show.training import read_training_log
-from wam.train import source_hash
 from wam.world import Window
 
 STRIPS = 4  # windows that are drawn
@@ -35,7 +35,8 @@ def imagine_run(folder: Path, data: str | Path, *, horizon: int, count: int, dev
         wall_seconds=time.monotonic() - started,
         versions=versions(),
         recipe=run.name,
-        sources=source_hash(),
+        sources=Sources.of("wam.jobs.imagine", f"wam.recipes.{run.recipe.name}"),
+        commit=commit(),
         data=str(data),
     )
     page = Report(

@@ -26,10 +26,11 @@ CARD = Card(
         "No dropout: sets this small are seen a few times only.",
     ),
     data="frames of one or more cameras and low-level actions; no rewards, no demonstrations, no goals",
+    uses=("imagine", "control", "a world to act in"),
 )
 
 
-def _stage(*, steps: int, batch: int, learning_rate: float, horizon: int, gaussian: float = 0.1, skip: int = 1) -> Stage:
+def _stage(*, steps: int, batch: int, learning_rate: float, horizon: int, gaussian: float = 0.1) -> Stage:
     learner = Gradient(
         weights={"prediction": 1.0, "gaussian": gaussian, "picture": 1.0},
         batch_statistics=("gaussian",),
@@ -43,14 +44,13 @@ def _stage(*, steps: int, batch: int, learning_rate: float, horizon: int, gaussi
         precision="bf16",
         past=1,
         horizon=horizon,
-        skip=skip,
     )
     return Stage(name="world", learner=learner)
 
 
 TINY = Preset(
     config=LeWMConfig(),
-    stages=(_stage(steps=1200, batch=128, learning_rate=1.5e-3, horizon=3, gaussian=0.3, skip=3),),
+    stages=(_stage(steps=1200, batch=128, learning_rate=1.5e-3, horizon=3, gaussian=0.3),),
     size=32,
     skip=3,
     planner=CEM(samples=200, iterations=6, elites=20, spread=0.8, colour=1.0),
@@ -59,7 +59,7 @@ TINY = Preset(
 )
 SMALL = Preset(
     config=LeWMConfig(latent=128, width=48, hidden=512, dim=256, depth=4, heads=8),
-    stages=(_stage(steps=20_000, batch=256, learning_rate=5e-4, horizon=3, gaussian=0.3, skip=3),),
+    stages=(_stage(steps=20_000, batch=256, learning_rate=5e-4, horizon=3, gaussian=0.3),),
     size=64,
     skip=3,
     planner=CEM(samples=300, iterations=10, elites=30, colour=1.0),
@@ -68,7 +68,7 @@ SMALL = Preset(
 )
 PAPER = Preset(
     config=LeWMConfig(latent=192, width=96, hidden=2048, dim=192, depth=6, heads=16, directions=1024),
-    stages=(_stage(steps=100_000, batch=128, learning_rate=5e-5, horizon=3, skip=5),),
+    stages=(_stage(steps=100_000, batch=128, learning_rate=5e-5, horizon=3),),
     size=256,
     skip=5,
     planner=CEM(samples=300, iterations=30, elites=30, spread=1.0),

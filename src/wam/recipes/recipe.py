@@ -15,7 +15,7 @@ from torch import nn
 import wam.recipes
 from wam.data import DataSpec
 from wam.plan.objectives import Objective
-from wam.train import Gradient, Stage
+from wam.train import Stage
 from wam.world import Planner, Spec, Statistics
 
 MACHINERY = ("recipe", "runs")  # modules of this package that are not recipes
@@ -32,6 +32,7 @@ class Card(Spec):
     parts: tuple[str, ...]  # what was chosen
     differs: tuple[str, ...]  # from the paper, and why
     data: str  # what it needs
+    uses: tuple[str, ...]  # what a trained one is good for here: commands, and rooms of `use`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,16 +42,11 @@ class Preset:
     config: Any  # the model's frozen dataclass
     stages: tuple[Stage, ...]
     size: int | None = None  # picture height and width; None = as recorded
-    skip: int = 1  # recorded frames per model step
+    skip: int = 1  # recorded frames per model step, in training and in acting
     planner: Planner | None = None
     horizon: int = 1  # model steps looked ahead
     execute: int = 1  # of them executed before planning again
     bf16: bool = False  # plan under bfloat16 autocast
-
-    def __post_init__(self) -> None:
-        """ValueError where a stage trains on another clock than the model will act on."""
-        if wrong := {stage.name: stage.learner.skip for stage in self.stages if isinstance(stage.learner, Gradient) and stage.learner.skip != self.skip}:
-            raise ValueError(f"the preset sees every {self.skip}th frame, its stages train on another clock: {wrong}. Give both the same skip.")
 
 
 @dataclass(frozen=True, kw_only=True)

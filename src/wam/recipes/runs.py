@@ -100,16 +100,13 @@ def train_recipe(
         spec=model.spec, statistics=statistics.for_proprio(model.spec.observes.proprio), recipe=name, preset=preset_name, config=asdict(chosen.config)
     )
 
-    def windows(learner: train.Gradient) -> WindowDataset:
-        return WindowDataset(frames, past=learner.past, horizon=learner.horizon, skip=learner.skip, stride=learner.stride)
-
     trained_on = {"data": str(data), "episodes": None if episodes is None else list(episodes), "frames": int(frames.lengths.sum())}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).write_text(json.dumps({"data": shown.to_dict(), "trained_on": trained_on, "seed": seed}, indent=2))
     train.run(
         model,
         chosen.stages,
-        windows=windows,
+        windows=train.windows_from(frames, skip=chosen.skip),
         provenance=provenance,
         folder=folder,
         episodes=lambda: as_episodes(frames),

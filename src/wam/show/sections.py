@@ -119,7 +119,7 @@ def origin_section(origin: Origin) -> Facts:
             "device": origin.device,
             "wall time": duration(origin.wall_seconds),
             "commit": origin.commit,
-            "source hash": origin.sources,
+            "source hash": origin.sources.digest,
             "data fingerprint": origin.data,
             "statistics hash": origin.statistics,
             "versions": ", ".join(f"{name} {version}" for name, version in origin.versions.items() if version),

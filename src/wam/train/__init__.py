@@ -7,7 +7,6 @@ from wam.train.checkpoint import load as load
 from wam.train.checkpoint import save as save
 from wam.train.loop import run as run
 from wam.train.provenance import Provenance as Provenance
-from wam.train.provenance import source_hash as source_hash
 from wam.train.stage import Fit as Fit
 from wam.train.stage import Gradient as Gradient
 from wam.train.stage import Stage as Stage

@@ -4,27 +4,15 @@ A checkpoint may name a recipe inside `wam.recipes` and nothing else; this room 
 A user's own class is passed in by the caller who loads the checkpoint.
 """
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import Any
 
+from wam.evaluate import source_hash
 from wam.world import PolicySpec, SpecError, Statistics, WorldModelSpec
 
 RECIPE = re.compile(r"[a-z][a-z0-9_]*")
-
-
-@cache
-def source_hash() -> str:
-    """Twelve hexadecimal digits over every source file of the installed package."""
-    digest = hashlib.sha256()
-    package = Path(__file__).parents[1]
-    for path in sorted(package.rglob("*.py")):
-        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:12]
 
 
 @dataclass(frozen=True, kw_only=True)

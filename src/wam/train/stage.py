@@ -38,15 +38,14 @@ class Gradient:
     clip: float | None = 1.0  # largest gradient norm; None = only measured
     average: float | None = None  # decay of the exponential moving average of the weights (EMA), or None
     precision: Literal["fp32", "bf16"] = "fp32"  # bf16: autocast, the weights stay in fp32
-    past: int = 1  # T frames before the prediction
+    past: int = 1  # T model steps before the prediction
     horizon: int = 1  # H steps after them
-    skip: int = 1  # recorded frames per model step
     stride: int = 1  # recorded frames from one window to the next
     edges: bool = False  # also windows that overhang an episode's ends, masked there
     meters: int = 100  # steps from one look at the model's own figures to the next, where it has them (`Meters`)
 
     def __post_init__(self) -> None:
-        counts = {name: getattr(self, name) for name in ("steps", "batch", "past", "horizon", "skip", "stride", "meters")}
+        counts = {name: getattr(self, name) for name in ("steps", "batch", "past", "horizon", "stride", "meters")}
         if wrong := {name: value for name, value in counts.items() if value < 1}:
             raise ValueError(f"Gradient needs at least 1 of each, got {wrong}.")
         if unknown := set(self.batch_statistics) - self.weights.keys():

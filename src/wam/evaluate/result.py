@@ -1,0 +1,70 @@
+"""A published result: figures of ours under results/, what they say of a system, and where they come from.
+
+Every result is a subclass of `Result`, so that `wam list` can read what any of them says without knowing its figures.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Literal
+
+from wam.evaluate.origin import Origin
+from wam.world import Spec
+
+FOLDER = Path(__file__).parents[3] / "results"  # of a checkout; an installed package has none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdicts(Spec):
+    """What a result says of the system that its origin names; None = it says nothing of that."""
+
+    conforms: bool | None = None  # the tiny preset passes every check
+    uses_conditions: bool | None = None  # its error grows clearly with others' actions, instructions, ...
+    learns: bool | None = None  # beats the best trivial baseline by the margin that its protocol states
+    mechanism: Literal["effect", "null", "reversed"] | None = None  # the paper's idea on against off
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result(Spec):
+    """Base of all results; subclasses add their figures."""
+
+    origin: Origin
+    verdicts: Verdicts = field(default_factory=Verdicts)
+
+    def save(self, path: Path) -> Path:
+        """Write it as JSON."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(self.to_dict(), indent=1) + "\n")
+        return path
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the results say of one recipe together."""
+
+    verdicts: Verdicts
+    stale: tuple[str, ...]  # names of results whose sources have changed since
+
+
+def published(folder: Path = FOLDER) -> Iterator[tuple[str, Origin, Verdicts]]:
+    """(file name, origin, verdicts) of each result. SpecError for a file that is none."""
+    for path in sorted(folder.glob("*.json")):
+        told = json.loads(path.read_text())
+        yield path.name, Origin.from_dict(told.get("origin")), Verdicts.from_dict(told.get("verdicts"))
+
+
+def evidence_of(recipe: str, folder: Path = FOLDER) -> Evidence:
+    """All results that name the recipe. Where several speak of one thing, it holds only if all agree."""
+    said: dict[str, list[bool | str]] = {}
+    stale = []
+    for name, origin, verdicts in published(folder):
+        if origin.recipe.split(" ")[0] != recipe:
+            continue
+        if origin.sources.stale:
+            stale.append(name)
+        for part in fields(Verdicts):
+            if (value := getattr(verdicts, part.name)) is not None:
+                said.setdefault(part.name, []).append(value)
+    agreed = {name: (all(values) if isinstance(values[0], bool) else values[-1]) for name, values in said.items()}
+    return Evidence(verdicts=Verdicts.from_dict(agreed), stale=tuple(stale))

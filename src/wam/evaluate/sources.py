@@ -1,0 +1,89 @@
+"""Which source files a result depends on, as one hash: when it differs, the result is stale and must be run again.
+
+Followed are imports as written, also inside functions, from the modules named. What is imported by a name made at run time
+(a recipe, a world) is not seen: name it as a root. `wam.show` is left out: drawing changes no figure.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from wam.world import Spec
+
+PACKAGE = Path(__file__).parents[1]
+PLACES = (PACKAGE.parent, PACKAGE.parent.parent)  # where `wam` lies, and the repository with its `tests`
+DRAWING = "wam.show"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources(Spec):
+    """What was hashed, and the hash."""
+
+    roots: tuple[str, ...]  # module names
+    digest: str
+
+    @staticmethod
+    def of(*roots: str) -> "Sources":
+        """The sources as they are now."""
+        return Sources(roots=roots, digest=source_hash(*roots))
+
+    @property
+    def stale(self) -> bool:
+        """Has any of them changed, or gone?"""
+        try:
+            return source_hash(*self.roots) != self.digest
+        except FileNotFoundError:
+            return True
+
+
+@cache
+def source_hash(*roots: str) -> str:
+    """Twelve hexadecimal digits over the modules and all that they import of this repository; without roots over the whole package.
+
+    FileNotFoundError for a module that is not there.
+    """
+    found = closure(roots) if roots else {path.relative_to(PACKAGE.parent).as_posix(): path for path in PACKAGE.rglob("*.py")}
+    digest = hashlib.sha256()
+    for name, path in sorted(found.items()):
+        digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def closure(roots: tuple[str, ...], places: tuple[Path, ...] = PLACES) -> dict[str, Path]:
+    """File of each module that the roots import, directly or not, themselves included."""
+    found: dict[str, Path] = {}
+    waiting = list(roots)
+    while waiting:
+        name = waiting.pop()
+        path = file_of(name, places)
+        if path is None:
+            if name in roots:
+                raise FileNotFoundError(f"there is no module {name!r} in {places[0]}; sources are named as they are imported, e.g. wam.recipes.lewm.")
+            continue
+        if name not in found and not f"{name}.".startswith(f"{DRAWING}."):
+            found[name] = path
+            waiting += imported(name, path)
+    return found
+
+
+def file_of(module: str, places: tuple[Path, ...] = PLACES) -> Path | None:
+    """Of a module or a package in one of the places; None for modules of others."""
+    stems = [place.joinpath(*module.split(".")) for place in places]
+    candidates = [path for stem in stems for path in (stem.with_suffix(".py"), stem / "__init__.py")]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def imported(module: str, path: Path) -> Iterator[str]:
+    """What a file imports: for `from a import b` both a and a.b, since b may be a module."""
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*base, *([node.module] if node.module else [])])
+            yield origin
+            yield from (f"{origin}.{alias.name}" for alias in node.names)

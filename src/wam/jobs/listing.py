@@ -1,0 +1,56 @@
+"""What there is and what is known of it: one line per recipe, its status read from the published results."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from wam.evaluate.result import evidence_of
+from wam.recipes.recipe import Recipe, all_recipes
+from wam.world import Spec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing(Spec):
+    """A recipe and its evidence; None = no result says."""
+
+    name: str
+    title: str
+    paper: str  # arXiv number
+    reference: str  # where to read it
+    cells: str  # place in the tutorial
+    uses: tuple[str, ...]
+    presets: tuple[str, ...]
+    conforms: bool | None
+    uses_conditions: bool | None
+    learns: bool | None
+    mechanism: Literal["effect", "null", "reversed"] | None
+    stale: tuple[str, ...]  # results whose sources have changed since
+
+    def evidence(self) -> tuple[str, ...]:
+        """For people, a few words each."""
+        told = {"conforms": self.conforms, "uses its conditions": self.uses_conditions, "learns": self.learns}
+        words = [f"{name}: {'not measured' if value is None else 'yes' if value else 'no'}" for name, value in told.items()]
+        words.append(f"mechanism: {self.mechanism or 'not compared'}")
+        return (*words, *(f"stale: {name}" for name in self.stale))
+
+
+def listing() -> list[Listing]:
+    """All recipes by name."""
+    return [_line(recipe) for recipe in all_recipes()]
+
+
+def _line(recipe: Recipe) -> Listing:
+    card, found = recipe.card, evidence_of(recipe.name)
+    return Listing(
+        name=recipe.name,
+        title=card.title,
+        paper=card.paper,
+        reference=f"https://arxiv.org/abs/{card.paper}",
+        cells=card.place,
+        uses=card.uses,
+        presets=tuple(recipe.presets),
+        conforms=found.verdicts.conforms,
+        uses_conditions=found.verdicts.uses_conditions,
+        learns=found.verdicts.learns,
+        mechanism=found.verdicts.mechanism,
+        stale=found.stale,
+    )

@@ -1,0 +1,41 @@
+"""Results say what they say of a recipe, and results that disagree do not make it true."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from wam.evaluate import Origin, Result, Sources, Verdicts
+from wam.evaluate.result import evidence_of, published
+from wam.world import SpecError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure(Result):
+    value: float
+
+
+def result(recipe: str, verdicts: Verdicts, digest: str | None = None) -> Figure:
+    sources = Sources.of("wam.world") if digest is None else Sources(roots=("wam.world",), digest=digest)
+    origin = Origin(command="", protocol="", seeds="", device="", wall_seconds=1.0, versions={}, sources=sources, recipe=recipe)
+    return Figure(origin=origin, verdicts=verdicts, value=0.5)
+
+
+def test_results_are_read_back_and_gathered(tmp_path):
+    one = result("lewm tiny", Verdicts(conforms=True, learns=True))
+    assert Figure.from_json(one.save(tmp_path / "a.json").read_text()) == one
+    result("lewm small", Verdicts(learns=False, mechanism="null"), digest="0").save(tmp_path / "b.json")
+    result("other tiny", Verdicts(uses_conditions=True)).save(tmp_path / "c.json")
+    found = evidence_of("lewm", tmp_path)
+    assert found.verdicts == Verdicts(conforms=True, learns=False, mechanism="null") and found.stale == ("b.json",)
+    assert evidence_of("nothing", tmp_path).verdicts == Verdicts()
+
+
+def test_a_file_that_is_no_result_is_an_error(tmp_path):
+    (tmp_path / "a.json").write_text("{}")
+    with pytest.raises(SpecError, match="Origin"):
+        list(published(tmp_path))
+
+
+def test_the_published_results_can_be_read():
+    for _, origin, _ in published():
+        assert origin.command and origin.commit and origin.sources.roots

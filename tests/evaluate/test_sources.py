@@ -1,0 +1,43 @@
+"""The hash of a result's sources follows imports, and nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from wam.evaluate.sources import Sources, closure, source_hash
+
+
+def write(place: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        path = place / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def test_it_follows_imports_of_every_form(tmp_path):
+    write(
+        tmp_path,
+        {
+            "wam/jobs/demo.py": "import torch\nfrom wam.plan import planners\ndef f():\n    from wam.data.frames import Frames\n",
+            "wam/plan/__init__.py": "",
+            "wam/plan/planners/__init__.py": "from . import cem",
+            "wam/plan/planners/cem.py": "from ..problem import Problem\nfrom wam.show.plots import draw",
+            "wam/plan/problem.py": "import wam.jobs.demo  # a circle ends",
+            "wam/data/frames.py": "",
+            "wam/show/plots.py": "",
+            "wam/check/runner.py": "",
+        },
+    )
+    found = closure(("wam.jobs.demo",), (tmp_path,))
+    assert set(found) == {"wam.jobs.demo", "wam.plan", "wam.plan.planners", "wam.plan.planners.cem", "wam.plan.problem", "wam.data.frames"}
+
+
+def test_a_misspelt_root_is_an_error():
+    with pytest.raises(FileNotFoundError, match=r"no module 'wam.recipes.lewn'"):
+        source_hash("wam.recipes.lewn")
+
+
+def test_a_change_or_a_loss_makes_stale():
+    now = Sources.of("wam.world")
+    assert not now.stale and now.digest != source_hash("wam.evaluate") != source_hash()
+    assert Sources(roots=now.roots, digest="0" * 12).stale and Sources(roots=("wam.gone",), digest=now.digest).stale
