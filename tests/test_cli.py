@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from wam.cli import app, options
 
 RUN = CliRunner()
-VERBS = ("list", "card", "record", "train", "imagine", "control", "compare", "check", "demo", "data inspect", "data check", "data convert")
+VERBS = ("list", "card", "record", "train", "export", "imagine", "control", "compare", "check", "demo", "data inspect", "data check", "data convert")
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -41,6 +41,7 @@ def test_record_inspect_check_train_imagine_control(tmp_path):
         ["data", "check", data],
         ["train", "lewm", "--data", data, "--out", run, "--steps", "3"],
         ["imagine", run, "--data", data, "--windows", "16", "--horizon", "3"],
+        ["export", run, "--out", str(tmp_path / "small")],
     ):
         answer = RUN.invoke(app, [*arguments, "--json"])
         assert answer.exit_code == 0, (arguments, answer.output, answer.exception)

@@ -120,6 +120,16 @@ def train(
     show({"run": str(out)}, f"trained: {out}", as_json)
 
 
+@app.command(epilog="Example: [bold]wam export runs/lewm --out checkpoints/lewm-push[/]")
+def export(run: RunFolder, out: Annotated[Path, typer.Option(help="A new folder.")], as_json: AsJson = False) -> None:
+    """A trained run to hand on: half precision, without optimiser and log. `wam.load` reads it as any run."""
+    from wam.recipes import export as export_run
+
+    folder = export_run(run, out)
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    show({"path": str(folder), "bytes": size}, f"{folder}: {size / 1e6:.1f} MB", as_json)
+
+
 @app.command(epilog="Example: [bold]wam imagine runs/lewm --data runs/held-out[/]")
 def imagine(
     run: RunFolder,
@@ -142,6 +152,7 @@ def control(
     world: Annotated[str, typer.Option(help="A world of the library.")] = "push",
     goals: Annotated[int, typer.Option(help="Held-out starts.")] = 100,
     option: Annotated[list[str] | None, typer.Option(help="Options of the world.")] = None,
+    result: Annotated[Path | None, typer.Option(help="Write outcomes and provenance here, as JSON.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Act in closed loop: success with interval and seconds per decision, beside the world's reference policies."""
@@ -150,8 +161,10 @@ def control(
     from wam.show.tables import success_table
 
     with Bars(Console(stderr=True)) as bars:
-        rows, _ = control_run(run, world, goals=goals, options=options(option), bars=bars)
-    show([row.to_dict() for row in rows], success_table(rows), as_json)
+        found = control_run(run, world, goals=goals, options=options(option), bars=bars)
+    if result is not None:
+        found.save(result)
+    show([row.to_dict() for row in found.rows], success_table(found.rows), as_json)
 
 
 @app.command(epilog="Example: [bold]wam compare lewm --data runs/push --out runs/compare --seeds 3[/]")

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
+from wam import train
 from wam.check import check_world_model
 from wam.data import DataSpec, WindowDataset
 from wam.jobs.record import record_world
 from wam.plan.control.rollout import rollout
-from wam.recipes import all_recipes, load, load_recipe, train_recipe
+from wam.recipes import all_recipes, export, load, load_recipe, train_recipe
 from wam.recipes.lewm import RECIPE, without_regulariser
 from wam.recipes.runs import frames_for
 from wam.sim.adapters.skip import Skip
@@ -74,6 +75,23 @@ def test_loads_as_it_was_saved(run):
     again = load(run.folder)
     assert all(torch.equal(one, two) for one, two in zip(run.model.state_dict().values(), again.model.state_dict().values(), strict=True))
     assert again.preset.config == run.preset.config and again.model.spec == run.model.spec
+
+
+def test_an_exported_run_is_small_and_imagines_the_same(recorded, run, tmp_path):
+    from wam.evaluate import imagine
+
+    small = load(export(run.folder, tmp_path / "small"))
+    window = WindowDataset(frames_for(run.preset, recorded), past=1, horizon=3, skip=3).batch(torch.arange(8))
+    one, two = (imagine(each.model, window).latents for each in (run, small))
+    assert (one - two).abs().max() < 0.02 * one.std()
+    whole, half = ((folder / "weights.safetensors").stat().st_size for folder in (next((run.folder / "checkpoints").iterdir()), tmp_path / "small"))
+    assert half < 0.55 * whole
+    with torch.no_grad():
+        small.model.embed_latent.weight += 1e6
+    train.save(tmp_path / "wild", small.model, train.load(small.folder).provenance)
+    (tmp_path / "wild" / "run.json").write_text((small.folder / "run.json").read_text())
+    with pytest.raises(train.CheckpointError, match="too large for half precision"):
+        export(tmp_path / "wild", tmp_path / "no")
 
 
 def test_acts_in_its_world(run):

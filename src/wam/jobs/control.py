@@ -1,10 +1,14 @@
 """Let a trained model act in a world, beside the world's own reference policies, on the same held-out starts."""
 
+import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from wam.evaluate.origin import Origin, command_line, commit, device_name, versions
+from wam.evaluate.result import Result
+from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessRow, evaluation_seeds, measure_success
 from wam.jobs.record import load_world
 from wam.recipes.runs import Run, load
@@ -17,12 +21,30 @@ REFERENCES = ("random", "drive_to_goal")  # before the model
 CEILING = "expert"  # after it
 
 
-def control_run(
-    folder: Path, world: str, *, goals: int, options: Mapping[str, object] | None = None, bars: Bars, device: str = "cpu"
-) -> tuple[list[SuccessRow], dict[str, Episodes]]:
+@dataclass(frozen=True, kw_only=True)
+class ControlResult(Result):
+    """A trained run and the world's reference policies over the same held-out starts."""
+
+    rows: tuple[SuccessRow, ...]
+
+
+def control_run(folder: Path, world: str, *, goals: int, options: Mapping[str, object] | None = None, bars: Bars, device: str = "cpu") -> ControlResult:
     """See `control`; the run is loaded from its folder."""
-    run = load(folder, device=device)
-    return control(run, world, goals=goals, options={**size_of(run), **(options or {})}, bars=bars)
+    started, run = time.monotonic(), load(folder, device=device)
+    rows, _ = control(run, world, goals=goals, options={**size_of(run), **(options or {})}, bars=bars)
+    origin = Origin(
+        command=command_line(),
+        protocol=f"{goals} held-out starts of {world!r}, options {dict(options or {})}; success at the end of the budget of {rows[0].steps} steps.",
+        seeds="evaluation 2,000,000 and up",
+        device=device_name(device),
+        wall_seconds=time.monotonic() - started,
+        versions=versions(),
+        sources=Sources.of("wam.jobs.control", f"wam.recipes.{run.recipe.name}", f"wam.sim.worlds.{world}"),
+        recipe=run.name,
+        commit=commit(),
+        data=str(run.trained_on["data"]),
+    )
+    return ControlResult(rows=tuple(rows), origin=origin)
 
 
 def control(

@@ -10,5 +10,6 @@ from wam.recipes.recipe import Recipe as Recipe
 from wam.recipes.recipe import all_recipes as all_recipes
 from wam.recipes.recipe import load_recipe as load_recipe
 from wam.recipes.runs import Run as Run
+from wam.recipes.runs import export as export
 from wam.recipes.runs import load as load
 from wam.recipes.runs import train_recipe as train_recipe

@@ -5,6 +5,7 @@ Knows: recipes, data, training, planning.   Does not know: the command line.
 """
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -137,6 +138,19 @@ def load(folder: str | Path, *, device: str = "cpu") -> Run:
     model: Any = recipe.build(config, data, about.statistics)
     checkpoint.restore(model)
     return Run(folder, recipe, about.preset, replace(preset, config=config), model.to(device).eval(), data, told["trained_on"])
+
+
+def export(folder: str | Path, target: str | Path) -> Path:
+    """A copy of a run to hand on: what `load` needs, matrices and kernels in half precision, no optimiser, no log."""
+    run, target = load(folder), Path(target)
+    for parameter in run.model.parameters():
+        if parameter.ndim > 1:
+            parameter.data = parameter.data.half()
+    if wrong := [name for name, value in run.model.named_parameters() if not bool(value.isfinite().all())]:
+        raise CheckpointError(f"the weights {wrong[:4]} are NaN or too large for half precision. The training diverged: export another run.")
+    train.save(target, run.model, train.load(folder).provenance)
+    shutil.copy(run.folder / FILE, target / FILE)
+    return target
 
 
 def _shortened(stage: train.Stage, steps: int) -> train.Stage:

@@ -32,7 +32,7 @@ class Statistics(Spec):
     proprio: Moments | None = None
 
     def require(self, acts: ActionSpec, proprio: tuple[Slot, ...] = ()) -> "Statistics":
-        """Return self, or raise SpecError where names, units, frames, relativity or the rate differ."""
+        """Return self, or raise SpecError where names, units, frames, relativity, being derived or the rate differ."""
         for what, mine, theirs in (("action", self.acts.low_level, acts.low_level), ("proprio", self.proprio_slots, proprio)):
             differ = [(a, b) for a, b in zip(_meaning(mine), _meaning(theirs), strict=False) if a != b]
             if len(mine) != len(theirs) or differ:
@@ -49,5 +49,5 @@ class Statistics(Spec):
         return self if proprio else replace(self, proprio_slots=(), proprio=None)
 
 
-def _meaning(slots: tuple[Slot, ...]) -> list[tuple[str, str, str, bool]]:
-    return [(slot.name, slot.unit, slot.frame, slot.relative) for slot in slots]
+def _meaning(slots: tuple[Slot, ...]) -> list[tuple[str, str, str, bool, bool]]:
+    return [(slot.name, slot.unit, slot.frame, slot.relative, slot.derived) for slot in slots]

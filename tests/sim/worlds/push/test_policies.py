@@ -7,6 +7,7 @@ import torch
 
 from tests.sim.worlds.push.worlds import FULL, started
 from wam.check import check_policy
+from wam.evaluate import evaluation_seeds, measure_success
 from wam.plan.control import rollout
 from wam.sim.worlds.push import COLOURS, SHAPES, DriveToGoal, Expert, NoisyExpert, Play, PushConfig, PushWorld, Wander
 from wam.world import Episodes, Noise, Policy
@@ -64,6 +65,13 @@ def test_play_touches_and_moves_objects_about_the_table() -> None:
     assert 0.25 < moves.any(2).float().mean() < 0.8
     assert moves.any(1).float().mean() > 0.6  # most objects are moved
     assert place.flatten(0, 2).std(0).min() > 0.15
+
+
+def test_driving_to_the_goal_place_does_not_solve_the_demo() -> None:
+    """The demo's protocol is worth something only while the strongest trivial policy stays under 45 %, and the expert shows that it can be done."""
+    world, seeds = PushWorld(100), evaluation_seeds(300)
+    rates = [measure_success(world, policy(world), name="", seeds=seeds) for policy in (DriveToGoal, Expert)]
+    assert rates[0].high < 0.45 and rates[1].low > 0.9
 
 
 @pytest.mark.parametrize("kind", [NoisyExpert, Play, Wander])
