@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo results test test-slow lint types clean
+.PHONY: demo results benchmarks test test-slow lint types clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -15,6 +15,13 @@ demo: .venv/ready
 
 results: .venv/ready
 	$(BIN)/wam demo --out runs/results --seeds 3 --goals 300
+
+benchmarks: .venv/ready
+	$(BIN)/python benchmarks/push_world.py --result results/speed_push_world.json
+	$(BIN)/python benchmarks/data_windows.py --result results/speed_data_windows.json
+	$(BIN)/python benchmarks/training_wait.py --result results/speed_training_wait.json
+	$(BIN)/python benchmarks/cem.py --threads 2 --result results/speed_cem.json
+	$(BIN)/python benchmarks/publish.py
 
 test: .venv/ready
 	$(BIN)/python -m pytest

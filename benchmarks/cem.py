@@ -2,6 +2,7 @@
 
 python benchmarks/cem.py [--samples 300] [--iterations 10] [--horizon 5] [--width 128] [--layers 3] [--context 3]
                          [--rows 1] [--repeats 5] [--threads 1] [--device cpu]
+                         [--result results/speed_cem.json]
 
 The plain model runs the whole growing context through the network at every imagined step, as most published code does. The
 cached one keeps keys and values, and the candidates share one copy of the context's. Same weights, same planner, same noise.
@@ -16,10 +17,12 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float
+from publish import Figure, publish
 from torch import Tensor, nn
 
 from wam.plan import CEM, GoalState, Problem
@@ -256,11 +259,30 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--result", type=Path, help="publish the figures here")
     options = vars(parser.parse_args())
-    repeats, threads, device = options.pop("repeats"), options.pop("threads"), options.pop("device")
+    repeats, threads, device, result = (options.pop(name) for name in ("repeats", "threads", "device", "result"))
     torch.set_num_threads(threads)
     about = {"torch": torch.__version__, "device": device if device == "cpu" else torch.cuda.get_device_name(), "threads": threads, **options}
-    print(json.dumps({**about, **measure(Size(**options), repeats, device)}, indent=2))
+    found = measure(Size(**options), repeats, device)
+    print(json.dumps({**about, **found}, indent=2))
+    if result:
+        share, error, rate = (found[name] for name in ("share of the matrix rate", "largest relative difference of a cost", "milliseconds per row"))
+        figures = [
+            Figure(what="cached against plain, fp32", value=found["cached against plain, fp32"], unit="x", bar=2.0),
+            Figure(what="cached bf16 against plain fp32", value=found["cached bf16 against plain fp32"], unit="x", bar=4.0),
+            Figure(what="cached fp32: largest relative difference of a cost", value=error["cached fp32"], unit="", bar=TOLERANCE["fp32"], at_most=True),
+            Figure(what="cached bf16: largest relative difference of a cost", value=error["cached bf16"], unit="", bar=TOLERANCE["bf16"], at_most=True),
+            Figure(what="one plan, cached bf16", value=rate["cached bf16"], unit="ms of processor time"),
+            Figure(what="share of the machine's matrix rate, cached fp32", value=100 * share["fp32"], unit="%"),
+            Figure(what="share of the machine's matrix rate, cached bf16", value=100 * share["bf16"], unit="%"),
+        ]
+        size = Size(**options)
+        protocol = (
+            f"CEM {size.samples} x {size.iterations} x {size.horizon}, width {size.width}, {size.layers} layers, {size.context} context frames, "
+            f"{size.rows} environment(s), {threads} thread(s), median of {repeats}; plain = the growing context computed again at each step."
+        )
+        publish(result, "CEM with a transformer", figures, protocol=protocol, sources=("wam.plan",), device=device)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 """Speed of the `push` world on one core: frames per second including physics, four objects in motion. Prints JSON.
 
-python benchmarks/push_world.py [--rows 1024] [--steps 30]
+python benchmarks/push_world.py [--rows 1024] [--steps 30] [--result results/speed_push_world.json]
 """
 
 import argparse
 import json
 import time
+from pathlib import Path
 
 import torch
+from publish import Figure, publish
 
 from wam.sim.worlds.push import COLOURS, SHAPES, Play, PushConfig, PushWorld
 from wam.world import Actions, Noise, Past
@@ -53,9 +55,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1024)
     parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--result", type=Path, help="publish the figures here")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print(json.dumps({"torch": torch.__version__, "results": [measure(size, options.rows, options.steps) for size in (32, 64)]}, indent=2))
+    found = [measure(size, options.rows, options.steps) for size in (32, 64)]
+    print(json.dumps({"torch": torch.__version__, "results": found}, indent=2))
+    if options.result:
+        figures = [
+            Figure(what=f"{one['size']:.0f} x {one['size']:.0f} pixels, four objects", value=one["frames_per_second"], unit="frames/s", bar=bar)
+            for one, bar in zip(found, (20_000, 6_000), strict=True)
+        ]
+        protocol = f"{options.rows} worlds at once, {options.steps} steps of play with physics and pictures, one thread, processor time, best of three."
+        publish(options.result, "The push world", figures, protocol=protocol, sources=("wam.sim.worlds.push",))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Share of the training time that is spent waiting for data: `lewm` tiny, windows from memory-mapped frames. Prints JSON.
 
-python benchmarks/training_wait.py [--steps 40] [--batch 64] [--device cpu]
+python benchmarks/training_wait.py [--steps 40] [--batch 64] [--device cpu] [--result results/speed_training_wait.json]
 
 The bar is 3 %. Beside it stands what the share would be without reading ahead: reading a batch alone against a whole step.
 The first ten steps (warming up) are not counted. Both figures come from the wall clock of one run.
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from publish import Figure, publish
 
 from wam.data import DataSpec, Frames, WindowDataset, compute_statistics
 from wam.models.state_space.latent.lewm import LeWMConfig, LeWorldModel
@@ -92,10 +93,23 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--result", type=Path, help="publish the figures here")
     options = parser.parse_args()
     torch.set_num_threads(1)
     results = [measure(size, options.steps, options.batch, options.device) for size in (32, 64)]
     print(json.dumps({"torch": torch.__version__, "device": options.device, "bar_percent": 3.0, "results": results}, indent=2))
+    if options.result:
+        figures = []
+        for one in results:
+            name = f"{one['size']:.0f} pixels, batch {one['batch']:.0f}"
+            figures += [
+                Figure(what=f"waiting for data, {name}", value=one["data_wait_percent"], unit="% of a step", bar=3.0, at_most=True),
+                Figure(what=f"the same without reading ahead, {name}", value=one["percent_without_reading_ahead"], unit="% of a step"),
+            ]
+        protocol = f"lewm tiny, windows of four frames from memory-mapped frames, {options.steps} steps, one thread, wall time."
+        publish(
+            options.result, "Waiting for data in training", figures, protocol=protocol, sources=("wam.train.loop", "wam.data.windows"), device=options.device
+        )
 
 
 if __name__ == "__main__":
