@@ -16,6 +16,7 @@ from wam.data.frames import Frames, frames_of
 from wam.data.meaning import DataSpec
 from wam.data.recording import Recorder
 from wam.data.statistics import compute_statistics, require_statistics
+from wam.data.take import Take
 from wam.data.windows import WindowDataset, as_episodes
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "EpisodeDataset",
     "Frames",
     "Recorder",
+    "Take",
     "WindowDataset",
     "as_episodes",
     "cached_frames",

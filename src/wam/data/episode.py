@@ -55,5 +55,5 @@ def cut(episodes: Episodes, sentences: Sequence[str] = (), source: str | None = 
         )
         part = one.map(lambda axes, leaf, row=row, stop=stop: leaf[row : row + 1, :stop] if axes[1] == "T" else leaf[row : row + 1])
         words = int(instruction[row]) if instruction is not None else -1
-        found.append(replace(part, instruction=sentences[words] if words >= 0 else None, seed=int(episodes.seed[row])))
+        found.append(replace(part, instruction=sentences[words] if words >= 0 else None, seed=None if episodes.seed is None else int(episodes.seed[row])))
     return found

@@ -129,23 +129,19 @@ class WindowDataset:
 def as_episodes(frames: Frames, episodes: list[int] | None = None) -> Episodes:
     """Whole episodes as one batch for models that `fit`; shorter ones repeat their last frame and are not alive there.
 
-    Absent rewards are zeros and absent success False. Decision times were not recorded: `decided` False, `seconds` 0.
+    Seeds and decision times were not recorded per step, so they are absent.
     """
     chosen = np.arange(len(frames.lengths)) if episodes is None else np.array(episodes, np.int64)
     lengths = frames.lengths[chosen, None]
     steps = np.broadcast_to(np.arange(lengths.max()), (len(chosen), lengths.max()))
     whole = assemble(frames.gather(frames.starts[chosen, None] + np.minimum(steps, lengths - 1)), frames.spec)
     inside = torch.from_numpy(steps < lengths)
-    nothing = torch.zeros(inside.shape)
     return Episodes(
         observation=whole.observation,
         actions=replace(whole.actions, valid=whole.actions.valid & inside[..., None]),
-        reward=nothing if whole.reward is None else whole.reward * inside,
+        reward=None if whole.reward is None else whole.reward * inside,
         alive=inside if whole.alive is None else whole.alive & inside,
-        success=nothing.bool() if whole.success is None else whole.success,
+        success=whole.success,
         task=Task(instruction=torch.from_numpy(frames.instructions[chosen]) if frames.sentences else None),
         truth=whole.truth,
-        seed=torch.full((len(chosen),), -1),
-        decided=nothing.bool(),
-        seconds=nothing,
     )

@@ -91,6 +91,7 @@ def measure_success(
         tell = None if progress is None else partial(_tell, progress, batch * budget, -(-len(seeds) // env.batch) * budget)
         whole = rollout(env, policy, budget, seeds=filled, noise=noise, progress=tell)
         episodes = whole.narrow("B", 0, len(some))
+        assert episodes.success is not None and episodes.seconds is not None and episodes.decided is not None  # every rollout has them
         solved += [bool(value) for value in episodes.success[:, -1]]
         first += [_first(row) for row in episodes.success]
         seconds, decisions = seconds + float(episodes.seconds.sum()), decisions + int(episodes.decided.sum())

@@ -40,7 +40,17 @@ class MechanismComparison(Result):
 
 
 def compare_mechanism(
-    recipe: str, data: str | Path, folder: Path, result: Path, *, world: str, goals: int, seeds: int, steps: int | None = None, preset: str = "tiny"
+    recipe: str,
+    data: str | Path,
+    folder: Path,
+    result: Path,
+    *,
+    world: str,
+    goals: int,
+    seeds: int,
+    steps: int | None = None,
+    preset: str = "tiny",
+    device: str = "cpu",
 ) -> MechanismComparison:
     """Train and control both arms; writes `result`. Trained runs in `folder` (run-SEED, off-SEED) are used again.
 
@@ -54,8 +64,8 @@ def compare_mechanism(
         for arm in ("on", "off"):
             chosen = found.preset(preset) if arm == "on" else found.mechanism.off(found.preset(preset))
             place = folder / (f"run-{seed}" if arm == "on" else f"off-{seed}")
-            run = train_recipe(recipe, data, place, preset=chosen, steps=steps, seed=seed, resume=place.exists())
-            env: Env = module.make(min(BATCH, goals), **size_of(run))
+            run = train_recipe(recipe, data, place, preset=chosen, steps=steps, seed=seed, device=device, resume=place.exists())
+            env: Env = module.make(min(BATCH, goals), device=device, **size_of(run))
             env = Skip(env, run.preset.skip) if run.preset.skip > 1 else env
             outcomes[arm].append(measure_success(env, run.policy(), name=arm, seeds=evaluation_seeds(goals)).outcomes)
     on, off = (torch.tensor(outcomes[arm], dtype=torch.float64) for arm in ("on", "off"))
@@ -74,7 +84,7 @@ def compare_mechanism(
             command=command_line(),
             protocol=f"{goals} held-out starts of {world!r} per training seed and arm, the same for all; success at the end of the budget.",
             seeds=f"training 0 to {seeds - 1}; evaluation 2,000,000 and up",
-            device=device_name(),
+            device=device_name(device),
             wall_seconds=time.monotonic() - started,
             versions=versions(),
             sources=Sources.of("wam.jobs.compare", f"wam.recipes.{recipe}", f"wam.sim.worlds.{world}"),

@@ -31,7 +31,7 @@ class ControlResult(Result):
 def control_run(folder: Path, world: str, *, goals: int, options: Mapping[str, object] | None = None, bars: Bars, device: str = "cpu") -> ControlResult:
     """See `control`; the run is loaded from its folder."""
     started, run = time.monotonic(), load(folder, device=device)
-    rows, _ = control(run, world, goals=goals, options={**size_of(run), **(options or {})}, bars=bars)
+    rows, _ = control(run, world, goals=goals, options={**size_of(run), **(options or {})}, bars=bars, device=device)
     origin = Origin(
         command=command_line(),
         protocol=f"{goals} held-out starts of {world!r}, options {dict(options or {})}; success at the end of the budget of {rows[0].steps} steps.",
@@ -48,11 +48,11 @@ def control_run(folder: Path, world: str, *, goals: int, options: Mapping[str, o
 
 
 def control(
-    run: Run, world_name: str, *, goals: int, options: Mapping[str, object], bars: Bars, references: bool = True
+    run: Run, world_name: str, *, goals: int, options: Mapping[str, object], bars: Bars, references: bool = True, device: str = "cpu"
 ) -> tuple[list[SuccessRow], dict[str, Episodes]]:
     """One row per policy (references, the model, the expert), and the first batch of episodes of each."""
     module = load_world(world_name)
-    env: Env = module.make(min(BATCH, goals), **options)
+    env: Env = module.make(min(BATCH, goals), device=device, **options)
     policies: dict[str, Policy[Any]] = {name: module.POLICIES[name](env) for name in REFERENCES if references and name in module.POLICIES}
     policies[run.recipe.name] = run.policy()
     if references and CEILING in module.POLICIES:

@@ -26,6 +26,7 @@ def imagine_run(folder: Path, data: str | Path, *, horizon: int, count: int, dev
     started, run = time.monotonic(), load(folder, device=device)
     held_out, episodes = windows_of(run, data, horizon, count)
     training, _ = windows_of(run, run.trained_on["data"], horizon, 4 * count)
+    held_out, training = held_out.to(device), training.to(device)
     card = rollout_card(run.model, held_out, training=training, name=run.name, episodes=episodes, positions=places(run, held_out))
     origin = Origin(
         command=command_line(),

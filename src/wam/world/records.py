@@ -171,11 +171,11 @@ class Episodes(Record):
 
     observation: Observation
     actions: Actions
-    reward: Float[Tensor, "B T"]
     alive: Bool[Tensor, "B T"]
-    success: Bool[Tensor, "B T"]
     task: Task
+    reward: Float[Tensor, "B T"] | None = None
+    success: Bool[Tensor, "B T"] | None = None
     truth: Truth | None = None
-    seed: Int[Tensor, "B"]
-    decided: Bool[Tensor, "B T"]  # a new decision was made before this instant
-    seconds: Float[Tensor, "B T"]  # wall time of that decision, shared evenly by the rows of the batch
+    seed: Int[Tensor, "B"] | None = None
+    decided: Bool[Tensor, "B T"] | None = None  # a new decision was made before this instant; of rollouts only
+    seconds: Float[Tensor, "B T"] | None = None  # wall time of that decision, shared evenly by the rows of the batch

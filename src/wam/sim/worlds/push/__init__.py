@@ -23,9 +23,9 @@ from wam.sim.worlds.push.world import PushWorld as PushWorld
 from wam.world import Policy
 
 
-def make(batch: int, **options: Any) -> PushWorld:
+def make(batch: int, *, device: str = "cpu", **options: Any) -> PushWorld:
     """The world by name: options are fields of `PushConfig`."""
-    return PushWorld(batch, PushConfig(**options))
+    return PushWorld(batch, PushConfig(**options), device=device)
 
 
 POLICIES: dict[str, Callable[[PushWorld], Policy[Any]]] = {
