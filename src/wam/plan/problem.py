@@ -17,6 +17,8 @@ from torch import Tensor
 from wam.plan.objectives import Objective
 from wam.world import Actions, ActionSpec, Noise, Record, SpecError, WorldModel
 
+ON_CPU = 1024  # rows whose intermediate results stay in the cache of a processor
+
 
 @dataclass(kw_only=True)
 class Problem:
@@ -31,7 +33,7 @@ class Problem:
     own_noise: bool = False  # every candidate meets chance of its own; otherwise all of a row meet the same
     acts: ActionSpec | None = None  # limits of the search where they are tighter than the model's
     proposals: Float[Tensor, "B S H R A"] | None = None  # candidates to try, e.g. of a policy
-    at_once: int | None = None  # rows (B x candidates) given to the model at once, to bound its memory; None = all
+    at_once: int | None = None  # rows (B x candidates) given to the model at once; None = all, on a CPU as many as its cache likes
     dtype: torch.dtype = torch.float32  # of the actions
 
     batch: int = field(init=False)
@@ -51,7 +53,8 @@ class Problem:
     def cost(self, candidates: Float[Tensor, "B S H R A"]) -> Float[Tensor, "B S"]:
         """Lower is better. Differentiable where model and objective are."""
         count = candidates.shape[1]
-        width = count if self.at_once is None else min(count, max(1, self.at_once // self.batch))
+        most = ON_CPU if self.at_once is None and candidates.device.type == "cpu" else self.at_once
+        width = count if most is None else min(count, max(1, most // self.batch))
         own = self.noise.spread(count) if self.noise is not None and self.own_noise else None
         costs = []
         for start in range(0, count, width):

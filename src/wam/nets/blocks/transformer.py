@@ -4,6 +4,9 @@ Band. In every layer token i sees tokens i - band + 1 .. i of its own segment, s
 continues exactly what the uncached network computes over the whole history. Segments: a token marked as not joined to what
 came before starts anew; nothing before it is visible to it or to later tokens.
 
+Three ways through the same weights: `forward` takes tokens together (training, observing); `roll` takes one token per step
+after a cache, which many rows may share (imagining: the candidates of a planner read one copy of what was seen).
+
 Conditioning scales, shifts and gates each block (Peebles & Xie, 2023); gates start at zero, so that an untrained block is the identity.
 Attention is written as matmul and softmax: for sequences this short that trains twice as fast on a CPU as the fused kernel.
 """
@@ -38,16 +41,28 @@ class Block(nn.Module):
         self.out = nn.Linear(dim, dim)
         self.mlp = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
 
+    def ask(self, x: Tensor, modulation: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values, "... E" each, of tokens "... E" under a modulation "... 6E"."""
+        shift, scale, *_ = modulation.chunk(6, -1)
+        query, key, value = self.qkv(self.norms[0](x) * (1 + scale) + shift).chunk(3, -1)
+        return query, key, value
+
+    def answer(self, x: Tensor, modulation: Tensor, mixed: Tensor) -> Tensor:
+        """The tokens after attention gave `mixed` "... E", and after the MLP."""
+        _, _, gate, shift, scale, gate_mlp = modulation.chunk(6, -1)
+        x = x + gate * self.out(mixed)
+        y: Tensor = x + gate_mlp * self.mlp(self.norms[1](x) * (1 + scale) + shift)
+        return y
+
     def forward(self, x: Tensor, condition: Tensor, bias: Tensor, past: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor, Tensor]:
         """x, condition "B T E"; bias "B heads T W+T". Returns x and all keys and values "B W+T E"."""
-        shift, scale, gate, shift_mlp, scale_mlp, gate_mlp = self.modulate(condition).chunk(6, -1)
-        query, key, value = self.qkv(self.norms[0](x) * (1 + scale) + shift).chunk(3, -1)
+        modulation = self.modulate(condition)
+        query, key, value = self.ask(x, modulation)
         if past is not None:
             key, value = torch.cat([past[0].to(key.dtype), key], 1), torch.cat([past[1].to(value.dtype), value], 1)
         q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (query, key, value))
         weights = (q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5 + bias).softmax(-1)
-        x = x + gate * self.out((weights.to(v.dtype) @ v).transpose(1, 2).flatten(2))
-        return x + gate_mlp * self.mlp(self.norms[1](x) * (1 + scale_mlp) + shift_mlp), key, value
+        return self.answer(x, modulation, (weights.to(v.dtype) @ v).transpose(1, 2).flatten(2)), key, value
 
 
 class BandedTransformer(nn.Module):
@@ -73,11 +88,7 @@ class BandedTransformer(nn.Module):
         joined: False where a token is not joined to what came before. Such a token is void itself: later ones do not see it.
         """
         steps = x.shape[1]
-        segment = (~joined).long().cumsum(1)
-        seen = torch.where(joined, segment, -1)  # void tokens are in no segment
-        if cache is not None:
-            place = torch.arange(self.band - 1, 0, -1, device=x.device)  # how many tokens before the first new one
-            seen = torch.cat([torch.where(place <= cache.count[:, None], 0, -1), seen], 1)
+        segment, seen = self._segments(joined, None if cache is None else cache.count)
         bias = self._bias(segment, seen)
         keys, values = [], []
         for layer, block in enumerate(self.blocks):
@@ -87,9 +98,21 @@ class BandedTransformer(nn.Module):
                 keys.append(key[:, steps:])  # the newest W of W + T
                 values.append(value[:, steps:])
         if cache is not None:
-            last = (seen == segment[:, -1:]).sum(1).clamp(max=self.band - 1)
-            cache = Cache(key=torch.stack(keys, 1).to(cache.key.dtype), value=torch.stack(values, 1).to(cache.value.dtype), count=last)
+            cache = self._cache(torch.stack(keys, 1), torch.stack(values, 1), segment, seen)
         return self.norm(x), cache
+
+    def roll(self, cache: Cache, condition: Float[Tensor, "N H E"], joined: Bool[Tensor, "N H"]) -> "Rolling":
+        """One token per step for H steps. Each row of the cache serves N / B rows in a row."""
+        return Rolling(self, cache, condition, joined)
+
+    def _segments(self, joined: Bool[Tensor, "B T"], count: Int[Tensor, "B"] | None) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B K"]]:
+        """Segment of each token, and of each key; -1 for keys that nobody sees."""
+        segment = (~joined).long().cumsum(1)
+        seen = torch.where(joined, segment, -1)  # void tokens are in no segment
+        if count is not None:
+            place = torch.arange(self.band - 1, 0, -1, device=joined.device)  # how many tokens before the first new one
+            seen = torch.cat([torch.where(place <= count[:, None], 0, -1), seen], 1)
+        return segment, seen
 
     def _bias(self, segment: Int[Tensor, "B T"], seen: Int[Tensor, "B K"]) -> Float[Tensor, "B heads T K"]:
         """Distance bias, minus infinity where a query may not look. A token always sees itself."""
@@ -99,3 +122,69 @@ class BandedTransformer(nn.Module):
         allowed = (band & (segment[:, :, None] == seen[:, None, :])) | (back == 0)
         bias = self.distance[:, back.clamp(0, self.band - 1)]
         return bias.masked_fill(~allowed[:, None], float("-inf"))
+
+    def _cache(self, key: Float[Tensor, "B L W E"], value: Float[Tensor, "B L W E"], segment: Int[Tensor, "B T"], seen: Int[Tensor, "B K"]) -> Cache:
+        last = (seen == segment[:, -1:]).sum(1).clamp(max=self.band - 1)
+        return Cache(key=key.to(self.distance.dtype), value=value.to(self.distance.dtype), count=last)
+
+
+class Rolling:
+    """A transformer that is given its next token when the one before is known. Nothing is copied from step to step."""
+
+    def __init__(self, net: BandedTransformer, cache: Cache, condition: Float[Tensor, "N H E"], joined: Bool[Tensor, "N H"]):
+        self.net, self.condition, self.rows = net, condition, len(cache.count)
+        self.share = len(joined) // self.rows  # rows served by one row of the cache
+        self.past = cache
+        self.segment, self.seen = net._segments(joined, cache.count.repeat_interleave(self.share))
+        self.bias = net._bias(self.segment, self.seen)
+        self.own: list[list[tuple[Tensor, Tensor]]] = [[] for _ in net.blocks]  # keys and values "N heads e" of each new token
+        self.step = 0
+
+    def __call__(self, x: Float[Tensor, "N E"]) -> Float[Tensor, "N E"]:
+        """The output for the next token."""
+        condition = self.condition[:, self.step]
+        for layer, block in enumerate(self.net.blocks):
+            modulation = block.modulate(condition)
+            query, key, value = (part.unflatten(-1, (self.net.heads, -1)) for part in block.ask(x, modulation))
+            self.own[layer].append((key, value))
+            x = block.answer(x, modulation, self._attend(layer, query))
+        self.step += 1
+        out: Tensor = self.net.norm(x)
+        return out
+
+    def _attend(self, layer: int, query: Float[Tensor, "N heads e"]) -> Float[Tensor, "N E"]:
+        """What the newest token of each row takes from the band."""
+        width, newest = self.net.band - 1, self.step + 1
+        own = self.own[layer][-self.net.band :]
+        seen = slice(self.step, width)  # those of the cache that the band still reaches
+        query = query / query.shape[-1] ** 0.5
+        scores = [(query * key).sum(-1, keepdim=True) for key, _ in own]
+        shared = newest <= width
+        if shared:
+            key, value = (self._shared(part[:, layer, seen]).to(query.dtype) for part in (self.past.key, self.past.value))
+            grouped = query.unflatten(0, (self.rows, self.share)).transpose(1, 2)  # B heads G e
+            scores.insert(0, (grouped @ key.transpose(-1, -2)).transpose(1, 2).flatten(0, 1))
+        first = self.step if shared else width + newest - len(own)
+        weights = (torch.cat(scores, -1) + self.bias[:, :, self.step, first : width + newest]).softmax(-1).to(query.dtype)
+        mixed = torch.zeros_like(query)
+        if shared:
+            grouped = weights[..., : width - self.step].unflatten(0, (self.rows, self.share)).transpose(1, 2)
+            mixed = (grouped @ value).transpose(1, 2).flatten(0, 1)
+        for (_, value), weight in zip(own, weights[..., -len(own) :].unbind(-1), strict=True):
+            mixed = torch.addcmul(mixed, weight[..., None], value)
+        return mixed.flatten(1)
+
+    def _shared(self, part: Float[Tensor, "B W E"]) -> Float[Tensor, "B heads W e"]:
+        return part.unflatten(-1, (self.net.heads, -1)).transpose(1, 2)
+
+    def cache(self) -> Cache:
+        """After the last token, a row of its own for each of the N."""
+        width, parts = self.net.band - 1, []
+        for before, which in ((self.past.key, 0), (self.past.value, 1)):
+            layers = []
+            for layer, own in enumerate(self.own):
+                new = [token[which].flatten(1) for token in own[-width:]]
+                old = before[:, layer, len(new) :].repeat_interleave(self.share, 0).unbind(1) if len(new) < width else ()
+                layers.append(torch.stack([*old, *(token.to(before.dtype) for token in new)], 1))
+            parts.append(torch.stack(layers, 1))
+        return self.net._cache(parts[0], parts[1], self.segment, self.seen)

@@ -60,6 +60,7 @@ class LeWMConfig:
     heads: int = 4
     band: int = 4  # frames that a token sees, itself included
     directions: int = 128  # random projections of SIGReg
+    residual: bool = False  # predict the change of the latent instead of the next one
 
 
 @record
@@ -86,6 +87,7 @@ class LeWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded], Meters):
             consumes=acts,
             context=(1, config.depth * (config.band - 1) + 1),
             rate=rate,
+            shares_context=True,
         )
         self.sizes = {name: camera.height for name, camera in observes.cameras.items()}
         if any(camera.height != camera.width for camera in observes.cameras.values()):
@@ -123,17 +125,15 @@ class LeWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded], Meters):
         return Grounded(seen=stream, now=stream)
 
     def predict(self, carry: Grounded[Stream, Stream], actions: Actions, *, noise: Noise | None = None) -> tuple[Grounded[Stream, Stream], Future]:
-        """Deterministic: each step costs one token. An action that is not valid leaves the latent as it is."""
-        z, cache, path = carry.now.z, carry.now.cache, []
-        embedded, done = self._embed_actions(actions), actions.valid.any(-1)
-        for step in range(done.shape[1]):
-            joined = done[:, step : step + 1]
-            out, after = self.transition(self.embed_latent(z)[:, None], embedded[:, step : step + 1], joined, cache)
-            z = torch.where(joined, self.project_next(out[:, 0]).to(z.dtype), z)
-            assert after is not None
-            cache = after.where(joined[:, 0], cache)
+        """Deterministic: each step costs one token. An action that is not valid leaves the latent as it is, and a new stretch begins."""
+        done, path = actions.valid.any(-1), []
+        share = len(done) // len(carry.now.z)
+        z, started = carry.now.z.repeat_interleave(share, 0), carry.now.started.repeat_interleave(share, 0)
+        roll = self.transition.roll(carry.now.cache, self._embed_actions(actions), done)
+        for joined in done.unbind(1):
+            z = torch.where(joined[:, None], self._next(z, roll(self.embed_latent(z))), z)
             path.append(z)
-        now = Stream(z=z, started=carry.now.started, cache=cache)
+        now = Stream(z=z, started=started, cache=roll.cache())
         return Grounded(seen=carry.seen, now=now), Future(state=Latent(z=torch.stack(path, 1)))
 
     # -- capabilities ------------------------------------------------------------------------------------------------
@@ -232,5 +232,9 @@ class LeWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded], Meters):
     def _transition(self, z: Tensor, after: Actions, joined: Tensor, cache: Cache | None) -> tuple[Tensor, Cache | None]:
         """Predicted next latent of each token (z_t, action t+1), "B T D"."""
         out, cache = self.transition(self.embed_latent(z), self._embed_actions(after), joined, cache)
-        guess: Tensor = self.project_next(out.flatten(0, 1)).to(z.dtype)
-        return guess.view(z.shape), cache
+        return self._next(z.flatten(0, 1), out.flatten(0, 1)).view(z.shape), cache
+
+    def _next(self, z: Float[Tensor, "N D"], out: Float[Tensor, "N E"]) -> Float[Tensor, "N D"]:
+        """The latent that follows z, from the transition's output."""
+        guess: Tensor = self.project_next(out).to(z.dtype)
+        return z + guess if self.config.residual else guess
