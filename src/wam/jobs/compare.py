@@ -57,6 +57,7 @@ def compare_mechanism(
     SpecError where the recipe declares no mechanism.
     """
     started, found = time.monotonic(), load_recipe(recipe)
+    sources = Sources.of("wam.jobs.compare", f"wam.recipes.{recipe}", f"wam.sim.worlds.{world}")  # as they are now: a run is long
     if found.mechanism is None:
         raise SpecError(f"the recipe {recipe!r} declares no mechanism to switch off.")
     module, outcomes = load_world(world), dict[str, list[tuple[bool, ...]]](on=[], off=[])
@@ -87,7 +88,7 @@ def compare_mechanism(
             device=device_name(device),
             wall_seconds=time.monotonic() - started,
             versions=versions(),
-            sources=Sources.of("wam.jobs.compare", f"wam.recipes.{recipe}", f"wam.sim.worlds.{world}"),
+            sources=sources,
             recipe=f"{recipe} {preset}",
             commit=commit(),
             data=str(data),

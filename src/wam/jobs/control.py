@@ -31,6 +31,7 @@ class ControlResult(Result):
 def control_run(folder: Path, world: str, *, goals: int, options: Mapping[str, object] | None = None, bars: Bars, device: str = "cpu") -> ControlResult:
     """See `control`; the run is loaded from its folder."""
     started, run = time.monotonic(), load(folder, device=device)
+    sources = Sources.of("wam.jobs.control", f"wam.recipes.{run.recipe.name}", f"wam.sim.worlds.{world}")
     rows, _ = control(run, world, goals=goals, options={**size_of(run), **(options or {})}, bars=bars, device=device)
     origin = Origin(
         command=command_line(),
@@ -39,7 +40,7 @@ def control_run(folder: Path, world: str, *, goals: int, options: Mapping[str, o
         device=device_name(device),
         wall_seconds=time.monotonic() - started,
         versions=versions(),
-        sources=Sources.of("wam.jobs.control", f"wam.recipes.{run.recipe.name}", f"wam.sim.worlds.{world}"),
+        sources=sources,
         recipe=run.name,
         commit=commit(),
         data=str(run.trained_on["data"]),

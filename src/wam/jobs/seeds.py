@@ -39,6 +39,7 @@ class SeedResult(Result):
 def run_seeds(folder: Path, result: Path, *, seeds: int, goals: int, console: Console) -> SeedResult:
     """Train and act once per seed; writes `result`. Stopped trainings go on where they were."""
     started, rows, outcomes = time.monotonic(), list[SuccessRow](), list[tuple[bool, ...]]()
+    sources = Sources.of("wam.jobs.seeds", "wam.recipes.lewm", "wam.sim.worlds.push")  # as they are now: a run is long
     data = record(folder / "data", DemoConfig(), console)
     for seed in range(seeds):
         config = DemoConfig(goals=goals, seed=seed)
@@ -70,7 +71,7 @@ def run_seeds(folder: Path, result: Path, *, seeds: int, goals: int, console: Co
             device=device_name(),
             wall_seconds=time.monotonic() - started,
             versions=versions(),
-            sources=Sources.of("wam.jobs.seeds", "wam.recipes.lewm", "wam.sim.worlds.push"),
+            sources=sources,
             recipe="lewm tiny",
             commit=commit(),
             data=f"{DemoConfig().episodes} recorded episodes of the push world",

@@ -137,13 +137,14 @@ class Rolling:
         self.past = cache
         self.segment, self.seen = net._segments(joined, cache.count.repeat_interleave(self.share))
         self.bias = net._bias(self.segment, self.seen)
-        self.own: list[list[tuple[Tensor, Tensor]]] = [[] for _ in net.blocks]  # keys and values "N heads e" of each new token
+        self.blocks = [block for block in net.blocks if isinstance(block, Block)]
+        self.own: list[list[tuple[Tensor, Tensor]]] = [[] for _ in self.blocks]  # keys and values "N heads e" of each new token
         self.step = 0
 
     def __call__(self, x: Float[Tensor, "N E"]) -> Float[Tensor, "N E"]:
         """The output for the next token."""
         condition = self.condition[:, self.step]
-        for layer, block in enumerate(self.net.blocks):
+        for layer, block in enumerate(self.blocks):
             modulation = block.modulate(condition)
             query, key, value = (part.unflatten(-1, (self.net.heads, -1)) for part in block.ask(x, modulation))
             self.own[layer].append((key, value))
@@ -172,19 +173,20 @@ class Rolling:
             mixed = (grouped @ value).transpose(1, 2).flatten(0, 1)
         for (_, value), weight in zip(own, weights[..., -len(own) :].unbind(-1), strict=True):
             mixed = torch.addcmul(mixed, weight[..., None], value)
-        return mixed.flatten(1)
+        taken: Tensor = mixed.flatten(1)
+        return taken
 
     def _shared(self, part: Float[Tensor, "B W E"]) -> Float[Tensor, "B heads W e"]:
-        return part.unflatten(-1, (self.net.heads, -1)).transpose(1, 2)
+        heads: Tensor = part.unflatten(-1, (self.net.heads, -1)).transpose(1, 2)
+        return heads
 
     def cache(self) -> Cache:
         """After the last token, a row of its own for each of the N."""
         width, parts = self.net.band - 1, []
-        for before, which in ((self.past.key, 0), (self.past.value, 1)):
+        for which, before in enumerate((self.past.key, self.past.value)):
             layers = []
             for layer, own in enumerate(self.own):
-                new = [token[which].flatten(1) for token in own[-width:]]
-                old = before[:, layer, len(new) :].repeat_interleave(self.share, 0).unbind(1) if len(new) < width else ()
-                layers.append(torch.stack([*old, *(token.to(before.dtype) for token in new)], 1))
+                new = [token[which].flatten(1)[:, None].to(before.dtype) for token in own[max(0, len(own) - width) :]]
+                layers.append(torch.cat([before[:, layer, len(new) :].repeat_interleave(self.share, 0), *new], 1))
             parts.append(torch.stack(layers, 1))
         return self.net._cache(parts[0], parts[1], self.segment, self.seen)

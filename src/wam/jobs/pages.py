@@ -1,0 +1,108 @@
+"""Published results as tables in the docs: what stands between `<!-- name.json -->` and `<!-- end -->` is written from that file.
+
+make pages
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from wam.evaluate.intervals import Interval
+from wam.evaluate.result import FOLDER, Result
+from wam.jobs.compare import MechanismComparison
+from wam.jobs.control import ControlResult
+from wam.jobs.seeds import SeedResult
+from wam.show.report import Table
+from wam.show.summaries import contrast_summary, success_summary
+from wam.show.words import percent
+
+PLACE = re.compile(r"<!-- (\S+\.json) -->\n.*?<!-- end -->", re.DOTALL)
+ROOT = FOLDER.parent
+
+
+def refreshed(page: str, results: Path = FOLDER) -> str:
+    """A page's text with every section written anew; a section without its result says so."""
+
+    def section(found: re.Match[str]) -> str:
+        path = results / found[1]
+        told = written(path) if path.exists() else "Not run yet.\n"
+        return f"<!-- {found[1]} -->\n{told}<!-- end -->"
+
+    return PLACE.sub(section, page)
+
+
+def written(path: Path) -> str:
+    """One result for people."""
+    told = json.loads(path.read_text())
+    if told.get("kind") not in WRITERS:
+        raise ValueError(f"{path} holds a {told.get('kind')}, pages can show {sorted(WRITERS)}. Add a writer, or take the marker out of the page.")
+    kind, write = WRITERS[told["kind"]]
+    return f"{write(kind.from_dict(told))}\n\nWritten by `{told['origin']['command']}` ({told['origin']['device']}).\n"
+
+
+def seeds(result: SeedResult) -> str:
+    """The demo over several training seeds."""
+    rates = ", ".join(percent(rate) for rate in result.per_seed)
+    head = (
+        f"`lewm` tiny solves {told(result.success)} over {len(result.per_seed)} training seeds ({rates}); that is "
+        f"{told(result.over_trivial, points=True)} more than driving the pusher to its own place."
+    )
+    return "\n\n".join([head, markdown(success_summary(result.rows)), markdown(contrast_summary(result.card))])
+
+
+def control(result: ControlResult) -> str:
+    """One trained run in a world."""
+    return markdown(success_summary(result.rows))
+
+
+def mechanism(result: MechanismComparison) -> str:
+    """A recipe's idea on and off."""
+    arms = (("on", result.solved_on), ("off", result.solved_off))
+    table = Table(
+        title="",
+        columns=(result.mechanism, "solved", "of"),
+        rows=tuple((arm, str(count), str(result.episodes)) for arm, count in arms),
+        numbers=(1, 2),
+        note=f"Difference {told(result.difference, points=True)}: {result.verdicts.mechanism}. {len(result.seeds)} training seeds per arm.",
+    )
+    return markdown(table)
+
+
+WRITERS: dict[str, tuple[type[Result], Callable[[Any], str]]] = {
+    "SeedResult": (SeedResult, seeds),
+    "ControlResult": (ControlResult, control),
+    "MechanismComparison": (MechanismComparison, mechanism),
+}
+
+
+def told(interval: Interval, points: bool = False) -> str:
+    """A rate or a difference of rates with its interval."""
+    if points:
+        return f"{100 * interval.value:.1f} points ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
+    return f"{percent(interval.value)} ({percent(interval.low)} to {percent(interval.high)})"
+
+
+def markdown(table: Table) -> str:
+    """Any table of a report."""
+    lines = [table.columns, tuple("---:" if index in table.numbers else "---" for index in range(len(table.columns))), *table.rows]
+    return "\n".join([*(f"| {' | '.join(cells)} |" for cells in lines), "", table.note])
+
+
+def main() -> None:
+    """All pages, or with --check: exit code 1 where one is not as its results say."""
+    stale = []
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        text = page.read_text()
+        if (fresh := refreshed(text)) != text:
+            stale.append(page.name)
+            if "--check" not in sys.argv:
+                page.write_text(fresh)
+    print(f"written anew: {', '.join(stale)}" if stale else "all pages are as their results say")
+    sys.exit(bool(stale) and "--check" in sys.argv)
+
+
+if __name__ == "__main__":
+    main()
