@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo results benchmarks test test-slow lint types clean
+.PHONY: demo results pages benchmarks test test-slow lint types clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -15,6 +15,14 @@ demo: .venv/ready
 
 results: .venv/ready
 	$(BIN)/wam demo --out runs/results --seeds 3 --goals 300
+	rm -rf checkpoints/lewm-push
+	$(BIN)/wam export runs/results/run-0 --out checkpoints/lewm-push
+	$(BIN)/wam control checkpoints/lewm-push --goals 100 --result results/push_checkpoint.json
+	$(BIN)/wam compare lewm --data runs/results/data --out runs/results --goals 100 --result results/lewm_mechanism.json
+	$(BIN)/python -m wam.jobs.pages
+
+pages: .venv/ready
+	$(BIN)/python -m wam.jobs.pages
 
 benchmarks: .venv/ready
 	$(BIN)/python benchmarks/push_world.py --result results/speed_push_world.json
