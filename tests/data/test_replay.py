@@ -108,6 +108,21 @@ def test_mistakes_explain_themselves(tmp_path):
         convert_replay(tmp_path / "nothing.npz", tmp_path / "set", LAYOUT)
 
 
+def test_by_name_with_a_layout_file(tmp_path):
+    from wam.jobs.convert import convert
+
+    source = write_npz(tmp_path, buffer())
+    (tmp_path / "layout.json").write_text(LAYOUT.to_json())
+    assert convert("replay", source, tmp_path / "set", layout_file=tmp_path / "layout.json").episodes == 3
+    for options, message in (
+        ({"layout": "replay"}, "needs --layout"),
+        ({"layout": "zarr"}, "not known"),
+        ({"layout": "rlds", "trim": True}, "for the layout droid"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            convert(source=source, target=tmp_path / "other", **options)
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("name", ["pusht_human_lowdim.npz", "pusht_cchi_v7_replay_lowdim.zarr.zip"])
 def test_the_human_demonstrations_of_push_t(tmp_path, name):

@@ -25,6 +25,9 @@ class Note:
     what: str
     where: str
 
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
 
 @dataclass(frozen=True)
 class Index:

@@ -4,7 +4,7 @@ What their arrays mean stands in no file of theirs: a `ReplayLayout` says it. `P
 Push-T (Chi et al. 2023; MIT), whose states can be drawn by the simulator that made them: pass `draw`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,19 +21,21 @@ from wam.data.errors import DataError
 from wam.data.index import Note
 from wam.data.meaning import DataSpec
 from wam.world.records import Actions, Observation
+from wam.world.spec import Spec
 from wam.world.specs import ActionSpec, Camera, ObservationSpec, Slot
 
-DRAWN = "drawn"  # the camera of frames that are drawn from states
+Draw = Callable[[NDArray[Any]], NDArray[np.uint8]]
+DRAWN = "top"  # the camera of frames that are drawn from states
 
 
-@dataclass(frozen=True)
-class ReplayLayout:
-    """Which arrays hold what, and what the numbers mean."""
+@dataclass(frozen=True, kw_only=True)
+class ReplayLayout(Spec):
+    """Which arrays hold what, and what the numbers mean. Reads from JSON."""
 
     action: tuple[Slot, ...]
     state: tuple[Slot, ...]  # columns of the state arrays, one after the other
     rate: float  # Hz
-    cameras: Mapping[str, str] = field(default_factory=dict)  # name of a camera -> its array "T h w 3", uint8
+    cameras: dict[str, str] = field(default_factory=dict)  # name of a camera -> its array "T h w 3", uint8
     actions: str = "action"  # name of their array
     states: tuple[str, ...] = ("state",)  # names of the state arrays
     instruction: str | None = None
@@ -56,10 +58,8 @@ PUSHT = ReplayLayout(
 )
 
 
-def convert_replay(
-    source: str | Path, target: str | Path, layout: ReplayLayout, *, draw: Callable[[NDArray[Any]], NDArray[np.uint8]] | None = None
-) -> Conversion:
-    """Convert one file (see `arrays.py`) into a new data set at `target`. `draw` makes a picture "h w 3" of a state."""
+def convert_replay(source: str | Path, target: str | Path, layout: ReplayLayout, *, draw: Draw | None = None) -> Conversion:
+    """Convert one file (see `arrays.py`) into a new data set at `target`. `draw` makes pictures "T h w 3" of states "T P"."""
     path = Path(source)
     if not path.exists():
         raise DataError("there is no such file.", remedy="Check the path.", path=path)
@@ -94,7 +94,7 @@ def replay_spec(layout: ReplayLayout, first: Episode) -> DataSpec:
     )
 
 
-def episode_of(name: str, arrays: Arrays, layout: ReplayLayout, path: Path, draw: Callable[[NDArray[Any]], NDArray[np.uint8]] | None) -> Episode:
+def episode_of(name: str, arrays: Arrays, layout: ReplayLayout, path: Path, draw: Draw | None) -> Episode:
     """One episode, B = 1. DataError where an array is missing or does not fit."""
     needed = (layout.actions, *layout.states, *layout.cameras.values())
     if absent := [key for key in needed if key not in arrays]:
@@ -112,7 +112,7 @@ def episode_of(name: str, arrays: Arrays, layout: ReplayLayout, path: Path, draw
             )
     frames = {camera: arrays[key] for camera, key in layout.cameras.items()}
     if draw is not None:
-        frames[DRAWN] = np.stack([draw(row) for row in state])
+        frames[DRAWN] = draw(state)
     rgb = {camera: picture(values, camera, path, name) for camera, values in frames.items()}
     valid = torch.ones(1, len(action), 1, dtype=torch.bool)
     valid[:, 0] = False

@@ -42,6 +42,8 @@ class GymWorld:
     budget    steps of an episode; by default its spec's max_episode_steps
     acts      meaning of its action box; by default slots "action_0", ... with the box's limits and no unit
     proprio   meaning of its vectors, one slot per number in the order of their names
+    begin     (environment, seed) -> first observation; by default its reset(seed=seed)
+    ends      do its own ends (terminated, truncated) end an episode, or the budget alone
     """
 
     def __init__(
@@ -54,8 +56,10 @@ class GymWorld:
         budget: int | None = None,
         acts: Sequence[Slot] = (),
         proprio: Sequence[Slot] = (),
+        begin: Callable[[Any, int], Any] | None = None,
+        ends: bool = True,
     ) -> None:
-        self.batch, self.success = batch, success
+        self.batch, self.success, self.begin, self.ends = batch, success, begin, ends
         self.envs = [make() for _ in range(batch)]
         first = self.envs[0]
         self._vectors = tuple(name for name, space in boxes(first.observation_space).items() if not is_picture(space))
@@ -110,7 +114,8 @@ class GymWorld:
             env.close()
 
     def _begin(self, index: int, seed: int) -> Row:
-        seen, _ = self.envs[index].reset(seed=seed)
+        env = self.envs[index]
+        seen = env.reset(seed=seed)[0] if self.begin is None else self.begin(env, seed)
         return Row(seed=seed, actions=(), alive=True, success=False, sees=self._named(index, seen))
 
     def _move(self, index: int, action: NDArray[np.float32]) -> float:
@@ -120,7 +125,7 @@ class GymWorld:
             return 0.0
         seen, reward, terminated, truncated, info = self.envs[index].step(action.astype(self.envs[index].action_space.dtype))
         done = (*row.actions, action)
-        alive = not (terminated or truncated or len(done) >= self.spec.budget)
+        alive = not (self.ends and (terminated or truncated)) and len(done) < self.spec.budget
         self._rows[index] = Row(seed=row.seed, actions=done, alive=alive, success=self._solved(info), sees=self._named(index, seen))
         return float(reward)
 

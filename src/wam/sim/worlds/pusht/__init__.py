@@ -1,0 +1,23 @@
+"""Push-T (Chi et al. 2023): a round pusher and a T-shaped block, goals from human demonstrations. Needs the extra "pusht"."""
+
+from collections.abc import Callable
+from typing import Any
+
+from wam.sim.worlds.pusht.policies import DriveToGoal as DriveToGoal
+from wam.sim.worlds.pusht.policies import Play as Play
+from wam.sim.worlds.pusht.policies import Replay as Replay
+from wam.sim.worlds.pusht.policies import Wander as Wander
+from wam.sim.worlds.pusht.simulator import draw as draw
+from wam.sim.worlds.pusht.world import PushTConfig as PushTConfig
+from wam.sim.worlds.pusht.world import PushTWorld as PushTWorld
+from wam.world import Policy
+
+
+def make(batch: int, *, device: str = "cpu", **options: Any) -> PushTWorld:
+    """The world by name: options are fields of `PushTConfig`; `demonstrations` is needed. It is simulated on the CPU alone."""
+    if device != "cpu":
+        raise ValueError(f"Push-T is simulated on the CPU, asked for {device!r}: leave the device out.")
+    return PushTWorld(batch, PushTConfig(**options))
+
+
+POLICIES: dict[str, Callable[[PushTWorld], Policy[Any]]] = {"random": Wander, "drive_to_goal": DriveToGoal, "play": Play, "expert": Replay}

@@ -1,0 +1,65 @@
+"""Starts and goals from human demonstrations: a state, and the state `offset` steps later in the same episode.
+
+Only pairs are kept whose block moves and is not yet where it shall be. Training seeds draw from the first four fifths of the
+episodes, evaluation seeds (>= 2,000,000) from the last fifth, each pair once while there are any.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wam.world import EVALUATION_SEEDS, SpecError
+
+NEAR, TURN = 20.0, np.pi / 9  # px and rad: closer than both is solved
+HELD_OUT = 5  # every episode of the last fifth
+
+
+@dataclass(frozen=True)
+class Demonstrations:
+    """All steps end to end."""
+
+    state: NDArray[np.float64]  # "F 5"
+    action: NDArray[np.float64]  # "F 2", follows its state
+    ends: NDArray[np.int64]  # "E"
+
+    @staticmethod
+    def read(path: str | Path) -> "Demonstrations":
+        """From a NumPy file with `state`, `action` and `episode_ends`. SpecError where it has not."""
+        if not Path(path).is_file():
+            raise SpecError(f"there are no demonstrations of Push-T at {str(path)!r}: pass the file with state, action and episode_ends (.npz).")
+        with np.load(path) as found:
+            if missing := {"state", "action", "episode_ends"} - set(found.files):
+                raise SpecError(f"{path} lacks {sorted(missing)}; it holds {sorted(found.files)}.")
+            return Demonstrations(found["state"].astype(np.float64), found["action"].astype(np.float64), found["episode_ends"].astype(np.int64))
+
+    @property
+    def first_held_out(self) -> int:
+        """Number of the first step of the last fifth of the episodes."""
+        return int(self.ends[len(self.ends) - len(self.ends) // HELD_OUT - 1])
+
+
+def pairs(demonstrations: Demonstrations, offset: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Numbers of the start steps: (for training, for evaluation), each in an order drawn by chance."""
+    starts = [np.arange(first, end - offset) for first, end in zip((0, *demonstrations.ends[:-1]), demonstrations.ends, strict=True)]
+    every = np.concatenate(starts)
+    every = every[~solved(demonstrations.state[every], demonstrations.state[every + offset])]
+    split = demonstrations.first_held_out
+    chance = np.random.default_rng(0)
+    return chance.permutation(every[every < split]), chance.permutation(every[every >= split])
+
+
+def chosen(seed: int, for_training: NDArray[np.int64], for_evaluation: NDArray[np.int64]) -> int:
+    """The start step of a seed."""
+    if seed >= EVALUATION_SEEDS:
+        return int(for_evaluation[(seed - EVALUATION_SEEDS) % len(for_evaluation)])
+    return int(for_training[seed % len(for_training)])
+
+
+def solved(state: NDArray[Any], goal: NDArray[Any]) -> NDArray[np.bool_]:
+    """Is the block within 20 px and 20 degrees of its goal, "... 5" against "... 5"? (The measure of DINO-WM and LeWorldModel, without the pusher.)"""
+    turn = np.abs((state[..., 4] - goal[..., 4] + np.pi) % (2 * np.pi) - np.pi)
+    near: NDArray[np.bool_] = (np.linalg.norm(state[..., 2:4] - goal[..., 2:4], axis=-1) < NEAR) & (turn < TURN)
+    return near

@@ -1,0 +1,92 @@
+"""Push-T: recorded actions replayed from restored states give recorded states, and goals are what they say."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.world.geometry.real_data import folder
+from wam.check import check_env, check_policy
+from wam.evaluate import evaluation_seeds, measure_success
+from wam.sim.worlds.pusht import DriveToGoal, Play, PushTConfig, PushTWorld, Replay, Wander, make
+from wam.sim.worlds.pusht.goals import Demonstrations, pairs, solved
+from wam.sim.worlds.pusht.simulator import place, put, simulator, state_of
+from wam.world import SpecError
+
+pytest.importorskip("gym_pusht", reason='needs the extra "pusht"')
+pytestmark = pytest.mark.filterwarnings("ignore")  # of pygame and pymunk
+
+
+@pytest.fixture(scope="module")
+def path():
+    return str(folder("pusht_human") / "pusht_human_lowdim.npz")
+
+
+def test_recorded_actions_replay_from_restored_states(path):
+    """Forty episodes from their first state, and from one in the middle: within a hundredth of a pixel everywhere."""
+    found, env = Demonstrations.read(path), simulator(16)
+    first, worst = 0, []
+    for end in found.ends[:20]:
+        for start in (first, (first + end) // 2):
+            put(env, found.state[start])
+            assert np.abs(state_of(env) - found.state[start]).max() < 1e-9
+            away = []
+            for step in range(start, min(start + 60, end - 1)):
+                env.step(found.action[step])
+                away.append(np.abs(state_of(env)[2:4] - found.state[step + 1, 2:4]).max())
+            worst.append(max(away))
+        first = end
+    assert np.mean(np.array(worst[::2]) < 0.01) == 1  # from the first state, where nothing moved
+    assert np.mean(np.array(worst) < 20) >= 0.95  # a pusher in motion starts at rest here
+
+
+def test_the_angle_goes_before_the_position(path):
+    """The other order displaces the block: what `place` is for."""
+    found, env = Demonstrations.read(path), simulator(16)
+    state = found.state[100]
+    put(env, state)
+    env.block.position, env.block.angle = tuple(map(float, state[2:4] - 50)), float(state[4] + 1)
+    wrong = state_of(env)
+    place(env, state)
+    assert np.allclose(state_of(env), state) and np.abs(wrong[2:4] - (state[2:4] - 50)).max() > 1
+
+
+def test_conforms(path):
+    check_env(make(3, demonstrations=path, size=24, budget=12)).require()
+
+
+def test_replay_solves_and_trivial_policies_do_not(path):
+    world, seeds = PushTWorld(25, PushTConfig(demonstrations=path, size=16)), evaluation_seeds(25)
+    rates = {policy.__name__: measure_success(world, policy(world), name="", seeds=seeds).success for policy in (Replay, DriveToGoal, Wander)}
+    assert rates["Replay"] >= 0.95 and rates["DriveToGoal"] < 0.6 and rates["Wander"] < 0.3
+
+
+def test_goals_are_held_out_and_ask_for_motion(path):
+    found = Demonstrations.read(path)
+    train, held_out = pairs(found, 25)
+    assert train.max() < found.first_held_out <= held_out.min() and len(held_out) > 300
+    assert not solved(found.state[held_out], found.state[held_out + 25]).any()
+    world = PushTWorld(2, PushTConfig(demonstrations=path, size=16))
+    _, task = world.reset(torch.ones(2, dtype=torch.bool), torch.tensor([0, 2_000_000]))
+    assert (world.steps() < found.first_held_out).tolist() == [True, False]
+    assert task.goal.proprio[1, 0].tolist() == pytest.approx(found.state[world.steps()[1] + 25, :2].tolist())
+
+
+def test_play_moves_the_block_and_policies_conform(path):
+    from wam.plan.control.rollout import rollout
+    from wam.world import Noise
+
+    world = PushTWorld(8, PushTConfig(demonstrations=path, size=16))
+    episodes = rollout(world, Play(world), 50, seeds=range(8), noise=Noise.of(range(8)), truth=True)
+    moved = (episodes.truth.pose[:, -1, 0, :2] - episodes.truth.pose[:, 0, 0, :2]).norm(dim=-1)
+    assert (moved > 0.02).float().mean() > 0.5
+    _, task = world.reset(torch.zeros(8, dtype=torch.bool), torch.arange(8))
+    for policy in (Wander(world), DriveToGoal(world)):
+        check_policy(policy, task=task).require()
+
+
+def test_missing_demonstrations_explain_themselves(tmp_path):
+    with pytest.raises(SpecError, match="no demonstrations"):
+        make(1, demonstrations=str(tmp_path / "none.npz"))
+    np.savez(tmp_path / "some.npz", state=np.zeros((3, 5)))
+    with pytest.raises(SpecError, match=r"lacks \['action', 'episode_ends'\]"):
+        make(1, demonstrations=str(tmp_path / "some.npz"))
