@@ -1,0 +1,1 @@
+"""Encoders that are not learned with a world model: vision now, text, tokenizers, trackers and depth with the systems that need them."""
