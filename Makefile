@@ -1,8 +1,9 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Each makes .venv the first time.
 PYTHON ?= python3
+WAM_TEST_DATA ?= ../shared/data
 BIN := .venv/bin
 
-.PHONY: demo results pages benchmarks test test-slow lint types clean
+.PHONY: demo results real-robots pages benchmarks test test-slow lint types clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -19,6 +20,16 @@ results: .venv/ready
 	$(BIN)/wam export runs/results/run-0 --out checkpoints/lewm-push
 	$(BIN)/wam control checkpoints/lewm-push --goals 100 --result results/push_checkpoint.json
 	$(BIN)/wam compare lewm --data runs/results/data --out runs/results --goals 100 --result results/lewm_mechanism.json
+	$(BIN)/python -m wam.jobs.pages
+
+real-robots: .venv/ready
+	rm -rf runs/real
+	$(BIN)/wam data convert rlds $(WAM_TEST_DATA)/bridge_octo runs/real/bridge
+	$(BIN)/wam data convert droid $(WAM_TEST_DATA)/droid_ctrlworld/droid_subset runs/real/droid
+	$(BIN)/wam data convert droid $(WAM_TEST_DATA)/droid_ctrlworld/droid_subset runs/real/droid_derived --actions derived
+	$(BIN)/wam cross-validate lewm --data runs/real/bridge --out runs/real/bridge-folds --result results/real_bridge.json --sheet docs/pictures/real-bridge.png
+	$(BIN)/wam cross-validate lewm --data runs/real/droid --out runs/real/droid-folds --result results/real_droid.json --sheet docs/pictures/real-droid.png
+	$(BIN)/wam cross-validate lewm --data runs/real/droid_derived --out runs/real/droid_derived-folds --result results/real_droid_derived.json
 	$(BIN)/python -m wam.jobs.pages
 
 pages: .venv/ready

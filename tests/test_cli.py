@@ -10,7 +10,22 @@ from typer.testing import CliRunner
 from wam.cli import app, options
 
 RUN = CliRunner()
-VERBS = ("list", "card", "record", "train", "export", "imagine", "control", "compare", "check", "demo", "data inspect", "data check", "data convert")
+VERBS = (
+    "list",
+    "card",
+    "record",
+    "train",
+    "export",
+    "imagine",
+    "control",
+    "compare",
+    "check",
+    "demo",
+    "cross-validate",
+    "data inspect",
+    "data check",
+    "data convert",
+)
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -7,7 +7,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -64,7 +64,7 @@ def record(
     world: Annotated[str, typer.Argument(help="A world of the library, e.g. push.")],
     out: Annotated[Path, typer.Option(help="Folder of the new data set.")],
     episodes: Annotated[int, typer.Option(help="How many.")] = 1000,
-    policies: Annotated[str, typer.Option(help="Who acts, with shares: NAME:SHARE,NAME:SHARE.")] = "play:0.7,noisy_expert:0.2,random:0.1",
+    policies: Annotated[str, typer.Option(help="Who acts, with shares: NAME:SHARE,NAME:SHARE.")] = "play:0.7,noisy_expert:0.15,wander:0.15",
     seed: Annotated[int, typer.Option(help="Seed of the first episode; below 2,000,000.")] = 0,
     truth: Annotated[str, typer.Option(help="What the simulator knows and the set shall keep: pose,tracks,segmentation,facts,physical or none.")] = "pose",
     option: Annotated[list[str] | None, typer.Option(help="Options of the world, e.g. --option size=64 --option objects=3.")] = None,
@@ -136,13 +136,14 @@ def imagine(
     data: Annotated[str, typer.Option(help="Episodes that it was not trained on.")],
     horizon: Annotated[int, typer.Option(help="Steps to look ahead.")] = 15,
     windows: Annotated[int, typer.Option(help="How many to judge.")] = 128,
+    device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
     """Open-loop predictions beside the truth: the rollout card, and report.html in the run's folder."""
     from wam.jobs.imagine import imagine_run
     from wam.show.tables import card_tables
 
-    found, page = imagine_run(run, data, horizon=horizon, count=windows)
+    found, page = imagine_run(run, data, horizon=horizon, count=windows, device=device)
     show(found.to_dict(), [*card_tables(found), f"report: {page}"], as_json)
 
 
@@ -153,6 +154,7 @@ def control(
     goals: Annotated[int, typer.Option(help="Held-out starts.")] = 100,
     option: Annotated[list[str] | None, typer.Option(help="Options of the world.")] = None,
     result: Annotated[Path | None, typer.Option(help="Write outcomes and provenance here, as JSON.")] = None,
+    device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
     """Act in closed loop: success with interval and seconds per decision, beside the world's reference policies."""
@@ -161,7 +163,7 @@ def control(
     from wam.show.tables import success_table
 
     with Bars(Console(stderr=True)) as bars:
-        found = control_run(run, world, goals=goals, options=options(option), bars=bars)
+        found = control_run(run, world, goals=goals, options=options(option), bars=bars, device=device)
     if result is not None:
         found.save(result)
     show([row.to_dict() for row in found.rows], success_table(found.rows), as_json)
@@ -177,12 +179,16 @@ def compare(
     goals: Annotated[int, typer.Option(help="Held-out starts per seed.")] = 100,
     seeds: Annotated[int, typer.Option(help="Training seeds per arm.")] = 3,
     steps: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
+    preset: Annotated[str, typer.Option(help="tiny, small or paper.")] = "tiny",
+    device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
     """The mechanism comparison: the paper's idea on and off, same data, steps and seeds. Writes its result as JSON."""
     from wam.jobs.compare import compare_mechanism
 
-    found = compare_mechanism(recipe, data, out, result or out / "comparison.json", world=world, goals=goals, seeds=seeds, steps=steps)
+    found = compare_mechanism(
+        recipe, data, out, result or out / "comparison.json", world=world, goals=goals, seeds=seeds, steps=steps, preset=preset, device=device
+    )
     table = Table("arm", "solved", "of", title=f"{found.mechanism}: {found.verdicts.mechanism}")
     for arm, count in (("on", found.solved_on), ("off", found.solved_off)):
         table.add_row(arm, str(count), str(found.episodes))
@@ -218,6 +224,35 @@ def demo(
         console.print(f"{made.success.value:.1%} solved ({made.success.low:.1%} to {made.success.high:.1%}): {result}")
         return
     run_demo(out, DemoConfig(goals=goals, seed=seed, steps=steps), console=console)
+
+
+@app.command("cross-validate", epilog="Example: [bold]wam cross-validate lewm --data runs/bridge --out runs/bridge-folds --result results/real_bridge.json[/]")
+def cross_validate(
+    recipe: Annotated[str, typer.Argument(help="Module name of a recipe.")],
+    data: Annotated[str, typer.Option(help="A small data set; its proprioception begins with a position in metres.")],
+    out: Annotated[Path, typer.Option(help="Folder of the trainings; what was trained before is used again.")],
+    result: Annotated[Path, typer.Option(help="Where the figures are written, as JSON.")],
+    preset: Annotated[str, typer.Option(help="Of the recipe.")] = "robot",
+    steps: Annotated[int | None, typer.Option(help="Of each training, instead of the preset's.")] = None,
+    past: Annotated[int, typer.Option(help="Frames seen.")] = 3,
+    seed: Annotated[int, typer.Option(help="Of every training.")] = 0,
+    sheet: Annotated[Path | None, typer.Option(help="Write truth, imagination and error of one held-out episode (PNG) here.")] = None,
+    device: Device = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Leave one episode out, each in turn: where the end effector will be, against trivial guesses and shuffled actions."""
+    from wam.jobs.cross_validate import CrossValidation, cross_validate
+    from wam.show.bars import Bars
+    from wam.show.cross_validation import summaries
+    from wam.show.tables import terminal_table
+
+    asked = CrossValidation(recipe=recipe, preset=preset, steps=steps, past=past, seed=seed, device=device)
+    with Bars(Console(stderr=True)) as bars:
+        made, picture = cross_validate(asked, data, out, progress=bars.task("episodes"))
+    made.save(result)
+    if sheet is not None and picture is not None:
+        picture.save(sheet)
+    show(made.to_dict(), [*map(terminal_table, summaries(made)), f"figures: {result}"], as_json)
 
 
 @data_app.command("inspect", epilog="Example: [bold]wam data inspect runs/push --sheet sheet.png[/]")
@@ -263,20 +298,26 @@ def data_check(path: Annotated[str, typer.Argument(help="Folder or Hub id.")], a
         raise typer.Exit(1)
 
 
-@data_app.command("convert", epilog="Example: [bold]wam data convert droid SOURCE TARGET[/], [bold]wam data convert rlds SOURCE TARGET[/]")
+@data_app.command(
+    "convert", epilog="Example: [bold]wam data convert droid SOURCE TARGET[/], [bold]wam data convert replay demos.hdf5 TARGET --layout layout.json[/]"
+)
 def data_convert(
-    layout: Annotated[str, typer.Argument(help="droid or rlds.")],
+    layout: Annotated[str, typer.Argument(help="droid, rlds, replay (Zarr, NumPy, HDF5) or pusht.")],
     source: Annotated[Path, typer.Argument(help="Folder of the source.")],
     target: Annotated[Path, typer.Argument(help="Folder of the new data set.")],
-    trim: Annotated[bool, typer.Option(help="Cut streams of unequal length to the shortest.")] = False,
+    actions: Annotated[
+        Literal["recorded", "derived"] | None,
+        typer.Option(help="droid: recorded (commands) or derived (motions from states); by default recorded where all are."),
+    ] = None,
+    layout_file: Annotated[Path | None, typer.Option("--layout", help="replay: what the arrays mean, as JSON; see docs/data-format.md.")] = None,
+    size: Annotated[int, typer.Option(help="pusht: pixels of the frames that are drawn from the states.")] = 96,
+    trim: Annotated[bool, typer.Option(help="droid: cut streams of unequal length to the shortest.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Another format -> LeRobot 3.0."""
-    from wam.data.converters import convert_droid, convert_rlds
+    from wam.jobs.convert import convert
 
-    if layout not in ("droid", "rlds"):
-        raise ValueError(f"the layout {layout!r} is not known; there are droid and rlds.")
-    made = convert_droid(source, target, trim=trim) if layout == "droid" else convert_rlds(source, target)
+    made = convert(layout, source, target, actions=actions, layout_file=layout_file, size=size, trim=trim)
     told = {"path": str(made.path), "episodes": made.episodes, "frames": made.frames, "notes": [asdict(note) for note in made.notes]}
     lines = [f"{made.episodes} episodes, {made.frames} frames in {made.path}", *(escape(str(note)) for note in made.notes)]
     show(told, lines, as_json)

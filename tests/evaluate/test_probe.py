@@ -7,10 +7,11 @@ from tests.evaluate.dots import windows
 from wam.evaluate.probe import STRENGTH, distances, fit_probe, picture_features, positions_of_objects, positions_of_proprio, r2
 
 
-def test_probe_minimises_the_ridge_objective():
-    """The gradient of squared error + ridge * squared weights is zero."""
+@pytest.mark.parametrize("columns", [6, 80])
+def test_probe_minimises_the_ridge_objective(columns):
+    """The gradient of squared error + ridge * squared weights is zero, with more rows than columns and with fewer."""
     generator = torch.Generator().manual_seed(0)
-    x, y = torch.randn(50, 6, generator=generator).double(), torch.randn(50, 2, 2, generator=generator).double()
+    x, y = torch.randn(50, columns, generator=generator).double(), torch.randn(50, 2, 2, generator=generator).double()
     probe = fit_probe(x, y)
     weight = probe.weight.clone().requires_grad_()
     bias = probe.bias.clone().requires_grad_()

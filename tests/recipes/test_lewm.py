@@ -48,6 +48,14 @@ def test_conforms():
     check_world_model(make(), make=make).require()
 
 
+def test_conforms_where_it_predicts_the_change():
+    def robot():
+        torch.manual_seed(0)
+        return RECIPE.build(RECIPE.presets["robot"].config, data_spec(), statistics(data_spec()))
+
+    check_world_model(robot(), make=robot).require()
+
+
 def test_several_cameras_and_proprioception():
     from wam.models.state_space.latent.lewm import LeWMConfig, LeWorldModel
 

@@ -6,7 +6,7 @@ Targets are places in metres. The probe's own error on real held-out frames is t
 Does not know: what a body looks like. Where R2 is low, the figures mean little; the score says so.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +14,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
-from wam.world import Spec, Window, to_float
+from wam.world import Slot, Spec, Window, to_float
 
 GRID = 16  # pixels, height and width of the averaged pictures
 STRENGTH = 1e-3  # ridge, as a share of the features' variance
@@ -76,22 +76,34 @@ def positions_of_proprio(name: str, columns: tuple[int, ...]) -> Positions:
     return Positions(names=(name,), read=read)
 
 
+def position_of_slots(slots: Sequence[Slot]) -> Positions | None:
+    """The end effector, where the first three proprioceptive numbers are metres; None where they are not."""
+    if len(slots) < 3 or any(slot.unit != "m" for slot in slots[:3]):
+        return None
+    return positions_of_proprio("end effector", (0, 1, 2))
+
+
 def picture_features(rgb: dict[str, Shaped[Tensor, "B E 3 h w"]]) -> Float[Tensor, "B E F"]:
     """All cameras, averaged down and flattened."""
     small = [F.adaptive_avg_pool2d(to_float(frames).flatten(0, 1), GRID).view(*frames.shape[:2], -1) for frames in rgb.values()]
     return torch.cat(small, -1)
 
 
-def fit_probe(features: Float[Tensor, "M F"], places: Float[Tensor, "M N D"]) -> Probe:
-    """Closed form in double precision: minimises squared error + ridge * squared weights, features centred. ValueError for NaN."""
+def fit_probe(features: Float[Tensor, "M F"], places: Float[Tensor, "M N D"], strength: float = STRENGTH) -> Probe:
+    """Closed form in double precision: minimises squared error + ridge * squared weights, features centred. ValueError for NaN.
+
+    strength: the ridge, as a share of the features' variance.
+    """
     x, y = features.detach().double(), places.detach().double().flatten(1)
     if not bool(x.isfinite().all() and y.isfinite().all()):
         raise ValueError("features or places are NaN or infinite, so no probe can be fitted. Did the encoder diverge?")
     centre, target = x.mean(0), y.mean(0)
     x, y = x - centre, y - target
-    gram = x.T @ x
-    ridge = STRENGTH * gram.diagonal().mean().clamp_min(1e-12)
-    weight = torch.linalg.solve(gram + ridge * torch.eye(len(gram), dtype=x.dtype, device=x.device), x.T @ y)
+    rows, columns = x.shape
+    gram = x.T @ x if columns <= rows else x @ x.T  # the same weights either way, by the smaller system
+    ridge = strength * (x.square().sum() / columns).clamp_min(1e-12)
+    regular = gram + ridge * torch.eye(len(gram), dtype=x.dtype, device=x.device)
+    weight = torch.linalg.solve(regular, x.T @ y) if columns <= rows else x.T @ torch.linalg.solve(regular, y)
     return Probe(weight=weight, bias=target - centre @ weight, bodies=places.shape[1])
 
 

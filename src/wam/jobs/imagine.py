@@ -9,7 +9,7 @@ from wam.data import WindowDataset
 from wam.evaluate.card import RolloutCard
 from wam.evaluate.imagine import Imagined, imagine, others
 from wam.evaluate.origin import Origin, command_line, commit, device_name, versions
-from wam.evaluate.probe import Positions, positions_of_objects, positions_of_proprio
+from wam.evaluate.probe import Positions, position_of_slots, positions_of_objects
 from wam.evaluate.rollouts import rollout_card
 from wam.evaluate.sources import Sources
 from wam.recipes.runs import Run, frames_for, load
@@ -76,7 +76,4 @@ def places(run: Run, window: Window) -> Positions | None:
     """What a probe can be asked for: bodies where a simulator knew them, else the first three proprioceptive numbers where they are metres."""
     if window.truth is not None and window.truth.pose is not None:
         return positions_of_objects(run.data.objects)
-    slots = run.data.observes.proprio[:3]
-    if len(slots) == 3 and all(slot.unit == "m" for slot in slots):
-        return positions_of_proprio("end effector", (0, 1, 2))
-    return None
+    return position_of_slots(run.data.observes.proprio)

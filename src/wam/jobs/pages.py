@@ -10,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from wam.evaluate.cross_validation import CrossValidated
 from wam.evaluate.intervals import Interval
 from wam.evaluate.result import FOLDER, Result
 from wam.jobs.compare import MechanismComparison
 from wam.jobs.control import ControlResult
 from wam.jobs.seeds import SeedResult
+from wam.show import cross_validation
 from wam.show.report import Table
 from wam.show.summaries import contrast_summary, success_summary
 from wam.show.words import percent
@@ -71,10 +73,17 @@ def mechanism(result: MechanismComparison) -> str:
     return markdown(table)
 
 
+def real_robot(result: CrossValidated) -> str:
+    """Leave one episode out."""
+    tables = [f"**{table.title}**\n\n{markdown(table)}" if table.title else markdown(table) for table in cross_validation.summaries(result)]
+    return "\n\n".join([cross_validation.head(result), *tables, cross_validation.probe_line(result)])
+
+
 WRITERS: dict[str, tuple[type[Result], Callable[[Any], str]]] = {
     "SeedResult": (SeedResult, seeds),
     "ControlResult": (ControlResult, control),
     "MechanismComparison": (MechanismComparison, mechanism),
+    "CrossValidated": (CrossValidated, real_robot),
 }
 
 
@@ -88,7 +97,7 @@ def told(interval: Interval, points: bool = False) -> str:
 def markdown(table: Table) -> str:
     """Any table of a report."""
     lines = [table.columns, tuple("---:" if index in table.numbers else "---" for index in range(len(table.columns))), *table.rows]
-    return "\n".join([*(f"| {' | '.join(cells)} |" for cells in lines), "", table.note])
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + (f"\n\n{table.note}" if table.note else "")
 
 
 def main() -> None:

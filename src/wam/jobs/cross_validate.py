@@ -1,0 +1,203 @@
+"""Leave one episode out: train a recipe on all episodes but one, judge it on that one, for each episode in turn.
+
+For recorded sets so small that nothing could be held out once and for all. Asked is where the end effector will be after a
+few steps, read by a fixed probe from predicted latents (`evaluate.places`); the model sees what its recipe sees. Stopped
+trainings go on where they were. Shuffled actions are those of another episode, drawn by chance.
+Does not know: robots. The first three numbers of proprioception must be a position in metres.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from wam.data import DataSpec, Frames, WindowDataset, open_dataset
+from wam.evaluate.baselines import Pictures
+from wam.evaluate.card import FLOOR, MODEL, SHUFFLED
+from wam.evaluate.cross_validation import CrossValidated, fold_of, joined, step_contrasts
+from wam.evaluate.imagine import imagine
+from wam.evaluate.measure import curves
+from wam.evaluate.origin import Origin, command_line, commit, device_name, versions
+from wam.evaluate.places import COMMANDS, COPY, LATENTS, MOVED, PICTURE_FLOOR, STILL, VELOCITY, PlaceErrors, place_errors, probe_score
+from wam.evaluate.probe import Positions, position_of_slots
+from wam.evaluate.sources import Sources
+from wam.recipes.runs import Run, frames_for, train_recipe
+from wam.show.picture import Picture
+from wam.train import Gradient
+from wam.world import Decodes, Encodes, Observation, SpecError, Window, to_float
+
+AGAINST = {LATENTS: (SHUFFLED, COPY, STILL), MOVED: (SHUFFLED, COPY, VELOCITY, COMMANDS)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossValidation:
+    """What is asked."""
+
+    recipe: str
+    preset: str
+    steps: int | None = None  # of each training; None = the preset's
+    past: int = 3  # frames seen
+    ahead: tuple[int, ...] = (1, 2, 4)  # model steps after which it is judged
+    seed: int = 0  # of every training
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One fold."""
+
+    run: Run
+    errors: PlaceErrors
+    window: Window  # B = 1, the one in which the body moves furthest
+
+
+def cross_validate(
+    asked: CrossValidation, data: str | Path, folder: Path, *, progress: Callable[[int, int], None] = lambda done, total: None
+) -> tuple[CrossValidated, Picture | None]:
+    """The pooled figures, and a sheet of the episode of median error for models with pictures. SpecError where no position is known."""
+    started, sources = time.monotonic(), Sources.of("wam.jobs.cross_validate", f"wam.recipes.{asked.recipe}")  # as loaded, not as they are in the end
+    dataset, folds = open_dataset(data), list[Judged]()
+    position_in(dataset.spec)
+    for episode in range(len(dataset)):
+        folds.append(judge_fold(asked, data, folder / f"without-{episode:03d}", episode, len(dataset)))
+        progress(episode + 1, len(dataset))
+    table = joined([fold.errors.table for fold in folds])
+    groups = torch.cat([torch.full((len(fold.errors.true),), index) for index, fold in enumerate(folds)])
+    run = folds[0].run
+    true = torch.cat([fold.errors.true.flatten(0, 1) for fold in folds])
+    names = [measure.of for measure in table if measure.where == LATENTS]
+    scores = [
+        probe_score(reads, name, torch.cat([fold.errors.read[reads].flatten(0, 1) for fold in folds])[:, index], true[:, index])
+        for reads in (FLOOR, PICTURE_FLOOR)
+        for index, name in enumerate(names)
+    ]
+    learner = next(stage.learner for stage in run.preset.stages if isinstance(stage.learner, Gradient))
+    camera = next(iter(run.data.observes.cameras.values()))
+    result = CrossValidated(
+        data=run.data.source,
+        robot=run.data.embodiment,
+        cameras=tuple(run.data.observes.cameras),
+        actions=", ".join(slot.name for slot in run.data.acts.low_level) + f" ({run.data.acts.per_step} per step)",
+        derived=run.data.derived,
+        rate=run.data.rate,
+        size=camera.height,
+        past=asked.past,
+        windows=len(groups),
+        training_steps=learner.steps,
+        curves=curves(table, groups),
+        contrasts=step_contrasts(table, groups, AGAINST, asked.ahead),
+        probes=tuple(scores),
+        folds=tuple(fold_of(fold.errors.table, index, dataset.episodes[index].source) for index, fold in enumerate(folds)),
+        origin=Origin(
+            command=command_line(),
+            protocol=(
+                f"Leave one episode out: {len(folds)} trainings, each judged on all windows of the episode that it has not seen. {asked.past} frames seen, "
+                f"then actions alone. Shuffled: actions of another episode. Intervals draw whole episodes. No verdict: sets this small judge the data as "
+                "much as the system."
+            ),
+            seeds=f"every training {asked.seed}",
+            device=device_name(asked.device),
+            wall_seconds=time.monotonic() - started,
+            versions=versions(),
+            sources=sources,
+            recipe=f"{asked.recipe} {asked.preset}",
+            commit=commit(),
+            data=f"{len(dataset)} episodes, {dataset.frames} frames, {fingerprint(frames_for(run.preset, data))}",
+        ),
+    )
+    return result, sheet(median(folds), run.data.rate)
+
+
+def judge_fold(asked: CrossValidation, data: str | Path, folder: Path, episode: int, count: int) -> Judged:
+    """Train without one episode and judge on it."""
+    rest = [other for other in range(count) if other != episode]
+    run = train_recipe(
+        asked.recipe,
+        data,
+        folder,
+        preset=asked.preset,
+        episodes=rest,
+        steps=asked.steps,
+        seed=asked.seed,
+        device=asked.device,
+        resume=folder.exists(),
+        show=False,
+    )
+    horizon = max(asked.ahead)
+    held_out = windows(run, data, [episode], asked.past, horizon)
+    donors = windows(run, data, rest, asked.past, horizon)
+    positions = position_in(run.data)
+    chosen = torch.randint(donors.size("B"), (held_out.size("B"),), generator=torch.Generator().manual_seed(episode))
+    with torch.no_grad():
+        errors = place_errors(
+            run.model.to(asked.device),
+            held_out,
+            training=windows(run, data, rest, 1, horizon),
+            positions=positions,
+            foreign=donors.actions.select(chosen),
+        )
+    known = positions.read(held_out)
+    furthest = int(((known[:, -1] - known[:, asked.past - 1]).norm(dim=-1).amax(-1) * held_out.valid[:, -1]).argmax())
+    return Judged(run=run, errors=errors, window=held_out.narrow("B", furthest, furthest + 1))
+
+
+def position_in(spec: DataSpec) -> Positions:
+    """Where the set says that the end effector is; SpecError where it does not."""
+    found = position_of_slots(spec.observes.proprio)
+    if found is None:
+        told = ", ".join(f"{slot.name} ({slot.unit or 'no unit'})" for slot in spec.observes.proprio[:3]) or "none"
+        raise SpecError(
+            f"the set says no position in metres: its first proprioceptive slots are {told}, expected x, y, z (m). "
+            "A foreign set has no units: open it with a DataSpec that says them, and record it anew."
+        )
+    return found
+
+
+def windows(run: Run, data: str | Path, episodes: list[int], past: int, horizon: int) -> Window:
+    """All windows of some episodes in one batch."""
+    found = WindowDataset(frames_for(run.preset, data, episodes), past=past, horizon=horizon, skip=run.preset.skip)
+    return found.batch(torch.arange(len(found)))
+
+
+def median(folds: list[Judged]) -> Judged:
+    """The fold whose model errs neither most nor least at the last step."""
+
+    def error(fold: Judged) -> float:
+        measure = next(measure for measure in fold.errors.table if measure.where == MOVED)
+        return float(fold.errors.table[measure][MODEL].value[:, -1].mean())
+
+    return sorted(folds, key=error)[len(folds) // 2]
+
+
+@torch.no_grad()
+def sheet(fold: Judged, rate: float) -> Picture | None:
+    """The last frame seen and what is imagined after it, all cameras; None for models without pictures."""
+    from wam.show.imagined import imagined_sheet
+
+    model, window = fold.run.model, fold.window
+    ahead = imagine(model, window).pictures
+    last = window.past.observation.narrow("T", window.past.actions.size("T") - 1)
+    future = window.future.observation
+    if ahead is None or future is None or future.rgb is None or last.rgb is None:
+        return None
+    now = seen_again(model, last)
+    truth = {camera: torch.cat([to_float(last.rgb[camera]), to_float(future.rgb[camera])], 1)[0] for camera in ahead}
+    return imagined_sheet(truth, {camera: torch.cat([now[camera], frames], 1)[0] for camera, frames in ahead.items()}, rate=rate)
+
+
+def seen_again(model: object, observation: Observation) -> Pictures:
+    """What the model's decoder makes of real frames; the frames themselves where it cannot encode and decode one."""
+    if isinstance(model, Encodes) and isinstance(model, Decodes):
+        observation = model.decode(model.encode(observation))
+    return {camera: to_float(frames).clamp(0, 1) for camera, frames in (observation.rgb or {}).items()}
+
+
+def fingerprint(frames: Frames) -> str:
+    """Twelve hexadecimal digits over what was done and felt: the same however often a set is converted."""
+    digest = hashlib.sha256()
+    for path in ("actions.low_level", "observation.proprio"):
+        digest.update(frames.fields[path].tobytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,78 @@
+"""Leave one episode out, on a set made up here and on real episodes where they are present."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from tests.data.test_converters import droid_layout
+from tests.world.geometry.real_data import folder
+from wam.cli import app
+from wam.data import cached_frames, open_dataset
+from wam.data.converters import convert_droid, convert_rlds
+from wam.evaluate.card import MODEL
+from wam.evaluate.cross_validation import CrossValidated
+from wam.evaluate.places import COPY, LATENTS, MOVED
+from wam.jobs.cross_validate import CrossValidation, fingerprint, judge_fold
+from wam.jobs.pages import refreshed
+from wam.jobs.record import record_world
+
+
+@pytest.fixture(scope="module")
+def made_up(tmp_path_factory):
+    """Three episodes of 12 frames, three cameras, derived actions."""
+    root = tmp_path_factory.mktemp("droid")
+    for name in ("1", "2", "3"):
+        droid_layout(root / "in", frames=12, states=12, recorded=False, name=name)
+    return convert_droid(root / "in", root / "out").path
+
+
+def test_the_command_writes_figures_and_sheet_for_a_page(made_up, tmp_path):
+    arguments = ["--out", str(tmp_path / "folds"), "--result", str(tmp_path / "made_up.json"), "--sheet", str(tmp_path / "sheet.png")]
+    answer = CliRunner().invoke(app, ["cross-validate", "lewm", "--data", str(made_up), "--steps", "1", *arguments, "--json"])
+    assert answer.exit_code == 0, (answer.output, answer.exception)
+    found = CrossValidated.from_json((tmp_path / "made_up.json").read_text())
+    assert json.loads(answer.stdout)["windows"] == found.windows == 3 * (12 - 2 - 4) and found.derived and len(found.cameras) == 3
+    assert [fold.source for fold in found.folds] == [f"annotation/val/{name}.json" for name in "123"]
+    assert {contrast.step for contrast in found.contrasts} == {1, 2, 4}
+    assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
+    page = refreshed("before\n<!-- made_up.json -->\n<!-- end -->\nafter\n", tmp_path)
+    assert "| the model |" in page and page.startswith("before\n") and page.endswith("<!-- end -->\nafter\n") and refreshed(page, tmp_path) == page
+
+
+def test_no_fold_trains_on_its_episode(made_up, tmp_path):
+    """Statistics are those of the other episodes, and a second call trains nothing."""
+    asked = CrossValidation(recipe="lewm", preset="robot", steps=1)
+    first = judge_fold(asked, made_up, tmp_path / "fold", 1, 3)
+    assert first.run.trained_on["episodes"] == [0, 2]
+    frames = cached_frames(open_dataset(made_up), cameras=(), episodes=[0, 2])
+    moves = np.concatenate([frames.episode(index).actions.low_level[0, 1:, 0].numpy() for index in (0, 1)])
+    assert torch.allclose(first.run.model.normalise_action.mean, torch.from_numpy(moves.mean(0)), atol=1e-5)
+    again = judge_fold(asked, made_up, tmp_path / "fold", 1, 3)
+    arm = next(iter(first.errors.table))
+    assert torch.equal(first.errors.table[arm][MODEL].value, again.errors.table[arm][MODEL].value)
+
+
+def test_the_fingerprint_is_of_the_content(made_up, tmp_path):
+    one = fingerprint(cached_frames(open_dataset(made_up), cameras=()))
+    assert one == fingerprint(cached_frames(open_dataset(made_up), cameras=(), folder=tmp_path))
+
+
+def test_sets_without_a_position_are_refused(tmp_path):
+    data = record_world("push", tmp_path / "push", episodes=3, policies={"play": 1.0}, truth=())
+    answer = CliRunner().invoke(app, ["cross-validate", "lewm", "--data", str(data), "--steps", "1", "--out", str(tmp_path / "folds"), "--result", "x.json"])
+    assert answer.exit_code != 0 and "no position in metres" in str(answer.exception)
+
+
+def test_real_bridge(tmp_path):
+    """The still guess equals what the recorded states say of the held-out episode; four of 25 episodes are enough for that."""
+    data = convert_rlds(folder("bridge_octo"), tmp_path / "bridge").path
+    found = judge_fold(CrossValidation(recipe="lewm", preset="robot", steps=1), data, tmp_path / "fold", 3, 4)
+    states = cached_frames(open_dataset(data), cameras=()).episode(3).observation.proprio[0, :, :3].double()
+    arms = {measure.where: arms for measure, arms in found.errors.table.items()}
+    for step in (1, 2, 4):
+        expected = torch.stack([(states[now + step] - states[now]).norm() for now in range(2, 6)])
+        assert torch.allclose(arms[MOVED][COPY].value[:, step - 1].double(), expected, atol=1e-6)
+    assert arms[LATENTS][MODEL].value.isfinite().all() and found.window.size("B") == 1
