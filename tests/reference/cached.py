@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from tests.reference.common import scaled, senses
+from tests.reference.common import Senses, scaled, width_of
 from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.reduce import masked_mean
-from wam.world import Encodes, EnvSpec, Exposes, Future, FutureSpec, Grounded, Latent, LatentSpec, ObservationSpec, Record, WorldModelSpec, record
+from wam.world import Encodes, EnvSpec, Exposes, Future, FutureSpec, Grounded, Latent, LatentSpec, Record, WorldModelSpec, record
 
 CONTEXT, LATENT, DIM, DEPTH, HEADS = 6, 16, 48, 2, 4
 RING = CONTEXT - 1
@@ -38,18 +38,17 @@ class Imagined(Record):
 class CachedTransformer(nn.Module, Encodes, Exposes):
     def __init__(self, world: EnvSpec):
         super().__init__()
+        self.senses = Senses(world)
         self.spec = WorldModelSpec(
-            observes=ObservationSpec(cameras=world.observes.cameras, proprio=world.observes.proprio),
+            observes=self.senses.spec,
             predicts=FutureSpec(state=LatentSpec(shape=(LATENT,))),
             consumes=world.acts,
             context=(1, DEPTH * RING + 1),
             rate=world.rate,
             shares_context=True,
         )
-        ((self.camera, camera),) = world.observes.cameras.items()
-        size = len(world.observes.proprio) + 3 * camera.height * camera.width
-        self.encoder, self.decoder = mlp(size, 64, LATENT), mlp(LATENT, 64, size)
-        self.token, self.out = nn.Linear(LATENT + len(world.acts.low_level), DIM), nn.Linear(DIM, LATENT)
+        self.encoder, self.decoder = mlp(self.senses.size, 64, LATENT), mlp(LATENT, 64, self.senses.size)
+        self.token, self.out = nn.Linear(LATENT + width_of(world.acts), DIM), nn.Linear(DIM, LATENT)
         self.qkv = nn.ModuleList([nn.Linear(DIM, 3 * DIM) for _ in range(DEPTH)])
         self.mlp = nn.ModuleList([mlp(DIM, 2 * DIM, DIM) for _ in range(DEPTH)])
         self.age = nn.Parameter(torch.zeros(HEADS, CONTEXT))
@@ -116,14 +115,14 @@ class CachedTransformer(nn.Module, Encodes, Exposes):
         return now.z + self.out(x), torch.stack(made_keys, 1), torch.stack(made_values, 1)
 
     def encode(self, observation):
-        return Latent(z=self.encoder(senses(observation, self.camera, self.out.weight.dtype)))
+        return Latent(z=self.encoder(self.senses.vector(observation, self.out.weight.dtype)))
 
     def state(self, carry):
         return Latent(z=carry.now.z[:, None])
 
     def loss(self, window, *, noise):
         stretch, real = window.whole()
-        x = senses(stretch.observation, self.camera, self.out.weight.dtype)
+        x = self.senses.vector(stretch.observation, self.out.weight.dtype)
         z = self.encoder(x)
         _, future = self.predict(self.observe(self.begin(x.shape[0], window.task), window.past), window.actions)
         error = ((future.state.z - z[:, window.past.size("T") :].detach()) ** 2).sum(-1)

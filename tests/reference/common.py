@@ -1,10 +1,12 @@
 """What several reference models share: scaled actions, and a window of recent vectors with its restarts."""
 
+import math
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from wam.world import Actions, ActionSpec, Observation, Record, record, to_float
+from wam.world import Actions, ActionSpec, EnvSpec, Observation, ObservationSpec, Record, record, to_float
 
 
 def scaled(spec: ActionSpec, actions: Actions) -> Float[Tensor, "B T RA"]:
@@ -14,18 +16,33 @@ def scaled(spec: ActionSpec, actions: Actions) -> Float[Tensor, "B T RA"]:
     return torch.where(actions.valid[..., None], actions.low_level / high, 0).flatten(2)
 
 
+def width_of(spec: ActionSpec) -> int:
+    """Numbers per model step: R actions of A slots."""
+    return spec.per_step * len(spec.low_level)
+
+
 PLACE, PICTURE = 10.0, 0.3  # so that 10 cm of the pusher weigh as much as a few pixels
 
 
-def senses(observation: Observation, camera: str, dtype: torch.dtype) -> Float[Tensor, "B T D"]:
-    """Proprioception and the flattened picture, each scaled to what it is worth."""
-    assert observation.rgb is not None and observation.proprio is not None
-    return torch.cat([PLACE * observation.proprio.to(dtype), PICTURE * to_float(observation.rgb[camera], dtype).flatten(2)], -1)
+class Senses:
+    """One camera and proprioception (where the world has any) as one vector "D", each scaled to what it is worth; and back."""
 
+    def __init__(self, world: EnvSpec):
+        ((self.camera, camera),) = world.observes.cameras.items()
+        self.picture, self.places = (3, camera.height, camera.width), len(world.observes.proprio)
+        self.spec = ObservationSpec(cameras=world.observes.cameras, proprio=world.observes.proprio)
+        self.size = self.places + math.prod(self.picture)
 
-def sensed(x: Float[Tensor, "B T D"], camera: str, places: int, size: tuple[int, ...]) -> Observation:
-    """The inverse of `senses`; pictures are clipped."""
-    return Observation(rgb={camera: (x[..., places:] / PICTURE).clamp(0, 1).unflatten(-1, size)}, proprio=x[..., :places] / PLACE)
+    def vector(self, observation: Observation, dtype: torch.dtype) -> Float[Tensor, "B T D"]:
+        """What is seen, in numbers of order one."""
+        assert observation.rgb is not None
+        picture = PICTURE * to_float(observation.rgb[self.camera], dtype).flatten(2)
+        return torch.cat([PLACE * observation.proprio.to(dtype), picture], -1) if self.places else picture
+
+    def observation(self, x: Float[Tensor, "B T D"]) -> Observation:
+        """The inverse; pictures are clipped."""
+        rgb = (x[..., self.places :] / PICTURE).clamp(0, 1).unflatten(-1, self.picture)
+        return Observation(rgb={self.camera: rgb}, proprio=x[..., : self.places] / PLACE if self.places else None)
 
 
 @record

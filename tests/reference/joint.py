@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tests.reference.common import scaled, sensed, senses
+from tests.reference.common import Senses, scaled, width_of
 from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.reduce import masked_mean
-from wam.world import Actions, EnvSpec, Future, FutureSpec, Grounded, Infers, ObservationSpec, PolicySpec, Record, WorldModelSpec, record
+from wam.world import Actions, EnvSpec, Future, FutureSpec, Grounded, Infers, PolicySpec, Record, WorldModelSpec, record
 
 STEPS = 4
 
@@ -24,12 +24,10 @@ class Last(Record):
 class JointModel(nn.Module):
     def __init__(self, world: EnvSpec):
         super().__init__()
-        self.world, self.sees = world, ObservationSpec(cameras=world.observes.cameras, proprio=world.observes.proprio)
-        ((self.camera, camera),) = world.observes.cameras.items()
-        self.picture, self.places, self.size = (3, camera.height, camera.width), len(world.observes.proprio), len(world.acts.low_level)
-        self.frame = self.places + 3 * camera.height * camera.width
+        self.world, self.senses = world, Senses(world)
+        self.frame, self.size = self.senses.size, width_of(world.acts)
         self.net = mlp(2 * self.frame + self.size + 2, 256, self.frame + self.size, layers=3)
-        self.register_buffer("limit", world.acts.limits()[1])
+        self.register_buffer("limit", world.acts.limits()[1])  # "A"
 
     def velocity(self, now, frame, action, s_frame, s_action):
         """Velocities of (next frame - this frame) and of the scaled action."""
@@ -47,8 +45,8 @@ class JointModel(nn.Module):
         return like.new_zeros(like.shape[0], size) if noise is None else noise.fork(name).normal(1, size, dtype=like.dtype)[:, 0]
 
     def loss(self, window, *, noise):
-        past, future = (senses(o, self.camera, self.limit.dtype) for o in (window.past.observation, window.future.observation))
-        now, action = torch.cat([past[:, -1:], future[:, :-1]], 1), window.actions.low_level[:, :, 0] / self.limit
+        past, future = (self.senses.vector(o, self.limit.dtype) for o in (window.past.observation, window.future.observation))
+        now, action = torch.cat([past[:, -1:], future[:, :-1]], 1), (window.actions.low_level / self.limit).flatten(2)
         clean, steps = torch.cat([future - now, action], -1), future.shape[1]
         eps = noise.fork("eps").normal(steps, clean.shape[-1])
         s = noise.fork("level").uniform(steps, 2)
@@ -72,14 +70,16 @@ class JointModel(nn.Module):
         return Last(x=self.limit.new_zeros(batch, self.frame))
 
     def last(self, since):
-        return Last(x=senses(since.observation, self.camera, self.limit.dtype)[:, -1])
+        return Last(x=self.senses.vector(since.observation, self.limit.dtype)[:, -1])
 
 
 class JointWorldModel(nn.Module):
     def __init__(self, joint: JointModel):
         super().__init__()
         self.joint, world = joint, joint.world
-        self.spec = WorldModelSpec(observes=joint.sees, predicts=FutureSpec(observation=joint.sees), consumes=world.acts, rate=world.rate, stochastic=True)
+        self.spec = WorldModelSpec(
+            observes=joint.senses.spec, predicts=FutureSpec(observation=joint.senses.spec), consumes=world.acts, rate=world.rate, stochastic=True
+        )
 
     def begin(self, batch, task):
         return Grounded(seen=self.joint.begin(batch), now=self.joint.begin(batch))
@@ -93,15 +93,13 @@ class JointWorldModel(nn.Module):
             start = joint.draw(None if noise is None else noise.advance(step), "frame", joint.frame, x)
             x = x + joint.sample(x, start, action, free_frame=True, free_action=False)[0]
             path.append(x)
-        frames = torch.stack(path, 1)
-        seen = sensed(frames, joint.camera, joint.places, joint.picture)
-        return Grounded(seen=carry.seen, now=Last(x=x)), Future(observation=seen)
+        return Grounded(seen=carry.seen, now=Last(x=x)), Future(observation=joint.senses.observation(torch.stack(path, 1)))
 
 
 class JointPolicy(nn.Module):
     def __init__(self, joint: JointModel):
         super().__init__()
-        self.joint, self.spec = joint, PolicySpec(observes=joint.sees, acts=joint.world.acts, rate=joint.world.rate)
+        self.joint, self.spec = joint, PolicySpec(observes=joint.senses.spec, acts=joint.world.acts, rate=joint.world.rate)
 
     def begin(self, batch, task):
         return self.joint.begin(batch)
@@ -109,8 +107,8 @@ class JointPolicy(nn.Module):
     def act(self, memory, since, *, noise=None):
         joint, memory = self.joint, self.joint.last(since)
         start, action = joint.draw(noise, "frame", joint.frame, memory.x), joint.draw(noise, "action", joint.size, memory.x)
-        action = joint.sample(memory.x, start, action, free_frame=True, free_action=True)[1] * joint.limit
-        return memory, Actions(valid=torch.ones_like(action[:, :1, None], dtype=torch.bool), low_level=action[:, None, None])
+        action = joint.sample(memory.x, start, action, free_frame=True, free_action=True)[1].unflatten(1, (1, -1, len(joint.limit))) * joint.limit
+        return memory, Actions(valid=torch.ones_like(action[..., 0], dtype=torch.bool), low_level=action)
 
 
 class JointInverse(nn.Module, Infers):
@@ -119,10 +117,11 @@ class JointInverse(nn.Module, Infers):
         self.joint = joint
 
     def infer_actions(self, observation, *, noise=None):
-        joint, x = self.joint, senses(observation, self.joint.camera, self.joint.limit.dtype)
+        joint = self.joint
+        x = joint.senses.vector(observation, joint.limit.dtype)
         found = [torch.zeros_like(x[:, 0, : joint.size])]
         for step, (now, then) in enumerate(zip(x[:, :-1].unbind(1), x[:, 1:].unbind(1), strict=True)):
             start = joint.draw(None if noise is None else noise.advance(step), "action", joint.size, now)
-            found.append(joint.sample(now, then - now, start, free_frame=False, free_action=True)[1] * joint.limit)
-        actions = torch.stack(found, 1)[:, :, None]
+            found.append(joint.sample(now, then - now, start, free_frame=False, free_action=True)[1])
+        actions = torch.stack(found, 1).unflatten(2, (-1, len(joint.limit))) * joint.limit
         return Actions(valid=(torch.arange(actions.shape[1], device=x.device) > 0)[None, :, None].expand(actions.shape[:3]), low_level=actions)

@@ -3,31 +3,31 @@
 import torch
 from torch import Tensor, nn
 
-from tests.reference.common import Recent, push, scaled, senses
+from tests.reference.common import Recent, Senses, push, scaled, width_of
 from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.reduce import masked_mean
-from wam.world import Encodes, EnvSpec, Exposes, Future, FutureSpec, Grounded, Latent, LatentSpec, ObservationSpec, WorldModelSpec
+from wam.world import Encodes, EnvSpec, Exposes, Future, FutureSpec, Grounded, Latent, LatentSpec, WorldModelSpec
 
-CONTEXT, LATENT = 3, 16
+CONTEXT = 3
 
 
 class LatentModel(nn.Module, Encodes, Exposes):
-    def __init__(self, world: EnvSpec):
+    def __init__(self, world: EnvSpec, latent: int = 16, hidden: int = 64):
         super().__init__()
+        self.senses, self.latent = Senses(world), latent
         self.spec = WorldModelSpec(
-            observes=ObservationSpec(cameras=world.observes.cameras, proprio=world.observes.proprio),
-            predicts=FutureSpec(state=LatentSpec(shape=(LATENT,))),
+            observes=self.senses.spec,
+            predicts=FutureSpec(state=LatentSpec(shape=(latent,))),
             consumes=world.acts,
             context=(1, CONTEXT),
             rate=world.rate,
         )
-        (self.camera, camera), *_ = world.observes.cameras.items()
-        size = len(world.observes.proprio) + 3 * camera.height * camera.width
-        self.encoder, self.decoder = mlp(size, 64, LATENT), mlp(LATENT, 64, size)
-        self.step = mlp(CONTEXT * LATENT + len(world.acts.low_level), 128, LATENT, layers=2)
+        self.encoder, self.decoder = mlp(self.senses.size, hidden, latent), mlp(latent, hidden, self.senses.size)
+        self.step = mlp(CONTEXT * latent + width_of(world.acts), 2 * hidden, latent, layers=2)
 
     def begin(self, batch, task):
-        start = Recent(z=self.step[0].weight.new_zeros(batch, CONTEXT, LATENT), started=torch.zeros(batch, dtype=torch.bool, device=self.step[0].weight.device))
+        weight = self.step[0].weight
+        start = Recent(z=weight.new_zeros(batch, CONTEXT, self.latent), started=weight.new_zeros(batch, dtype=torch.bool))
         return Grounded(seen=start, now=start)
 
     def observe(self, carry, since, *, noise=None):
@@ -43,14 +43,14 @@ class LatentModel(nn.Module, Encodes, Exposes):
         return Grounded(seen=carry.seen, now=now), Future(state=Latent(z=torch.stack(path, 1)))
 
     def encode(self, observation):
-        return Latent(z=self.encoder(senses(observation, self.camera, self.step[0].weight.dtype)))
+        return Latent(z=self.encoder(self.senses.vector(observation, self.step[0].weight.dtype)))
 
     def state(self, carry):
         return Latent(z=carry.now.z[:, -1:])
 
     def loss(self, window, *, noise) -> dict[str, Tensor]:
         stretch, real = window.whole()
-        x = senses(stretch.observation, self.camera, self.step[0].weight.dtype)
+        x = self.senses.vector(stretch.observation, self.step[0].weight.dtype)
         z = self.encoder(x)
         past = window.past
         _, future = self.predict(self.observe(self.begin(x.shape[0], window.task), past), window.actions)

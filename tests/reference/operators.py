@@ -16,6 +16,7 @@ from wam.world import (
     Future,
     FutureSpec,
     Grounded,
+    Observation,
     ObservationSpec,
     Operator,
     Operators,
@@ -26,8 +27,6 @@ from wam.world import (
     record,
 )
 
-TRIALS = 300
-
 
 @record
 class Held(Record):
@@ -35,14 +34,14 @@ class Held(Record):
 
 
 class OperatorModel(nn.Module, Exposes, Operators, Fits):
-    def __init__(self, world: EnvSpec, skills: tuple[Skill, ...], grounded: tuple[tuple[int, tuple[float, ...]], ...]):
-        """grounded: (skill id, arguments) of every skill that can be asked for."""
+    def __init__(self, world: EnvSpec, skills: tuple[Skill, ...], grounded: tuple[tuple[int, tuple[float, ...]], ...], *, points: int = 0, trials: int = 300):
+        """grounded: (skill id, arguments) of every skill that can be asked for; points: of a cloud whose first one the facts are about (0: the pusher)."""
         super().__init__()
-        sees = ObservationSpec(proprio=world.observes.proprio)
+        sees = ObservationSpec(points=points) if points else ObservationSpec(proprio=world.observes.proprio)
         acts = ActionSpec(skills=skills)
         self.spec = WorldModelSpec(observes=sees, predicts=FutureSpec(state=world.facts), consumes=acts, rate=world.rate, differentiable=False)
-        self.atoms, self.grounded = world.facts.atoms, grounded
-        self.classifier = mlp(len(sees.proprio), 64, len(self.atoms), layers=2)
+        self.atoms, self.grounded, self.trials = world.facts.atoms, grounded, trials
+        self.classifier = mlp(2, 64, len(self.atoms), layers=2)
         count = (len(grounded), len(self.atoms))
         for name in ("adds", "deletes", "needs"):
             self.register_buffer(name, torch.zeros(count, dtype=torch.bool))
@@ -52,7 +51,7 @@ class OperatorModel(nn.Module, Exposes, Operators, Fits):
         return Grounded(seen=held, now=held)
 
     def observe(self, carry, since, *, noise=None):
-        held = Held(holds=self._ground(since.observation.proprio[:, -1]))
+        held = Held(holds=self._ground(self._place(since.observation)[:, -1]))
         return Grounded(seen=held, now=held)
 
     def predict(self, carry, actions, *, noise=None):
@@ -85,16 +84,16 @@ class OperatorModel(nn.Module, Exposes, Operators, Fits):
 
     def fit(self, episodes, *, noise):
         """Classifier by gradient; effects are what every execution brought about, preconditions what always held before."""
-        places, holds = episodes.observation.proprio.flatten(0, 1), episodes.truth.facts.holds.flatten(0, 1)
+        places, holds = self._place(episodes.observation).flatten(0, 1), episodes.truth.facts.holds.flatten(0, 1)
         optimiser = torch.optim.Adam(self.classifier.parameters(), 1e-2)
         weight = (~holds).sum(0) / holds.sum(0).clamp_min(1)
-        for trial in range(TRIALS):
+        for trial in range(self.trials):
             loss = nn.functional.binary_cross_entropy_with_logits(self.classifier(4 * places), holds.float(), pos_weight=weight.clamp(max=20))
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-            yield Progress(trial + 1, TRIALS, {"classifier": float(loss.detach())})
-        before, after = (self._ground(episodes.observation.proprio[:, t].to(torch.float32)) for t in (0, -1))
+            yield Progress(trial + 1, self.trials, {"classifier": float(loss.detach())})
+        before, after = (self._ground(self._place(episodes.observation)[:, t]) for t in (0, -1))
         index, known = self._which(episodes.actions.skill[:, -1, 0], episodes.actions.arguments[:, -1, 0])
         for k in range(len(self.grounded)):
             mine = known & (index == k)
@@ -103,7 +102,11 @@ class OperatorModel(nn.Module, Exposes, Operators, Fits):
                 self.deletes[k] = ~self.adds[k] & (after[mine].float().mean(0) < 0.2)
                 self.needs[k] = before[mine].all(0)
 
-    def _ground(self, place: Float[Tensor, "B P"]) -> Bool[Tensor, "B F"]:
+    def _place(self, observation: Observation) -> Float[Tensor, "B T 2"]:
+        """Where that is which the facts are about."""
+        return observation.points.xyz[:, :, 0, :2] if self.spec.observes.points else observation.proprio
+
+    def _ground(self, place: Float[Tensor, "B 2"]) -> Bool[Tensor, "B F"]:
         return self.classifier(4 * place.to(self.classifier[0].weight.dtype)) > 0
 
     def _which(self, skill, arguments):

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from tests.reference.common import scaled
+from tests.reference.common import scaled, width_of
 from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.reduce import masked_mean
 from wam.world import EnvSpec, Future, FutureSpec, Grounded, Observation, ObservationSpec, Points, Record, WorldModelSpec, record
@@ -25,7 +25,7 @@ class PointModel(nn.Module):
         sees = ObservationSpec(points=world.observes.points)
         self.spec = WorldModelSpec(observes=sees, predicts=FutureSpec(observation=sees), consumes=world.acts, rate=world.rate)
         size = 3 + GROUPS
-        self.whole, self.move = mlp(size, 64, 32), mlp(size + 32 + len(world.acts.low_level), 64, 3, layers=2)
+        self.whole, self.move = mlp(size, 64, 32), mlp(size + 32 + width_of(world.acts), 64, 3, layers=2)
 
     def begin(self, batch, task):
         weight, count = self.whole[0].weight, self.spec.observes.points

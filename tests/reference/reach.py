@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import torch
 
+from tests.reference.sensing import SensedWorld
 from wam.plan.control.rollout import rollout
-from wam.sim.worlds.push import Play, PushConfig, PushWorld, Wander, to_physical
-from wam.world import EnvSpec, Episodes, Facts, FactsSpec, Future, Noise, Outcome, Past, Points, Predicate, Task, Truth, Window, concatenate
+from wam.sim.worlds.push import Play, PushConfig, Wander
+from wam.world import EnvSpec, Episodes, Facts, FactsSpec, Future, Noise, Past, Predicate, Task, Truth, Window, concatenate
 
 STEPS = 20
 NEAR = 0.08  # m
@@ -24,23 +25,20 @@ class ReachWorld:
     """`Env`: the push world in free play with one disc, and a place to go to."""
 
     def __init__(self, batch: int):
-        self.world, self.batch = PushWorld(batch, PushConfig(task="play", size=16, budget=STEPS)), batch
-        spec = self.world.spec
-        self.spec: EnvSpec = replace(spec, name="reach", observes=replace(spec.observes, points=6), sentences=SENTENCES, facts=FACTS)
+        self.sensed, self.batch = SensedWorld(batch, PushConfig(task="play", size=16, budget=STEPS)), batch
+        self.world = self.sensed.world
+        self.spec: EnvSpec = replace(self.sensed.spec, name="reach", sentences=SENTENCES, facts=FACTS)
         self.place = torch.zeros(batch, dtype=torch.int64)
 
     def reset(self, mask, seeds):
-        observation, _ = self.world.reset(mask, seeds)
+        observation, _ = self.sensed.reset(mask, seeds)
         self.place = torch.where(mask, Noise.of(seeds).fork("place").integers(1, len(PLACES))[:, 0], self.place)
-        return self._sensed(observation), self._task()
+        return observation, self._task()
 
     def step(self, actions):
-        outcomes = []
-        for step in range(actions.size("T")):
-            outcome = self.world.step(actions.narrow("T", step, step + 1))
-            apart = (outcome.observation.proprio - PLACES[self.place][:, None]).norm(dim=-1)
-            outcomes.append(Outcome(observation=self._sensed(outcome.observation), reward=-apart, alive=outcome.alive, success=apart < NEAR))
-        return concatenate(outcomes, "T")
+        outcome = self.sensed.step(actions)
+        apart = (outcome.observation.proprio - PLACES[self.place][:, None]).norm(dim=-1)
+        return replace(outcome, reward=-apart, success=apart < NEAR)
 
     def truth(self) -> Truth:
         truth = self.world.truth()
@@ -48,28 +46,18 @@ class ReachWorld:
         return replace(truth, facts=Facts(holds=facts_at(here), atoms=FACTS.atoms), tracks=None, segmentation=None)
 
     def save(self):
-        return self.world.save(), self.place
+        return self.sensed.save(), self.place
 
     def restore(self, snapshot):
-        self.world.restore(snapshot[0])
+        self.sensed.restore(snapshot[0])
         self.place = snapshot[1]
-
-    def _sensed(self, observation):
-        tracks = self.world.truth().tracks
-        xyz = torch.cat([tracks.xyz, torch.zeros_like(tracks.xyz[..., :1])], -1)
-        group = (torch.arange(6) == 5).long().expand(self.batch, 1, 6)
-        return replace(observation, points=Points(xyz=xyz, group=group, valid=torch.ones_like(group, dtype=torch.bool)))
 
     def _task(self) -> Task:
         """The disc stays where it is; the pusher is at the place."""
-        here = self.world.save()
-        pose = here.state.pose.clone()
+        pose = self.world.moment.state.pose.clone()
         pose[:, -1, :2] = PLACES[self.place]
-        self.world.restore(replace(here, state=replace(here.state, pose=pose)))
-        goal = self._sensed(self.world._observe(self.world._frames(self.world.moment.state)[:, None], pose[:, None, -1, :2]))
-        state = to_physical(self.world.moment.state, here.scene.parameters)
-        self.world.restore(here)
-        return Task(instruction=self.place, goal=goal, goal_state=replace(state, v=state.v * 0))
+        seen, state = self.sensed.shown_at(pose)
+        return Task(instruction=self.place, goal=seen, goal_state=state)
 
 
 def facts_at(place):

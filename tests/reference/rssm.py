@@ -4,10 +4,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from tests.reference.common import scaled, sensed, senses
+from tests.reference.common import Senses, scaled, width_of
 from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.reduce import masked_mean
-from wam.world import EnvSpec, Exposes, Future, FutureSpec, Grounded, Latent, LatentSpec, ObservationSpec, Record, WorldModelSpec, record
+from wam.world import EnvSpec, Exposes, Future, FutureSpec, Grounded, Latent, LatentSpec, Record, WorldModelSpec, record
 
 DETER, STOCH = 64, 8
 
@@ -22,22 +22,19 @@ class Belief(Record):
 class RSSM(nn.Module, Exposes):
     def __init__(self, world: EnvSpec):
         super().__init__()
-        ((self.camera, camera),) = world.observes.cameras.items()
-        sees = ObservationSpec(cameras=world.observes.cameras, proprio=world.observes.proprio)
+        self.senses = Senses(world)
         self.spec = WorldModelSpec(
-            observes=sees,
-            predicts=FutureSpec(observation=sees, state=LatentSpec(shape=(DETER + STOCH,))),
+            observes=self.senses.spec,
+            predicts=FutureSpec(observation=self.senses.spec, state=LatentSpec(shape=(DETER + STOCH,))),
             consumes=world.acts,
             context=(1, 1000),
             rate=world.rate,
             stochastic=True,
         )
-        self.picture, self.places = (3, camera.height, camera.width), len(world.observes.proprio)
-        size = len(world.observes.proprio) + 3 * camera.height * camera.width
-        self.embed = mlp(size, 64, 64)
-        self.recur = nn.GRUCell(STOCH + len(world.acts.low_level), DETER)
+        self.embed = mlp(self.senses.size, 64, 64)
+        self.recur = nn.GRUCell(STOCH + width_of(world.acts), DETER)
         self.prior, self.posterior = mlp(DETER, 64, 2 * STOCH), mlp(DETER + 64, 64, 2 * STOCH)
-        self.decoder = mlp(DETER + STOCH, 128, size)
+        self.decoder = mlp(DETER + STOCH, 128, self.senses.size)
 
     def begin(self, batch, task):
         weight = self.embed[0].weight
@@ -56,7 +53,7 @@ class RSSM(nn.Module, Exposes):
             belief = Belief(h=h, z=self._sample(self.prior(h), draw), started=belief.started)
             beliefs.append(torch.cat([belief.h, belief.z], -1))
         state = torch.stack(beliefs, 1)
-        shown = sensed(self.decoder(state), self.camera, self.places, self.picture)
+        shown = self.senses.observation(self.decoder(state))
         return Grounded(seen=carry.seen, now=belief), Future(observation=shown, state=Latent(z=state))
 
     def state(self, carry):
@@ -66,13 +63,13 @@ class RSSM(nn.Module, Exposes):
         stretch, real = window.whole()
         blank = self.begin(real.shape[0], window.task).seen
         _, states, priors, posteriors = self._filter(blank, stretch, noise.fork("filter"))
-        error = ((self.decoder(states) - senses(stretch.observation, self.camera, states.dtype)) ** 2).sum(-1)
+        error = ((self.decoder(states) - self.senses.vector(stretch.observation, states.dtype)) ** 2).sum(-1)
         (m, s), (n, t) = (x.chunk(2, -1) for x in (posteriors, priors))
         kl = (t - s + (s.exp() ** 2 + (m - n) ** 2) / (2 * t.exp() ** 2) - 0.5).sum(-1).clamp_min(0.1)
         return {"reconstruction": masked_mean(error, real), "kl": masked_mean(kl, real)}
 
     def _filter(self, belief, since, noise):
-        embedded, done = self.embed(senses(since.observation, self.camera, belief.h.dtype)), since.actions.valid.any(-1)
+        embedded, done = self.embed(self.senses.vector(since.observation, belief.h.dtype)), since.actions.valid.any(-1)
         draws, found = self._draws(noise, done.shape[1], belief.z), []
         for t, (action, draw) in enumerate(zip(scaled(self.spec.consumes, since.actions).unbind(1), draws, strict=True)):
             joined = (done[:, t] & belief.started)[:, None]

@@ -8,43 +8,12 @@ import torch
 from tests.reference.learn import reach
 from tests.reference.physical import PhysicalModel
 from tests.reference.reach import ReachWorld, windows
+from tests.reference.sliding import sliding
 from wam.check import check_world_model
 from wam.plan.control.receding import RecedingHorizon
 from wam.plan.objectives import GoalState
 from wam.plan.planners import CEM
-from wam.world import Episodes, Noise, Past, concatenate
-
-
-def sliding(count: int = 64) -> tuple[Episodes, torch.Tensor]:
-    """Discs that slide freely, far from walls and pusher; and the true (friction, damping)."""
-    env = ReachWorld(count)
-    _, task = env.reset(torch.ones(count, dtype=torch.bool), torch.arange(count))
-    moment = env.world.moment
-    pose, velocity = moment.state.pose.clone(), torch.zeros_like(moment.state.velocity)
-    direction = Noise.of(range(count)).fork("push").uniform(1, 2)[:, 0]
-    angle = 2 * torch.pi * direction[:, 0]
-    pose[:, 1, :2] = 0.42
-    way, speed = torch.stack([angle.cos(), angle.sin()], 1), 1.2 + 0.7 * direction[:, 1:]
-    pose[:, 0, :2], velocity[:, 0, :2] = -0.25 * way, speed * way
-    env.restore((replace(moment, state=replace(moment.state, pose=pose, velocity=velocity)), env.place))
-    still = replace(env.spec.acts.nothing(count, 1), valid=torch.ones(count, 1, 1, dtype=torch.bool))
-    outcomes = [env.step(still) for _ in range(5)]
-    seen = concatenate(outcomes, "T")
-    actions = concatenate([still] * 5, "T")
-    nothing = torch.zeros(count, 5)
-    episodes = Episodes(
-        observation=seen.observation,
-        actions=actions,
-        reward=seen.reward,
-        alive=seen.alive,
-        success=seen.success,
-        task=task,
-        seed=torch.arange(count),
-        decided=nothing.bool(),
-        seconds=nothing,
-    )
-    known = env.world.truth().physical.parameters[0]
-    return episodes, known[4:6]
+from wam.world import Noise, Past
 
 
 @pytest.fixture(scope="module")

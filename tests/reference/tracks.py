@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from tests.reference.common import scaled
+from tests.reference.common import scaled, width_of
 from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.reduce import masked_mean
 from wam.world import EnvSpec, Exposes, Future, FutureSpec, Grounded, ObservationSpec, Record, Tracks, TracksSpec, WorldModelSpec, record
@@ -29,7 +29,7 @@ class TrackModel(nn.Module, Exposes):
             sentences=world.sentences,
         )
         self.word = nn.Embedding(len(world.sentences), 16)
-        self.move, self.worth = mlp(2 * count + len(world.acts.low_level), 128, 2 * count, layers=2), mlp(2 * count + 16, 128, 1, layers=2)
+        self.move, self.worth = mlp(2 * count + width_of(world.acts), 128, 2 * count, layers=2), mlp(2 * count + 16, 128, 1, layers=2)
 
     def begin(self, batch, task):
         weight = self.word.weight
