@@ -3,7 +3,7 @@ PYTHON ?= python3
 WAM_TEST_DATA ?= ../shared/data
 BIN := .venv/bin
 
-.PHONY: demo results real-robots pages benchmarks test test-slow lint types clean
+.PHONY: demo results real-robots moving pages benchmarks test test-slow lint types clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -31,6 +31,10 @@ real-robots: .venv/ready
 	$(BIN)/wam cross-validate lewm --data runs/real/droid --out runs/real/droid-folds --result results/real_droid.json --sheet docs/pictures/real-droid.png
 	$(BIN)/wam cross-validate lewm --data runs/real/droid_derived --out runs/real/droid_derived-folds --result results/real_droid_derived.json
 	$(BIN)/python -m wam.jobs.pages
+
+moving: .venv/ready
+	$(BIN)/python -m tests.reference.moving
+	$(BIN)/python -m tests.reference.moving_page
 
 pages: .venv/ready
 	$(BIN)/python -m wam.jobs.pages

@@ -1,13 +1,25 @@
 """The command line: every verb explains itself; JSON is JSON; errors explain and exit with 2."""
 
+import dataclasses
+import importlib
+import io
 import json
+import re
 import subprocess
 import sys
 
 import pytest
+import torch
+from rich.console import Console
 from typer.testing import CliRunner
 
-from wam.cli import app, options
+from tests.show.samples import origin
+from wam.cli import app, comparison_table, main, options, shares, usable
+from wam.cli import record as record_verb
+from wam.evaluate.intervals import Interval
+from wam.evaluate.result import Verdicts
+from wam.jobs.compare import MechanismComparison
+from wam.plan.control.safety import SafetyError
 
 RUN = CliRunner()
 VERBS = (
@@ -28,7 +40,7 @@ VERBS = (
 )
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", ["", "data", *VERBS])
 def test_help_has_an_example(verb):
     answer = RUN.invoke(app, [*verb.split(), "--help"])
     assert answer.exit_code == 0 and "Example" in answer.output
@@ -47,15 +59,87 @@ def test_options_are_read_as_json_where_they_are():
         options(["size"])
 
 
+@pytest.mark.parametrize(("world", "config"), [("push", "PushConfig"), ("pusht", "PushTConfig"), ("tabletop", "TabletopConfig")])
+def test_the_help_of_record_names_policies_and_options(world, config):
+    """As the worlds themselves have them, so that the text cannot grow old."""
+    module = importlib.import_module(f"wam.sim.worlds.{world}")
+    told = re.search(rf"{world}: policies (.*?); options (.*?)\.", " ".join(record_verb.__doc__.split()))
+    assert told is not None and told[1].split(", ") == list(module.POLICIES)
+    assert told[2].replace(" (needed)", "").split(", ") == [field.name for field in dataclasses.fields(getattr(module, config))]
+
+
+def test_shares_are_read():
+    assert shares("play:0.7,wander") == {"play": 0.7, "wander": 1.0}
+    with pytest.raises(ValueError, match=r"share of 'play' is 'abc', expected a number above 0, e\.g\. --policies play:0\.7"):
+        shares("play:abc")
+    with pytest.raises(ValueError, match="names 'play' twice: give it one share"):
+        shares("play:1,play:2")
+
+
+def test_record_tells_what_the_set_holds_and_what_was_added(tmp_path):
+    command = ["record", "push", "--out", str(tmp_path / "set"), "--policies", "play", "--option", "budget=5", "--resume", "--json"]
+    for asked, holds, added in ((3, 3, 3), (5, 5, 2), (2, 5, 0)):
+        told = json.loads(RUN.invoke(app, [*command, "--episodes", str(asked)]).stdout)
+        assert (told["episodes"], told["added"]) == (holds, added)
+
+
+def test_a_comparison_shows_the_difference_with_its_interval():
+    found = MechanismComparison(
+        mechanism="the idea",
+        difference=Interval(value=0.125, low=-0.02, high=0.27),
+        episodes=200,
+        solved_on=100,
+        solved_off=75,
+        seeds=(0, 1),
+        outcomes_on=(),
+        outcomes_off=(),
+        verdicts=Verdicts(mechanism="null"),
+        origin=origin(),
+    )
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(comparison_table(found))
+    shown = console.export_text()
+    assert "+12.5 (-2.0 to +27.0)" in shown and "null" in shown and "50.0" in shown and "37.5" in shown
+
+
+def test_demo_prints_its_figures_as_json_and_nothing_else(tmp_path, monkeypatch):
+    def made(folder, config, *, console):
+        console.print("recording")
+        (folder / "summary.json").write_text(json.dumps({"rows": [config.goals]}))
+        return folder / "report.html"
+
+    monkeypatch.setattr("wam.jobs.demo.run_demo", made)
+    answer = RUN.invoke(app, ["demo", "--out", str(tmp_path), "--goals", "7", "--json"])
+    assert json.loads(answer.stdout) == {"report": str(tmp_path / "report.html"), "rows": [7]}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["compare", "lewm", "--data", "x", "--out", "y", "--seeds", "0"],
+        ["compare", "lewm", "--data", "x", "--out", "y", "--goals", "0"],
+        ["control", "x", "--goals", "0"],
+        ["imagine", "x", "--data", "y", "--windows", "0"],
+        ["record", "push", "--out", "y", "--episodes", "0"],
+        ["demo", "--goals", "0"],
+    ],
+)
+def test_counts_begin_at_one(arguments):
+    answer = RUN.invoke(app, arguments)
+    told = " ".join(answer.output.replace("│", " ").split())
+    assert answer.exit_code == 2 and "greater than or equal to" in told and arguments[-2] in told
+
+
 def test_record_inspect_check_train_imagine_control(tmp_path):
     """The whole day of a frame, at the smallest size."""
-    data, run = str(tmp_path / "data"), str(tmp_path / "run")
+    data, fresh, run = str(tmp_path / "data"), str(tmp_path / "fresh"), str(tmp_path / "run")
     for arguments in (
         ["record", "push", "--out", data, "--episodes", "12", "--policies", "play"],
+        ["record", "push", "--out", fresh, "--episodes", "12", "--policies", "play", "--seed", "1000"],
         ["data", "inspect", data, "--sheet", str(tmp_path / "sheet.png")],
         ["data", "check", data],
         ["train", "lewm", "--data", data, "--out", run, "--steps", "3"],
-        ["imagine", run, "--data", data, "--windows", "16", "--horizon", "3"],
+        ["imagine", run, "--data", fresh, "--windows", "16", "--horizon", "3"],
         ["export", run, "--out", str(tmp_path / "small")],
     ):
         answer = RUN.invoke(app, [*arguments, "--json"])
@@ -64,6 +148,57 @@ def test_record_inspect_check_train_imagine_control(tmp_path):
     assert (tmp_path / "sheet.png").exists() and (tmp_path / "run" / "report.html").exists()
 
 
-def test_errors_explain_without_a_traceback():
+FULL = "full"  # in the place of a file that exists
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["card", "lewn"], "Did you mean 'lewm'"),
+        (["record", "push", "--out", "new", "--option", "sise=64"], "no option 'sise'. Did you mean 'size'"),
+        (["record", "push", "--out", "new", "--option", "size=foo"], "'foo', expected a whole number. Give it"),
+        (["record", "push", "--out", "new", "--option", "device=cuda"], "no option of a world. Write --device"),
+        (["record", "push", "--out", "new", "--truth", "psoe"], "no truth is called 'psoe'. Did you mean 'pose'"),
+        (["record", "push", "--out", "new", "--policies", "play:1,expert:-0.5"], "{'expert': -0.5}, expected numbers above 0. Leave out"),
+        (["record", "push", "--out", "new", "--device", "cudda"], "--device 'cudda' cannot be used on this machine: "),
+        (["check", "x:y", "--device", "meta"], "--device 'meta' cannot be used on this machine: "),
+        (["record", "push", "--out", f"{FULL}/new"], "Not a directory: 'full/new/meta'. Check the path"),
+    ],
+)
+def test_errors_explain_without_a_traceback(arguments, words, tmp_path, monkeypatch, capsys):
+    (tmp_path / FULL).write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["wam", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    told = capsys.readouterr().err
+    assert end.value.code == 2 and words in told and "Traceback" not in told
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("error", [ImportError('pip install "wam[data]"'), PermissionError("not yours"), SafetyError("row 0 asked for 9 m/s")])
+def test_these_errors_are_explained_too(error, monkeypatch, capsys):
+    def fail():
+        raise error
+
+    monkeypatch.setattr("wam.cli.app", fail)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2 and capsys.readouterr().err == f"error {error}\n"
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / FULL).write_text("")
+    answer = RUN.invoke(app, ["record", "push", "--out", str(tmp_path / FULL)])
+    assert answer.exit_code == 2 and "is a file" in answer.output
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_a_device_that_is_not_here_is_named_with_what_is():
+    with pytest.raises(ValueError, match=r"--device 'cuda' cannot be used on this machine: .*Here can be used: cpu"):
+        usable("cuda")
+
+
+def test_the_command_itself_exits_with_2():
     done = subprocess.run([sys.executable, "-m", "wam.cli", "card", "lewn"], capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "Did you mean 'lewm'" in done.stderr and "Traceback" not in done.stderr

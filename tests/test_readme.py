@@ -17,12 +17,29 @@ def test_python_blocks_run():
         exec(compile(block, "README.md", "exec"), {})
 
 
+def commands(text):
+    """(verb,) or ("data", verb) of each command in code: a line of a block, or between backticks."""
+    lines = [line.split() for line in re.findall(r"(?:^|`)wam ([^`\n]+)", text, re.MULTILINE)]
+    return {tuple(words[: 2 if words[0] == "data" else 1]) for words in lines}
+
+
+def known():
+    """The same for each command that there is."""
+    (data,) = (group.typer_instance for group in app.registered_groups if group.name == "data")
+    verbs = {(command.name or command.callback.__name__,) for command in app.registered_commands}
+    return verbs | {("data", command.name or command.callback.__name__) for command in data.registered_commands}
+
+
 def test_commands_exist():
     """Every `wam VERB` of the README answers --help, with an example."""
-    verbs = {tuple(line.split()[1:3] if line.split()[1] == "data" else line.split()[1:2]) for line in re.findall(r"wam (?:data \w+|[a-z]+)\b[^\n`]*", README)}
-    known = {command.name or command.callback.__name__ for command in app.registered_commands} | {"data"}
-    asked = {verb for verb in verbs if verb and verb[0] in known}
-    assert {("record",), ("train",), ("imagine",), ("control",), ("check",), ("list",)} <= asked
+    asked = commands(README)
+    assert {("record",), ("train",), ("imagine",), ("control",), ("check",), ("list",), ("data", "convert")} <= asked
+    assert asked <= known(), f"the README names commands that do not exist: {sorted(asked - known())}"
     for verb in asked:
         answer = CliRunner().invoke(app, [*verb, "--help"])
         assert answer.exit_code == 0 and "Example" in answer.output
+
+
+def test_a_misspelt_command_would_be_found():
+    text = "Run `wam recrod push`, then `wam data chekc`:\n```\nwam trian lewm\nwam cross-validate lewm\n```\nwamble on; of wam and more."
+    assert commands(text) - known() == {("recrod",), ("data", "chekc"), ("trian",)}

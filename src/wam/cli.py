@@ -7,21 +7,51 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-app = typer.Typer(name="wam", help="World models and world action models behind one small interface.", no_args_is_help=True, rich_markup_mode="rich")
-data_app = typer.Typer(help="Look at data sets, check them, and convert other formats.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from wam.jobs.compare import MechanismComparison
+
+app = typer.Typer(
+    name="wam",
+    help="World models and world action models behind one small interface.",
+    epilog="Example: [bold]wam demo --out runs/demo[/], or step by step: [bold]wam record[/], [bold]train[/], [bold]imagine[/], [bold]control[/].",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+data_app = typer.Typer(
+    help="Look at data sets, check them, and convert other formats.",
+    epilog="Example: [bold]wam data inspect runs/push --sheet sheet.png[/], [bold]wam data check runs/push[/]",
+    no_args_is_help=True,
+)
 app.add_typer(data_app, name="data")
 console = Console()
 
+
+def usable(device: str) -> str:
+    """A device's name, once a number was put there and read back. ValueError where that cannot be done on this machine."""
+    if device == "cpu":
+        return device
+    import torch
+
+    try:
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, ImportError) as error:
+        here = ["cpu", *([torch.accelerator.current_accelerator()] if torch.accelerator.is_available() else [])]
+        why = str(error).splitlines()[0].rstrip(".")
+        raise ValueError(f"--device {device!r} cannot be used on this machine: {why}. Here can be used: {', '.join(map(str, here))}.") from error
+    return device
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, ...")]
-RunFolder = Annotated[Path, typer.Argument(help="Folder of a trained run.")]
+Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, ...", callback=usable)]
+Preset = Annotated[str, typer.Option(help="Of the recipe; `wam card RECIPE` lists them.")]
+RunFolder = Annotated[Path, typer.Argument(help="Folder of a trained run.", file_okay=False)]
 
 
 def show(value: Any, tables: Any, as_json: bool) -> None:
@@ -62,26 +92,65 @@ def card(recipe: Annotated[str, typer.Argument(help="Module name of a recipe.")]
 @app.command(epilog="Example: [bold]wam record push --out runs/push --episodes 1500 --policies play:0.7,noisy_expert:0.3[/]")
 def record(
     world: Annotated[str, typer.Argument(help="A world of the library, e.g. push.")],
-    out: Annotated[Path, typer.Option(help="Folder of the new data set.")],
-    episodes: Annotated[int, typer.Option(help="How many.")] = 1000,
+    out: Annotated[Path, typer.Option(help="Folder of the new data set.", file_okay=False)],
+    episodes: Annotated[int, typer.Option(help="How many.", min=1)] = 1000,
     policies: Annotated[str, typer.Option(help="Who acts, with shares: NAME:SHARE,NAME:SHARE.")] = "play:0.7,noisy_expert:0.15,wander:0.15",
     seed: Annotated[int, typer.Option(help="Seed of the first episode; below 2,000,000.")] = 0,
     truth: Annotated[str, typer.Option(help="What the simulator knows and the set shall keep: pose,tracks,segmentation,facts,physical or none.")] = "pose",
     option: Annotated[list[str] | None, typer.Option(help="Options of the world, e.g. --option size=64 --option objects=3.")] = None,
-    resume: Annotated[bool, typer.Option(help="Continue a set that was stopped.")] = False,
+    device: Device = "cpu",
+    resume: Annotated[bool, typer.Option(help="Continue a set that was stopped, up to --episodes in all.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Record episodes of a world as a LeRobot 3.0 data set."""
-    from wam.jobs.record import record_world
+    """Record episodes of a world as a LeRobot 3.0 data set.
+
+    push: policies expert, noisy_expert, play, random, wander, drive_to_goal;
+    options task, objects, moves, zones, inner_walls, shapes, colours, radius,
+    size, budget, nearest, farthest, pusher, around, varied_dynamics,
+    varied_background, split.
+
+    pusht: policies random, drive_to_goal, play, expert;
+    options demonstrations (needed), size, offset, budget.
+
+    tabletop: policies expert, noisy_expert, play, random, wander;
+    options tasks, ask, blocks, dishes, zones, colours, cameras, size, depth,
+    segmentation, free_place, free_target, budget, varied_dynamics,
+    varied_looks, split.
+    """
+    from wam.jobs.record import held, record_world
     from wam.show.bars import Bars
 
-    shares = {name: float(share or 1) for name, _, share in (part.partition(":") for part in policies.split(","))}
-    kept = () if truth == "none" else tuple(truth.split(","))
+    acting, kept = shares(policies), () if truth == "none" else tuple(truth.split(","))
+    before = held(out) if resume else 0
     with Bars(Console(stderr=True)) as bars:
         record_world(
-            world, out, episodes=episodes, policies=shares, seed=seed, truth=kept, resume=resume, options=options(option), progress=bars.task("episodes")
+            world,
+            out,
+            episodes=episodes,
+            policies=acting,
+            seed=seed,
+            truth=kept,
+            resume=resume,
+            options=options(option),
+            device=device,
+            progress=bars.task("episodes"),
         )
-    show({"path": str(out), "episodes": episodes}, f"recorded {episodes} episodes in {out}", as_json)
+    holds = held(out)
+    show({"path": str(out), "episodes": holds, "added": holds - before}, f"{out} holds {holds} episodes, {holds - before} of them new", as_json)
+
+
+def shares(policies: str) -> dict[str, float]:
+    """`play:0.7,wander:0.3` -> {"play": 0.7, "wander": 0.3}; without a share: 1. ValueError for what cannot be read."""
+    found: dict[str, float] = {}
+    for part in policies.split(","):
+        name, colon, share = part.partition(":")
+        if name in found:
+            raise ValueError(f"--policies {policies!r} names {name!r} twice: give it one share.")
+        try:
+            found[name] = float(share) if colon else 1.0
+        except ValueError as error:
+            raise ValueError(f"--policies: the share of {name!r} is {share!r}, expected a number above 0, e.g. --policies {name}:0.7.") from error
+    return found
 
 
 def options(pairs: list[str] | None) -> dict[str, Any]:
@@ -91,6 +160,8 @@ def options(pairs: list[str] | None) -> dict[str, Any]:
         name, equals, value = pair.partition("=")
         if not equals:
             raise ValueError(f"--option {pair!r}: write NAME=VALUE, e.g. --option size=64.")
+        if name in ("batch", "device"):
+            raise ValueError(f"--option {pair!r}: {name!r} is no option of a world. {'Write --device.' if name == 'device' else 'Leave it out.'}")
         try:
             found[name] = json.loads(value)
         except json.JSONDecodeError:
@@ -104,8 +175,8 @@ def options(pairs: list[str] | None) -> dict[str, Any]:
 def train(
     recipe: Annotated[str, typer.Argument(help="Module name of a recipe.")],
     data: Annotated[str, typer.Option(help="Folder or Hub id of a LeRobot data set.")],
-    out: Annotated[Path, typer.Option(help="Folder of the run.")],
-    preset: Annotated[str, typer.Option(help="tiny, small or paper.")] = "tiny",
+    out: Annotated[Path, typer.Option(help="Folder of the run.", file_okay=False)],
+    preset: Preset = "tiny",
     steps: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
     seed: Annotated[int, typer.Option(help="Of weights, data order and noise.")] = 0,
     device: Device = "cpu",
@@ -121,7 +192,7 @@ def train(
 
 
 @app.command(epilog="Example: [bold]wam export runs/lewm --out checkpoints/lewm-push[/]")
-def export(run: RunFolder, out: Annotated[Path, typer.Option(help="A new folder.")], as_json: AsJson = False) -> None:
+def export(run: RunFolder, out: Annotated[Path, typer.Option(help="A new folder.", file_okay=False)], as_json: AsJson = False) -> None:
     """A trained run to hand on: half precision, without optimiser and log. `wam.load` reads it as any run."""
     from wam.recipes import export as export_run
 
@@ -134,8 +205,9 @@ def export(run: RunFolder, out: Annotated[Path, typer.Option(help="A new folder.
 def imagine(
     run: RunFolder,
     data: Annotated[str, typer.Option(help="Episodes that it was not trained on.")],
-    horizon: Annotated[int, typer.Option(help="Steps to look ahead.")] = 15,
-    windows: Annotated[int, typer.Option(help="How many to judge.")] = 128,
+    horizon: Annotated[int, typer.Option(help="Model steps to look ahead.", min=1)] = 5,
+    windows: Annotated[int, typer.Option(help="How many to judge.", min=2)] = 128,
+    training: Annotated[str | None, typer.Option(help="Where the data that it learned from lies now, if it was moved.")] = None,
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
@@ -143,7 +215,7 @@ def imagine(
     from wam.jobs.imagine import imagine_run
     from wam.show.tables import card_tables
 
-    found, page = imagine_run(run, data, horizon=horizon, count=windows, device=device)
+    found, page = imagine_run(run, data, horizon=horizon, count=windows, training=training, device=device)
     show(found.to_dict(), [*card_tables(found), f"report: {page}"], as_json)
 
 
@@ -151,9 +223,9 @@ def imagine(
 def control(
     run: RunFolder,
     world: Annotated[str, typer.Option(help="A world of the library.")] = "push",
-    goals: Annotated[int, typer.Option(help="Held-out starts.")] = 100,
+    goals: Annotated[int, typer.Option(help="Held-out starts.", min=1)] = 100,
     option: Annotated[list[str] | None, typer.Option(help="Options of the world.")] = None,
-    result: Annotated[Path | None, typer.Option(help="Write outcomes and provenance here, as JSON.")] = None,
+    result: Annotated[Path | None, typer.Option(help="Write outcomes and provenance here, as JSON.", dir_okay=False)] = None,
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
@@ -163,23 +235,23 @@ def control(
     from wam.show.tables import success_table
 
     with Bars(Console(stderr=True)) as bars:
-        found = control_run(run, world, goals=goals, options=options(option), bars=bars, device=device)
+        found, page = control_run(run, world, goals=goals, options=options(option), bars=bars, device=device)
     if result is not None:
         found.save(result)
-    show([row.to_dict() for row in found.rows], success_table(found.rows), as_json)
+    show([row.to_dict() for row in found.rows], [success_table(found.rows), f"report: {page}"], as_json)
 
 
 @app.command(epilog="Example: [bold]wam compare lewm --data runs/push --out runs/compare --seeds 3[/]")
 def compare(
     recipe: Annotated[str, typer.Argument(help="Module name of a recipe.")],
     data: Annotated[str, typer.Option(help="A data set recorded in the world.")],
-    out: Annotated[Path, typer.Option(help="Folder of the runs; trained ones are used again.")],
-    result: Annotated[Path | None, typer.Option(help="Where the comparison is written; by default in the folder of the runs.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the runs; trained ones are used again.", file_okay=False)],
+    result: Annotated[Path | None, typer.Option(help="Where the comparison is written; by default in the folder of the runs.", dir_okay=False)] = None,
     world: Annotated[str, typer.Option(help="Where both act.")] = "push",
-    goals: Annotated[int, typer.Option(help="Held-out starts per seed.")] = 100,
-    seeds: Annotated[int, typer.Option(help="Training seeds per arm.")] = 3,
+    goals: Annotated[int, typer.Option(help="Held-out starts per seed.", min=1)] = 100,
+    seeds: Annotated[int, typer.Option(help="Training seeds per arm.", min=1)] = 3,
     steps: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
-    preset: Annotated[str, typer.Option(help="tiny, small or paper.")] = "tiny",
+    preset: Preset = "tiny",
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
@@ -189,18 +261,30 @@ def compare(
     found = compare_mechanism(
         recipe, data, out, result or out / "comparison.json", world=world, goals=goals, seeds=seeds, steps=steps, preset=preset, device=device
     )
-    table = Table("arm", "solved", "of", title=f"{found.mechanism}: {found.verdicts.mechanism}")
+    show(found.to_dict(), comparison_table(found), as_json)
+
+
+def comparison_table(found: "MechanismComparison") -> Table:
+    """Both arms, and the figure that decides: their difference with its interval."""
+    rate, low, high = (100 * value for value in (found.difference.value, found.difference.low, found.difference.high))
+    table = Table("arm", "solved", "of", "in per cent", title=f"{found.mechanism}: {found.verdicts.mechanism}")
     for arm, count in (("on", found.solved_on), ("off", found.solved_off)):
-        table.add_row(arm, str(count), str(found.episodes))
-    show(found.to_dict(), table, as_json)
+        table.add_row(arm, str(count), str(found.episodes), f"{100 * count / found.episodes:.1f}")
+    table.add_row("on minus off", "", "", f"{rate:+.1f} ({low:+.1f} to {high:+.1f})")
+    table.caption = f"Bracket: 95 % interval over training seeds ({len(found.seeds)}) and their goals. One that holds 0 means that no difference was found."
+    return table
 
 
 @app.command(epilog="Example: [bold]wam check my_module:make_model[/]")
-def check(target: Annotated[str, typer.Argument(help="module:factory of a model, policy, planner, world or windows.")], as_json: AsJson = False) -> None:
+def check(
+    target: Annotated[str, typer.Argument(help="module:factory of a model, policy, planner, world or windows.")],
+    device: Device = "cpu",
+    as_json: AsJson = False,
+) -> None:
     """Conformance of your own object: what came, what was expected, the likely cause. Exit code 1 where a check fails."""
     from wam.check import check_target
 
-    report = check_target(target)
+    report = check_target(target, device=device)
     show(report.to_dict(), escape(str(report)), as_json)
     if not report.ok:
         raise typer.Exit(1)
@@ -208,35 +292,39 @@ def check(target: Annotated[str, typer.Argument(help="module:factory of a model,
 
 @app.command(epilog="Example: [bold]wam demo --out runs/demo[/]")
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for everything.")] = Path("runs/demo"),
-    goals: Annotated[int, typer.Option(help="Held-out goal images.")] = 50,
+    out: Annotated[Path, typer.Option(help="Folder for everything.", file_okay=False)] = Path("runs/demo"),
+    goals: Annotated[int, typer.Option(help="Held-out goal images.", min=1)] = 50,
     seed: Annotated[int, typer.Option(help="Of the training.")] = 0,
     steps: Annotated[int | None, typer.Option(help="Of training, instead of the preset's.")] = None,
-    seeds: Annotated[int, typer.Option(help="Trainings; more than one writes --result instead of a report.")] = 1,
-    result: Annotated[Path, typer.Option(help="Where the claim over several trainings is written.")] = Path("results/push_goal_images.json"),
+    seeds: Annotated[int, typer.Option(help="Trainings; more than one writes --result instead of a report.", min=1)] = 1,
+    result: Annotated[Path, typer.Option(help="Where the claim over several trainings is written.", dir_okay=False)] = Path("results/push_goal_images.json"),
+    as_json: AsJson = False,
 ) -> None:
     """Record, train, imagine, control: a report in a few minutes on two cores. With --seeds, the claim over several trainings."""
     from wam.jobs.demo import DemoConfig, run_demo
     from wam.jobs.seeds import run_seeds
 
+    told = Console(stderr=True) if as_json else console
     if seeds > 1:
-        made = run_seeds(out, result, seeds=seeds, goals=goals, console=console)
-        console.print(f"{made.success.value:.1%} solved ({made.success.low:.1%} to {made.success.high:.1%}): {result}")
+        made = run_seeds(out, result, seeds=seeds, goals=goals, console=told)
+        show(made.to_dict(), f"{made.success.value:.1%} solved ({made.success.low:.1%} to {made.success.high:.1%}): {result}", as_json)
         return
-    run_demo(out, DemoConfig(goals=goals, seed=seed, steps=steps), console=console)
+    page = run_demo(out, DemoConfig(goals=goals, seed=seed, steps=steps), console=told)
+    if as_json:
+        print(json.dumps({"report": str(page), **json.loads((out / "summary.json").read_text())}, indent=2))
 
 
 @app.command("cross-validate", epilog="Example: [bold]wam cross-validate lewm --data runs/bridge --out runs/bridge-folds --result results/real_bridge.json[/]")
 def cross_validate(
     recipe: Annotated[str, typer.Argument(help="Module name of a recipe.")],
     data: Annotated[str, typer.Option(help="A small data set; its proprioception begins with a position in metres.")],
-    out: Annotated[Path, typer.Option(help="Folder of the trainings; what was trained before is used again.")],
-    result: Annotated[Path, typer.Option(help="Where the figures are written, as JSON.")],
-    preset: Annotated[str, typer.Option(help="Of the recipe.")] = "robot",
+    out: Annotated[Path, typer.Option(help="Folder of the trainings; what was trained before is used again.", file_okay=False)],
+    result: Annotated[Path, typer.Option(help="Where the figures are written, as JSON.", dir_okay=False)],
+    preset: Preset = "robot",
     steps: Annotated[int | None, typer.Option(help="Of each training, instead of the preset's.")] = None,
     past: Annotated[int, typer.Option(help="Frames seen.")] = 3,
     seed: Annotated[int, typer.Option(help="Of every training.")] = 0,
-    sheet: Annotated[Path | None, typer.Option(help="Write truth, imagination and error of one held-out episode (PNG) here.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Write truth, imagination and error of one held-out episode (PNG) here.", dir_okay=False)] = None,
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
@@ -258,7 +346,7 @@ def cross_validate(
 @data_app.command("inspect", epilog="Example: [bold]wam data inspect runs/push --sheet sheet.png[/]")
 def data_inspect(
     path: Annotated[str, typer.Argument(help="Folder or Hub id.")],
-    sheet: Annotated[Path | None, typer.Option(help="Write a contact sheet (PNG) here.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Write a contact sheet (PNG) here.", dir_okay=False)] = None,
     as_json: AsJson = False,
 ) -> None:
     """Features, episodes, action histograms, contact sheet."""
@@ -279,7 +367,15 @@ def data_inspect(
         "frames": found.frames,
         "features": [asdict(line) for line in found.features],
         "histograms": [
-            {"slot": line.slot.to_dict(), "counts": line.counts.tolist(), "edges": line.edges.tolist(), "mean": line.mean, "std": line.std}
+            {
+                "slot": line.slot.to_dict(),
+                "counts": line.counts.tolist(),
+                "edges": line.edges.tolist(),
+                "low": line.low,
+                "high": line.high,
+                "mean": line.mean,
+                "std": line.std,
+            }
             for line in found.histograms
         ],
         "notes": [asdict(note) for note in found.notes],
@@ -304,7 +400,7 @@ def data_check(path: Annotated[str, typer.Argument(help="Folder or Hub id.")], a
 def data_convert(
     layout: Annotated[str, typer.Argument(help="droid, rlds, replay (Zarr, NumPy, HDF5) or pusht.")],
     source: Annotated[Path, typer.Argument(help="Folder of the source.")],
-    target: Annotated[Path, typer.Argument(help="Folder of the new data set.")],
+    target: Annotated[Path, typer.Argument(help="Folder of the new data set.", file_okay=False)],
     actions: Annotated[
         Literal["recorded", "derived"] | None,
         typer.Option(help="droid: recorded (commands) or derived (motions from states); by default recorded where all are."),
@@ -325,13 +421,14 @@ def data_convert(
 
 def main() -> None:
     """The entry point: errors that explain themselves are printed without a traceback."""
-    from wam.world import RecordError, SpecError
+    from wam.plan.control.safety import SafetyError
 
-    explained: tuple[type[BaseException], ...] = (ValueError, SpecError, RecordError, FileNotFoundError, FloatingPointError)
+    explained: tuple[type[BaseException], ...] = (ValueError, OSError, ImportError, FloatingPointError, SafetyError)
     try:
         app()
     except explained as error:
-        Console(stderr=True).print(f"[bold red]error[/] {escape(str(error))}", soft_wrap=True)
+        remedy = ". Check the path, the rights to it and the space that is left." if isinstance(error, OSError) and error.errno else ""
+        Console(stderr=True).print(f"[bold red]error[/] {escape(str(error))}{remedy}", soft_wrap=True)
         sys.exit(2)
 
 

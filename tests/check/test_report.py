@@ -45,6 +45,19 @@ def test_the_table_tells_a_failure_in_full():
     assert Report(subject="mine", interface="env", findings=(passed,)).require().ok
 
 
+def test_failures_stand_last_and_blocked_checks_in_one_line():
+    def finding(check: str, status: str, blocked_by: str = "") -> Finding:
+        return Finding(check=check, status=status, expected="it holds", came="why", blocked_by=blocked_by)
+
+    broken = finding("broken", "failed")
+    findings = (finding("a", "passed"), broken, *(finding(name, "skipped", "broken") for name in "bcd"), finding("e", "skipped"), finding("f", "passed"))
+    report = Report(subject="mine", interface="env", findings=findings)
+    lines = str(report).splitlines()
+    assert [" ".join(line.split()[:2]) for line in lines[1:6]] == ["passed a", "passed f", "skipped e", "skipped not", "FAILED broken"]
+    assert lines[4].strip() == "skipped  not run, because broken failed: 3 checks"
+    assert lines[0].endswith("2 passed, 1 failed, 4 skipped") and Report.from_json(report.to_json()) == report
+
+
 def test_every_check_has_a_sentence():
     for finding in check_world_model(ChunkModel()).findings:
         assert finding.expected.endswith("."), finding.check
@@ -71,7 +84,7 @@ def test_findings_of_all_four_ends():
     assert [finding.status for finding in findings] == ["passed", "skipped", "failed", "failed"]
     assert [finding.came for finding in findings][:3] == ["", "nothing promised", "it did not"]
     assert "ZeroDivisionError: oh" in findings[3].came and findings[3].cause == "a known cause"
-    assert [finding.status for finding in run_checks(1, (fails,), (passes,))] == ["failed", "skipped"]
+    assert [(finding.status, finding.blocked_by) for finding in run_checks(1, (fails,), (passes,))] == [("failed", ""), ("skipped", "fails")]
 
 
 def test_differences_name_leaf_rows_and_steps():

@@ -62,6 +62,14 @@ def test_three_commands_lead_to_each_frame(tmp_path: Path) -> None:
     assert (episode.instruction, episode.source, dataset.episodes[0].success) == ("do it", "annotation/val/12.json", True)
 
 
+def test_a_full_target_is_refused_and_left_alone(tmp_path: Path) -> None:
+    droid_layout(tmp_path / "in")
+    convert_droid(tmp_path / "in", tmp_path / "out")
+    with pytest.raises(DataError, match=r"file .*out: the folder is not empty.*earlier conversion.*Choose a new folder\.$"):
+        convert_droid(tmp_path / "in", tmp_path / "out")
+    assert len(open_dataset(tmp_path / "out")) == 1
+
+
 def test_derived_motions_lead_from_frame_to_frame(tmp_path: Path) -> None:
     """Oracle: applying the motion to one state gives the next."""
     raw = droid_layout(tmp_path / "in", recorded=False)

@@ -5,7 +5,8 @@ import pytest
 
 from tests.data.toy import toy_episode, toy_spec
 from wam.data import EpisodeDataset, Recorder, open_dataset
-from wam.data.inspection import contact_sheet, inspect
+from wam.data.inspection import GAP, TEXT, contact_sheet, histogram, inspect
+from wam.world import Slot
 
 
 @pytest.fixture
@@ -31,13 +32,26 @@ def test_histograms_are_numpys(dataset: EpisodeDataset) -> None:
     counts, edges = np.histogram(values, 7)
     assert found.slot.name == "dy" and np.array_equal(found.counts, counts) and np.allclose(found.edges, edges)
     assert found.counts.sum() == 110 and np.isclose(found.mean, values.mean())
+    assert (found.low, found.high) == (values.min(), values.max()) == (found.edges[0], found.edges[-1])
+
+
+def test_no_range_is_made_up() -> None:
+    """A slot that stands still at -1.5 lies at -1.5, not between -2 and -1; without a number there is no range."""
+    still = histogram(Slot(name="motor_7"), np.full(9, -1.5), 20)
+    assert (still.low, still.high, still.mean, still.counts.tolist(), still.edges.tolist()) == (-1.5, -1.5, -1.5, [9], [-1.5, -1.5])
+    assert np.isnan(histogram(Slot(name="motor_7"), np.zeros(0), 20).low)
 
 
 def test_contact_sheet_shows_first_to_last(dataset: EpisodeDataset) -> None:
     sheet = contact_sheet(dataset, episodes=[4], moments=3, height=16)
-    assert sheet.shape == (2 * 18, 3 * 18, 3) and sheet.dtype == np.uint8
+    top, left = TEXT + 2 * GAP, sheet.shape[1] - 3 * (16 + GAP)
+    assert sheet.shape[0] == top + 2 * (16 + GAP) and left > 0 and sheet.dtype == np.uint8
     rgb = dataset.read(4).observation.rgb
     assert rgb is not None
     for column, frame in enumerate((0, 6, 11)):
-        assert np.array_equal(sheet[1:17, 18 * column + 1 : 18 * column + 17], rgb["top"][0, frame].permute(1, 2, 0).numpy())
-    assert contact_sheet(dataset, height=8).shape == (8 * 2 * 10, 8 * 10, 3)
+        at = left + column * (16 + GAP)
+        for row, camera in enumerate(("top", "side")):
+            down = top + row * (16 + GAP)
+            assert np.array_equal(sheet[down : down + 16, at : at + 16], rgb[camera][0, frame].permute(1, 2, 0).numpy())
+    assert (sheet[top:, :left].min(), sheet[:top, left:].min()) < (128, 128)  # names at the left, labels above
+    assert contact_sheet(dataset, height=8).shape[0] == top + 8 * 2 * (8 + GAP)

@@ -176,7 +176,7 @@ def test_odd_camera_name(tmp_path: Path) -> None:
 def test_full_folder_and_second_writer(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "set", toy_spec())
     recorder.write(toy_episode(toy_spec(), 3))
-    with pytest.raises(DataError, match="not empty"):
+    with pytest.raises(DataError, match=r"not empty.*resume=True"):
         Recorder(tmp_path / "set", toy_spec())
     with pytest.raises(DataError, match="another process"):
         Recorder(tmp_path / "set", toy_spec(), resume=True)

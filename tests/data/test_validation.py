@@ -136,6 +136,16 @@ def test_far_from_all_others_without_limits(tmp_path: Path) -> None:
     assert (finding.severity, finding.episode) == ("warning", 2)
 
 
+@pytest.mark.parametrize(("value", "severity"), [(6.0, "warning"), (1e4, "error")])
+def test_an_action_far_beyond_all_others_is_an_error(tmp_path: Path, value: float, severity: str) -> None:
+    """No limits are declared: 20 times the usual range is odd, 10 km in a step is no motion."""
+    record(tmp_path, "lossless")
+    (tmp_path / "meta/wam.json").unlink()
+    rewrite(tmp_path, lambda columns: columns["action"][60].__setitem__(0, value))
+    finding = only(tmp_path, "range")
+    assert (finding.severity, finding.episode) == (severity, 2) and f"{value:.4g}" in finding.what and "another unit" in finding.cause
+
+
 def test_constant_slot_and_constant_episode(tmp_path: Path) -> None:
     def still(episode: Episode) -> Episode:
         episode.actions.low_level[..., 1] = 0.5  # type: ignore[index]
@@ -216,6 +226,56 @@ def test_several_actions_per_step_are_summed(tmp_path: Path) -> None:
 
 def test_a_set_that_does_not_open(tmp_path: Path) -> None:
     assert only(tmp_path, "unreadable").severity == "error"
+
+
+def test_each_reading_error_has_its_own_cause(tmp_path: Path) -> None:
+    (nowhere,) = check_dataset(tmp_path / "absent" / "set")
+    assert nowhere.what == "no such folder." and "misspelt" in nowhere.cause and "Give a folder" in nowhere.remedy
+    info(record(tmp_path, "lossless"), codebase_version="v9.0")
+    version = only(tmp_path, "unreadable")
+    assert "'v9.0'" in version.what and "v3.0" in version.what and "newer" in version.cause and "Convert" in version.remedy
+
+
+# -- missing ---------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_missing_camera(tmp_path: Path) -> None:
+    """An error where this library wrote the set, which then had the videos; a warning in a foreign one."""
+    record(tmp_path)
+    next((tmp_path / "videos").rglob("*.mp4")).unlink()
+    finding = only(tmp_path, "missing")
+    assert finding.severity == "error" and "camera 'top'" in finding.what and "deleted" in finding.cause and "Copy them again" in finding.remedy
+    (tmp_path / "meta/wam.json").unlink()
+    finding = only(tmp_path, "missing")
+    assert finding.severity == "warning" and "never published" in finding.cause and "without this camera" in finding.remedy
+
+
+def features(root: Path, change: Change) -> None:
+    held = json.loads((root / "meta/info.json").read_text())["features"]
+    change(held)
+    info(root, features=held)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda held: held.pop("action"), "action: the spec has 2 slots (dx, dy), meta/info.json has no such feature"),
+        (lambda held: held["observation.state"].update(shape=[3]), "observation.state: the spec has 2 slots (x, y), meta/info.json has shape [3]"),
+        (lambda held: held.pop("observation.images.top"), "the spec has the cameras ['top'], meta/info.json has only []"),
+    ],
+)
+def test_slots_without_their_column(tmp_path: Path, change: Change, says: str) -> None:
+    features(record(tmp_path, "lossless"), change)
+    finding = next(finding for finding in check_dataset(tmp_path) if finding.kind == "missing")
+    assert finding.severity == "error" and says in finding.what and "edited" in finding.cause and "Restore both" in finding.remedy
+
+
+def test_no_actions_at_all(tmp_path: Path) -> None:
+    record(tmp_path, "lossless")
+    features(tmp_path, lambda held: [held.pop(key) for key in ("action", "wam.actions.valid")])
+    (tmp_path / "meta/wam.json").unlink()
+    finding = only(tmp_path, "missing")
+    assert finding.severity == "warning" and "no actions" in finding.what and "not called action" in finding.cause and "Name the column" in finding.remedy
 
 
 def test_version_two_statistics(tmp_path: Path) -> None:

@@ -85,6 +85,20 @@ def test_which_windows_there_are() -> None:
     assert full.episode_of(torch.tensor([0, 3, 12])).tolist() == [0, 1, 4]
 
 
+@pytest.mark.parametrize(("past", "skip"), [(1, 1), (3, 1), (14, 1), (1, 2), (2, 3), (3, 5)])
+def test_longest_horizon_without_masks(past: int, skip: int) -> None:
+    """Up to `longest` steps some window with `past` real frames is whole; with one more none is."""
+    frames = frames_of(episodes(), toy_spec(per_step=2))
+
+    def whole(horizon: int) -> bool:
+        windows = WindowDataset(frames, past, horizon, skip)
+        seen = windows._now[:, 1] >= (past - 1) * skip
+        return bool((windows.batch(torch.arange(len(windows))).valid.all(1).numpy() & seen).any())
+
+    longest = WindowDataset(frames, past=past, skip=skip).longest
+    assert not whole(longest + 1) and (longest == 0 or whole(longest))
+
+
 def test_no_copy_beyond_the_one() -> None:
     """Past and future are views of one array, and RGB stays uint8."""
     windows = WindowDataset(frames_of(episodes(), toy_spec(per_step=2)), past=2, horizon=2)

@@ -32,7 +32,7 @@ def test_results_are_read_back_and_gathered(tmp_path):
 
 def test_a_file_that_is_no_result_is_an_error(tmp_path):
     (tmp_path / "a.json").write_text("{}")
-    with pytest.raises(SpecError, match="Origin"):
+    with pytest.raises(SpecError, match="no published result"):
         list(published(tmp_path))
 
 

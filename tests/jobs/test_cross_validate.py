@@ -15,7 +15,7 @@ from wam.data.converters import convert_droid, convert_rlds
 from wam.evaluate.card import MODEL
 from wam.evaluate.cross_validation import CrossValidated
 from wam.evaluate.places import COPY, LATENTS, MOVED
-from wam.jobs.cross_validate import CrossValidation, fingerprint, judge_fold
+from wam.jobs.cross_validate import CrossValidation, judge_fold
 from wam.jobs.pages import refreshed
 from wam.jobs.record import record_world
 
@@ -46,7 +46,7 @@ def test_no_fold_trains_on_its_episode(made_up, tmp_path):
     """Statistics are those of the other episodes, and a second call trains nothing."""
     asked = CrossValidation(recipe="lewm", preset="robot", steps=1)
     first = judge_fold(asked, made_up, tmp_path / "fold", 1, 3)
-    assert first.run.trained_on["episodes"] == [0, 2]
+    assert first.run.trained_on.episodes == (0, 2)
     frames = cached_frames(open_dataset(made_up), cameras=(), episodes=[0, 2])
     moves = np.concatenate([frames.episode(index).actions.low_level[0, 1:, 0].numpy() for index in (0, 1)])
     assert torch.allclose(first.run.model.normalise_action.mean, torch.from_numpy(moves.mean(0)), atol=1e-5)
@@ -56,8 +56,8 @@ def test_no_fold_trains_on_its_episode(made_up, tmp_path):
 
 
 def test_the_fingerprint_is_of_the_content(made_up, tmp_path):
-    one = fingerprint(cached_frames(open_dataset(made_up), cameras=()))
-    assert one == fingerprint(cached_frames(open_dataset(made_up), cameras=(), folder=tmp_path))
+    one = cached_frames(open_dataset(made_up), cameras=()).fingerprint()
+    assert one == cached_frames(open_dataset(made_up), cameras=(), folder=tmp_path).fingerprint()
 
 
 def test_sets_without_a_position_are_refused(tmp_path):

@@ -11,7 +11,7 @@ from tests.plan.mocks import PUSHES, A, B, DoubleIntegrator, Step
 from wam.plan import CEM, ICEM, MPPI, Gradient, Penalty, Problem, RandomShooting
 from wam.plan.chain import Empty
 from wam.plan.planners.search import coloured
-from wam.world import Actions, Future, Grounded, Noise, Plan
+from wam.world import Actions, Future, Grounded, Noise, Plan, SpecError
 
 HORIZON = 10
 Q = torch.diag(torch.tensor([1.0, 1.0, 0.1, 0.1]))
@@ -199,3 +199,27 @@ def test_coloured_noise_has_unit_variance_and_the_asked_correlation(steps: int, 
     if steps == 10:
         neighbours = (drawn[:, :, 1:] * drawn[:, :, :-1]).mean()
         assert (neighbours < 0.02) if colour == 0 else (neighbours > 0.3 * colour)
+
+
+REFUSED = [
+    (CEM, {"samples": 10, "elites": 30}, r"CEM got elites = 30 of samples = 10, expected at most as many\. Raise samples or lower elites"),
+    (ICEM, {"samples": 10}, r"ICEM got elites = 20 of samples = 10"),
+    (MPPI, {"samples": 10}, r"MPPI got elites = 60 of samples = 10"),
+    (CEM, {"iterations": -1}, r"CEM got iterations = -1, expected at least 1: .*nothing to search\. Raise it"),
+    (ICEM, {"elites": 0}, r"ICEM got elites = 0, expected at least 1"),
+    (MPPI, {"iterations": 0, "elites": 0}, r"MPPI got iterations = 0, elites = 0, expected"),
+    (Gradient, {"starts": 0}, r"Gradient got starts = 0, expected"),
+    (Gradient, {"steps": -3}, r"Gradient got steps = -3, expected"),
+    (RandomShooting, {"samples": 0}, r"RandomShooting got samples = 0, expected"),
+]
+
+
+@pytest.mark.parametrize(("kind", "settings", "message"), REFUSED)
+def test_settings_that_search_nothing_are_refused(kind, settings, message) -> None:
+    with pytest.raises(SpecError, match=message):
+        kind(**settings)
+
+
+def test_the_smallest_search_is_a_search() -> None:
+    for planner in (CEM(samples=1, iterations=1, elites=1), MPPI(samples=1, iterations=1, elites=1), Gradient(starts=1, steps=1), RandomShooting(samples=1)):
+        assert planner.plan(problem(), warm=None, noise=noise()).valid.all()

@@ -102,3 +102,11 @@ def test_a_penalty_sees_futures_and_actions() -> None:
     carry = Grounded(seen=Step(x=STARTS), now=Step(x=STARTS))
     cost = Problem(model=DoubleIntegrator(), carry=carry, objective=Penalty(effort), goal=Empty(), horizon=5).cost(CANDIDATES)
     torch.testing.assert_close(cost, CANDIDATES.square().sum((2, 3, 4)))
+
+
+@pytest.mark.parametrize("shares", [False, True])
+def test_a_goal_of_another_batch_is_an_error(shares: bool) -> None:
+    model, objective = DoubleIntegrator(shares_context=shares), GoalState()
+    goal = objective.prepare(model, GOALS).repeat(2)
+    with pytest.raises(SpecError, match=r"the goal has 6 rows, the carry 3, expected one goal per row.*prepare\(model, task\)"):
+        Problem(model=model, carry=Grounded(seen=Step(x=STARTS), now=Step(x=STARTS)), objective=objective, goal=goal, horizon=5)

@@ -15,7 +15,7 @@ from wam.recipes.lewm import RECIPE, without_regulariser
 from wam.recipes.runs import frames_for
 from wam.sim.adapters.skip import Skip
 from wam.sim.worlds.push import PushWorld
-from wam.world import Actions, Moments, Noise, SpecError, Statistics
+from wam.world import Actions, Facts, Future, Moments, Noise, Observation, Past, SpecError, Statistics, Task, Window
 
 
 def data_spec(cameras: int = 1) -> DataSpec:
@@ -121,13 +121,61 @@ def test_a_cut_in_time_is_a_fresh_start():
     observation, actions = spec.observes.sample(2, 6), spec.consumes.sample(2, 6)
     valid = actions.valid.clone()
     valid[:, 3] = False
-    from wam.world import Past, Task
-
     past = Past(observation=observation, actions=replace(actions, valid=valid))
     future: Actions = spec.consumes.sample(2, 3, Noise.of([7, 8]))
     whole = model.predict(model.observe(model.begin(2, Task()), past), future)[1].state.z
     rest = model.predict(model.observe(model.begin(2, Task()), past.narrow("T", 3)), future)[1].state.z
     assert torch.allclose(whole, rest, atol=1e-5)
+
+
+def slots(spec, count):
+    return replace(spec.consumes, low_level=tuple(replace(spec.consumes.low_level[0], name=f"slot {index}") for index in range(count)))
+
+
+REFUSED = {
+    "a column that would be broadcast": (lambda spec: slots(spec, 1).sample(4, 2), r"shape \(4, 2, 3, 1\).*expected \(B, T, R, A\) = \(4, 2, 3, 2\).*2 slots"),
+    "an R that would be broadcast": (lambda spec: replace(spec.consumes, per_step=1).sample(4, 2), r"shape \(4, 2, 1, 2\).*give R = 3 actions"),
+    "another R": (lambda spec: replace(spec.consumes, per_step=5).sample(4, 2), r"shape \(4, 2, 5, 2\).*Actions of another spec"),
+    "another T": (lambda spec: replace(spec.consumes.sample(4, 2), valid=torch.ones(4, 3, 3).bool()), r"valid of shape \(4, 3, 3\), expected .*\(4, 3, 3, 2\)"),
+    "no low-level actions": (lambda spec: Actions(valid=torch.ones(4, 2, 3).bool()), r"shape None.*expected"),
+    "rows that do not divide": (
+        lambda spec: spec.consumes.sample(5, 2),
+        r"5 rows of actions for 4 rows of carry, expected .*multiple.*same number of candidates",
+    ),
+    "too few rows": (lambda spec: spec.consumes.sample(2, 2), r"2 rows of actions for 4 rows of carry"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_actions_of_another_shape_are_refused(what):
+    model, (actions, message) = make().eval(), REFUSED[what]
+    with pytest.raises(SpecError, match=message):
+        model.predict(model.begin(4, Task()), actions(model.spec))
+
+
+def test_what_it_cannot_see_or_show_is_refused():
+    model = make().eval()
+    with pytest.raises(SpecError, match=r"LeWorldModel\.encode: camera .* is missing"):
+        model.encode(Observation(proprio=torch.zeros(1, 1, 2)))
+    with pytest.raises(SpecError, match=r"decode got a Facts, expected the Latent"):
+        model.decode(Facts(holds=torch.ones(1, 1, 1).bool(), atoms=("a",)))
+
+
+def test_a_step_without_a_real_row_does_not_count():
+    """At an episode's end every row of a batch may be padding: the loss is that of the steps before, not NaN."""
+    model = make().eval()
+    observes, acts = model.spec.observes, model.spec.consumes
+    frames, actions, noise = observes.sample(8, 5), acts.sample(8, 5), Noise.of(range(8))
+    past = Past(observation=frames.narrow("T", 0, 1), actions=actions.narrow("T", 0, 1))
+    valid = torch.ones(8, 4, dtype=torch.bool)
+    valid[:, 2:] = False
+
+    def gaussian(steps):
+        ahead = Future(observation=frames.narrow("T", 1, 1 + steps))
+        window = Window(past=past, actions=actions.narrow("T", 1, 1 + steps), future=ahead, valid=valid[:, :steps], task=Task())
+        return model.loss(window, noise=noise)["gaussian"]
+
+    assert torch.allclose(gaussian(4), gaussian(2))
 
 
 def test_recipes_are_found_by_name():

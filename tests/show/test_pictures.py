@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from wam.show.pictures import DENSITY, GAP, MARGIN, contact_sheet, enlarged, episode_strip, error_picture, evenly, prediction_strip, still, strip
+from wam.show.pictures import DENSITY, GAP, MARGIN, contact_sheet, enlarged, error_picture, evenly, prediction_strip, still, strip
 
 
 def decoded(picture):
@@ -66,9 +66,3 @@ def test_contact_sheet_is_in_reading_order(frames):
 def test_frames_may_be_on_the_way_of_a_gradient(frames):
     moving = torch.rand(4, 3, 8, 8, requires_grad=True)
     assert strip([("x", moving)]).data == strip([("x", moving.detach())]).data
-
-
-def test_an_episode_strip_begins_with_its_goal(frames):
-    found = decoded(episode_strip(frames, frames[2], rate=10))
-    assert torch.equal(found[:, -GAP * DENSITY - 4, 4], frames[2][:, -1, 0])  # lower left pixel of the goal
-    assert torch.equal(found[:, -GAP * DENSITY - 4, -GAP * DENSITY - 4], frames[3][:, -1, -1])  # lower right one of the last frame

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -32,6 +32,8 @@ class Outer(Spec):
     maybe: int | None = None
     flag: bool = False
     share: float = 0.5
+    kind_of_sum: Literal["mean", "sum"] = "mean"
+    verdict: Literal["effect", "null"] | None = None
 
 
 FULL = Outer(
@@ -44,6 +46,8 @@ FULL = Outer(
     maybe=2,
     flag=True,
     share=1e-300,
+    kind_of_sum="sum",
+    verdict="null",
 )
 
 
@@ -92,6 +96,8 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a list for names": (lambda data: data.update(by_name=["left"]), r"Outer\.by_name is \['left'\], expected names and values"),
     "text for a list": (lambda data: data.update(words="abc"), r"Outer\.words is 'abc', expected a list"),
     "a number for a list": (lambda data: data.update(several=3), r"Outer\.several is 3, expected a list"),
+    "a word outside the choice": (lambda data: data.update(kind_of_sum="most"), r"Outer\.kind_of_sum is 'most', expected one of \['mean', 'sum'\]"),
+    "a word outside an optional choice": (lambda data: data.update(verdict="yes"), r"Outer\.verdict is 'yes', expected one of \['effect', 'null'\]"),
     "wrong length": (lambda data: data.update(pair=[1, 2.0, 3]), r"Outer\.pair is \[1, 2\.0, 3\], expected a list of 2"),
 }
 

@@ -377,3 +377,40 @@ def test_sampled_tasks() -> None:
     told = dataclasses.replace(plain, instructed=True, sentences=("a", "b", "c"))
     instruction = told.sample_task(60).instruction
     assert instruction is not None and set(instruction.tolist()) == {0, 1, 2}
+
+
+# -- specs that make no sense --------------------------------------------------------------------------------------------------
+
+X, MODEL = Slot(name="x"), {"observes": SIGHT, "predicts": PROMISE, "consumes": ARM}
+NONSENSE: dict[str, tuple[Callable[[], Spec], str]] = {
+    "limits": (lambda: Slot(name="x", low=1.0, high=-1.0), r"Slot\.low is 1\.0, expected at most high = -1\.0; .*'x' .*wrong way round"),
+    "per step": (lambda: ActionSpec(per_step=0), r"ActionSpec\.per_step is 0, expected at least 1"),
+    "actions": (lambda: ActionSpec(low_level=(X, X)), r"ActionSpec\.low_level has the slots \['x', 'x'\], expected every name once\. Rename"),
+    "proprioception": (lambda: ObservationSpec(proprio=(X, X)), r"ObservationSpec\.proprio .*Rename the repeated \['x'\]"),
+    "coordinates": (lambda: PhysicalSpec(q=(X,), v=(X, X)), r"PhysicalSpec\.v .*every name once"),
+    "an empty promise": (lambda: FutureSpec(), r"promises nothing, expected at least one of .*Say what the model predicts"),
+    "context": (lambda: WorldModelSpec(context=(3, 1), **MODEL), r"context is \(3, 1\), expected \(fewest, most\) .* in this order"),
+    "no context": (lambda: WorldModelSpec(context=(0, 1), **MODEL), r"context is \(0, 1\), expected .* at least 1"),
+    "chunk of a model": (lambda: WorldModelSpec(chunk=0, **MODEL), r"WorldModelSpec\.chunk is 0, expected at least 1"),
+    "chunk of a policy": (lambda: PolicySpec(observes=SIGHT, acts=ARM, chunk=0), r"PolicySpec\.chunk is 0, expected at least 1"),
+    "rate of a model": (lambda: WorldModelSpec(rate=0.0, **MODEL), r"WorldModelSpec\.rate is 0\.0, expected steps per second, above 0"),
+    "rate of a world": (lambda: EnvSpec(name="w", observes=SIGHT, acts=ARM, rate=float("nan")), r"EnvSpec\.rate is nan, expected .*above 0"),
+    "budget": (lambda: EnvSpec(name="w", observes=SIGHT, acts=ARM, budget=0), r"EnvSpec\.budget is 0, expected at least 1 step"),
+}
+
+
+@pytest.mark.parametrize("what", NONSENSE)
+def test_specs_that_make_no_sense_cannot_be_made(what: str) -> None:
+    make, message = NONSENSE[what]
+    with pytest.raises(SpecError, match=message):
+        make()
+
+
+def test_an_equal_pair_of_limits_and_one_name_in_place_and_speed_are_fine() -> None:
+    assert Slot(name="fixed", low=1.0, high=1.0).low == 1.0
+    assert PhysicalSpec(q=(X,), v=(X,)).v == (X,)
+
+
+def test_a_future_without_numbers_is_a_problem_not_an_error() -> None:
+    (problem,) = FutureSpec(observation=ObservationSpec()).problems(Future(observation=Observation()), steps=3)
+    assert "no numbers at all" in problem

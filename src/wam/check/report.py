@@ -9,6 +9,7 @@ from wam.world import Spec
 Status = Literal["passed", "failed", "skipped"]
 
 WIDTH = 120  # columns of the printed table
+ORDER: tuple[Status, ...] = ("passed", "skipped", "failed")  # in the table: what is to be mended stands last, above the prompt
 
 
 class ConformanceError(AssertionError):
@@ -25,6 +26,7 @@ class Finding(Spec):
     came: str = ""  # what was seen instead; for a skipped check the reason
     cause: str = ""  # likely cause
     remedy: str = ""
+    blocked_by: str = ""  # for a skipped check: the failed one without which it cannot run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +62,12 @@ class Report(Spec):
         count = {status: sum(finding.status == status for finding in self.findings) for status in ("passed", "failed", "skipped")}
         head = f"{self.interface} {self.subject}: " + ", ".join(f"{number} {status}" for status, number in count.items())
         column = max((len(finding.check) for finding in self.findings), default=0)
-        return "\n".join([head, *(_lines(finding, column) for finding in self.findings)])
+        told = sorted((finding for finding in self.findings if not finding.blocked_by), key=lambda finding: ORDER.index(finding.status))
+        blocked = [finding for finding in self.findings if finding.blocked_by]
+        note = [_wrap("  skipped  ", f"not run, because {blocked[0].blocked_by} failed: {len(blocked)} checks")] if blocked else []
+        at = sum(finding.status != "failed" for finding in told)
+        lines = [_lines(finding, column) for finding in told]
+        return "\n".join([head, *lines[:at], *note, *lines[at:]])
 
 
 def _lines(finding: Finding, column: int) -> str:

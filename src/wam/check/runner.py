@@ -38,7 +38,8 @@ def run_checks(subject: S, essential: Sequence[Callable[[S], None]], checks: Seq
     broken = ""
     for check in [*essential, *checks]:
         if broken:
-            findings.append(Finding(check=check.__name__, status="skipped", expected=_promise(check), came=f"not run, because {broken} failed"))
+            came = f"not run, because {broken} failed"
+            findings.append(Finding(check=check.__name__, status="skipped", expected=_promise(check), came=came, blocked_by=broken))
             continue
         finding = _run(check, subject)
         findings.append(finding)

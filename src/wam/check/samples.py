@@ -49,13 +49,6 @@ def instruction(sentences: tuple[str, ...], noise: Noise) -> Task:
     return Task(instruction=noise.fork("task").integers(1, len(sentences))[:, 0])
 
 
-def tile_task(task: Task, batch: int) -> Task:
-    """A task of `batch` rows from one of any number of rows."""
-    if not task.leaves():
-        return task
-    return task.select(torch.arange(batch, device=task.device) % task.size("B"))
-
-
 def invalid_at(actions: Actions, step: int | slice) -> Actions:
     """The same actions, of which those of a step (or of steps) were not executed."""
     valid = actions.valid.clone()

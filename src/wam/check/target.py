@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 
@@ -29,11 +29,6 @@ HOW = "A target is `module:factory`, e.g. `wam check my_module:make_model`, wher
 
 class TargetError(ValueError):
     """A target that names nothing checkable."""
-
-
-@runtime_checkable
-class _Plans(Planner, Protocol):
-    """A planner, recognisable by its method."""
 
 
 def check_target(target: str, *, device: torch.device | str = "cpu") -> Report:
@@ -115,7 +110,7 @@ def _interfaces(made: Any) -> list[str]:
         "policy": isinstance(made, Policy) and not isinstance(spec, (WorldModelSpec, EnvSpec)),
         "env": isinstance(made, Env),
         "windows": isinstance(made, Windows),
-        "planner": isinstance(made, _Plans),
+        "planner": isinstance(made, Planner),
     }
     return [name for name, does in declared.items() if does]
 

@@ -83,6 +83,7 @@ class EpisodeDataset:
         if absent := [feature.key for feature in stored if feature.key not in file.columns]:
             raise DataError(
                 f"columns {absent} are declared but not in the table.",
+                cause="meta/info.json or the table was edited, or they are of different sets.",
                 remedy="Correct meta/info.json, or copy the file again.",
                 path=entry.table,
                 episode=index,
@@ -91,7 +92,8 @@ class EpisodeDataset:
         if len(table) != entry.length:
             raise DataError(
                 f"{len(table)} rows in the table, {entry.length} in the episode index.",
-                remedy="The file was cut off or the index is stale: copy the set again, or drop the episode.",
+                cause="the file was cut off, or the index is stale.",
+                remedy="Copy the set again, or drop the episode.",
                 path=entry.table,
                 episode=index,
             )
@@ -153,7 +155,8 @@ def open_dataset(path: str | Path, *, spec: DataSpec | None = None) -> EpisodeDa
 def download(name: str) -> Path:
     """A data set of the Hub as a local folder."""
     if name.count("/") != 1 or name.startswith((".", "/")):
-        raise DataError("no such folder.", remedy="Give a folder, or a Hub id of the form owner/name.", path=name)
+        cause = "the path is misspelt, or relative to another folder than the present one."
+        raise DataError("no such folder.", cause=cause, remedy="Give a folder, or a Hub id of the form owner/name.", path=name)
     try:
         from huggingface_hub import snapshot_download
     except ImportError as error:
@@ -161,7 +164,9 @@ def download(name: str) -> Path:
     try:
         return Path(snapshot_download(name, repo_type="dataset"))
     except Exception as error:  # network, authorisation, no such set: many types, one meaning for the caller
-        raise DataError(f"neither a folder nor a readable data set of the Hub ({error}).", remedy="Check the name and the network.", path=name) from error
+        what = f"neither a folder nor a readable data set of the Hub ({error})."
+        cause = "the name is misspelt, the set is not public, or there is no network."
+        raise DataError(what, cause=cause, remedy="Check the name and the network.", path=name) from error
 
 
 def require_extra() -> None:

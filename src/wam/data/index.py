@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from wam.data.errors import DataError
-from wam.data.layout import RECORDING, DatasetInfo, EpisodeEntry, VideoSpan, read_lines
+from wam.data.layout import ABSENT, RECORDING, DatasetInfo, EpisodeEntry, VideoSpan, read_lines
 
 PENDING_TABLE = "frames.parquet"  # in the folder of a finished, not yet consolidated episode
 FACTS = "wam.episode"  # its metadata: index, length, tasks, seed, success, source, statistics as JSON
@@ -48,7 +48,8 @@ def read_index(root: Path, info: DatasetInfo) -> Index:
         episodes, tasks, notes = read_v2(root, info)
     numbers = [episode.index for episode in episodes]
     if numbers != list(range(len(numbers))):
-        raise DataError(f"episode numbers are {numbers[:8]}...; expected 0, 1, 2, ...", remedy=RESTORE, path=root / "meta")
+        what = f"episode numbers are {numbers[:8]}...; expected 0, 1, 2, ..."
+        raise DataError(what, cause="episodes were removed or merged by hand.", remedy=RESTORE, path=root / "meta")
     missing = tuple(
         feature.key
         for feature in info.features
@@ -68,7 +69,8 @@ def read_v3(root: Path, info: DatasetInfo) -> tuple[list[EpisodeEntry], tuple[st
     try:
         entries = [_v3_entry(root, info, row) for row in rows]
     except KeyError as error:
-        raise DataError(f"column {error} missing in meta/episodes.", remedy=RESTORE, path=root / "meta" / "episodes") from error
+        cause = "the index was written by another tool, or a feature was added to meta/info.json by hand."
+        raise DataError(f"column {error} missing in meta/episodes.", cause=cause, remedy=RESTORE, path=root / "meta" / "episodes") from error
     entries.sort(key=lambda entry: entry.index)
     for entry in pending_entries(root, info, first=len(entries)):
         entries.append(entry)
@@ -122,7 +124,7 @@ def read_tasks(root: Path) -> tuple[str, ...]:
     try:
         table = pq.read_table(path, use_threads=False).to_pydict()
     except FileNotFoundError as error:
-        raise DataError("the file is absent.", remedy=RESTORE, path=path) from error
+        raise DataError("the file is absent.", cause=ABSENT, remedy=RESTORE, path=path) from error
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"the parquet file cannot be read ({error}).", remedy=RESTORE, path=path) from error
     words = table.get("task", table.get("__index_level_0__"))

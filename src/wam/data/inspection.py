@@ -14,6 +14,9 @@ from wam.data.index import Note
 from wam.data.pictures import resize_area
 from wam.world.specs import Slot
 
+TEXT = 12  # px, height of the contact sheet's labels
+GAP = 4  # px between its frames
+
 
 @dataclass(frozen=True)
 class FeatureLine:
@@ -43,8 +46,10 @@ class Histogram:
     """Values of one action slot over valid actions."""
 
     slot: Slot
-    counts: NDArray[np.int64]  # "bins"
+    counts: NDArray[np.int64]  # "bins"; one where the slot never changes
     edges: NDArray[np.float64]  # "bins + 1", in the slot's unit
+    low: float  # smallest value; NaN, like all below, where no value is a number
+    high: float  # largest value
     mean: float
     std: float
 
@@ -115,28 +120,55 @@ def histograms(dataset: EpisodeDataset, bins: int) -> tuple[Histogram, ...]:
     table = np.concatenate(values)
     found = []
     for column, slot in zip(table.T, dataset.spec.acts.low_level, strict=True):
-        finite = column[np.isfinite(column)]
-        counts, edges = np.histogram(finite, bins)
-        found.append(Histogram(slot, counts, edges, float(finite.mean()), float(finite.std())))
+        found.append(histogram(slot, column[np.isfinite(column)].astype(np.float64), bins))
     return tuple(found)
+
+
+def histogram(slot: Slot, values: NDArray[np.float64], bins: int) -> Histogram:
+    """Of finite values "n". A slot that never changes has one bin without width: no range is made up around it."""
+    if not len(values):
+        nan = float("nan")
+        return Histogram(slot, np.zeros(1, np.int64), np.full(2, nan), nan, nan, nan, nan)
+    low, high = float(values.min()), float(values.max())
+    counts, edges = np.histogram(values, bins) if high > low else (np.array([len(values)]), np.array([low, low]))
+    return Histogram(slot, counts, edges, low, high, float(values.mean()), float(values.std()))
 
 
 def contact_sheet(dataset: EpisodeDataset, *, episodes: Sequence[int] | None = None, moments: int = 8, height: int = 96) -> NDArray[np.uint8]:
     """A picture "h w 3": per episode and camera one row of `moments` frames, evenly spaced from first to last.
 
     The first eight episodes by default. Frames are brought to `height` pixels, cameras of one episode lie above each other.
+    Rows are named by episode and camera, columns by how much of the episode has passed.
     """
     chosen = range(min(len(dataset), 8)) if episodes is None else episodes
-    rows = []
+    names, rows = [], []
     for index in chosen:
         rgb = dataset.read(index).observation.rgb or {}
         for name in dataset.cameras:
             frames = rgb[name][0].numpy()
             picked = frames[np.linspace(0, len(frames) - 1, moments).round().astype(int)]
             width = round(height * frames.shape[-1] / frames.shape[-2])
-            small = resize_area(picked, (height, width))
-            rows.append(np.concatenate([np.pad(frame, ((0, 0), (1, 1), (1, 1)), constant_values=255) for frame in small], 2))
-    widest = max((row.shape[2] for row in rows), default=1)
-    padded = [np.pad(row, ((0, 0), (0, 0), (0, widest - row.shape[2])), constant_values=255) for row in rows]
-    sheet = np.concatenate(padded, 1) if padded else np.full((3, 1, 1), 255, np.uint8)
-    return np.ascontiguousarray(sheet.transpose(1, 2, 0))
+            names.append(f"episode {index}\n{name}")
+            rows.append(resize_area(picked, (height, width)))
+    columns = [f"{share:.0%}" for share in np.linspace(0, 1, moments)]
+    return labelled(rows, names, columns)
+
+
+def labelled(rows: Sequence[NDArray[np.uint8]], names: Sequence[str], columns: Sequence[str]) -> NDArray[np.uint8]:
+    """Rows of frames "n 3 h w" of one height as a white picture "h w 3", names at the left, columns' labels above."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    font = ImageFont.load_default(TEXT)
+    ruler = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    left = 2 * GAP + int(max((ruler.multiline_textbbox((0, 0), name, font=font)[2] for name in names), default=0))
+    top, high = TEXT + 2 * GAP, max((row.shape[2] for row in rows), default=0) + GAP
+    wide = max((row.shape[3] for row in rows), default=0) + GAP
+    sheet = Image.new("RGB", (left + wide * len(columns), top + high * len(rows)), "white")
+    draw = ImageDraw.Draw(sheet)
+    for column, label in enumerate(columns):
+        draw.text((left + column * wide, GAP), label, fill="black", font=font)
+    for number, (name, row) in enumerate(zip(names, rows, strict=True)):
+        draw.text((GAP, top + number * high), name, fill="black", font=font)
+        for column, frame in enumerate(row):
+            sheet.paste(Image.fromarray(np.ascontiguousarray(frame.transpose(1, 2, 0))), (left + column * wide, top + number * high))
+    return np.asarray(sheet)

@@ -20,6 +20,7 @@ CHUNK = 1000  # files per chunk folder
 DATA_MEGABYTES, VIDEO_MEGABYTES = 100, 200  # size at which a new file is begun
 RECORDING = "recording"  # folder of episodes that are not consolidated yet (this library's own)
 
+ABSENT = "another folder was meant, or the set was copied or downloaded in part."
 CAMERA_PREFIX = "observation.images."
 DEPTH_SUFFIX = "_depth"
 
@@ -46,6 +47,7 @@ class Feature:
         if len(self.shape) != 3:
             raise DataError(
                 f"feature {self.key!r} is a picture of shape {self.shape}; expected three axes.",
+                cause="meta/info.json was written by hand or by another tool.",
                 remedy="Correct its shape in meta/info.json.",
             )
         first = self.axes[0] if self.axes else ("channels" if self.shape[0] in (1, 3) else "height")
@@ -134,12 +136,14 @@ class DatasetInfo:
         if version not in VERSIONS:
             raise DataError(
                 f"codebase_version is {version!r}; this library reads {', '.join(VERSIONS)}.",
+                cause="the set was written by a tool newer or older than these versions.",
                 remedy="Convert the set with the tool of the format's authors, or record it again.",
                 path=path,
             )
         missing = [key for key in ("fps", "features", "data_path") if key not in raw]
         if missing:
-            raise DataError(f"{', '.join(missing)} missing.", remedy="Add what docs/data-format.md lists.", path=path)
+            cause = "meta/info.json was written by hand or by another tool."
+            raise DataError(f"{', '.join(missing)} missing.", cause=cause, remedy="Add what docs/data-format.md lists.", path=path)
         return DatasetInfo(
             version=version,
             fps=float(raw["fps"]),
@@ -203,7 +207,7 @@ def read_json(path: Path, *, remedy: str) -> dict[str, Any]:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise DataError("the file is absent.", remedy=remedy, path=path) from error
+        raise DataError("the file is absent.", cause=ABSENT, remedy=remedy, path=path) from error
     except ValueError as error:
         raise DataError(f"not valid JSON ({error}).", remedy="Restore it from the source of the data set.", path=path) from error
     if not isinstance(raw, dict):
@@ -216,7 +220,7 @@ def read_lines(path: Path, *, remedy: str) -> list[dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise DataError("the file is absent.", remedy=remedy, path=path) from error
+        raise DataError("the file is absent.", cause=ABSENT, remedy=remedy, path=path) from error
     try:
         return [json.loads(line) for line in text.splitlines() if line.strip()]
     except ValueError as error:

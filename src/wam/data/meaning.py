@@ -91,7 +91,8 @@ def read_meaning(root: Path) -> DataSpec | None:
     try:
         return DataSpec.from_dict(raw)
     except SpecError as error:
-        raise DataError(str(error), remedy="Delete it to read the set as a foreign one, or record again.", path=path) from error
+        cause = "it was edited, or written by another version of this library."
+        raise DataError(str(error), cause=cause, remedy="Delete it to read the set as a foreign one, or record again.", path=path) from error
 
 
 def file_key(name: str) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wam.data.errors import DataError
-from wam.data.layout import Feature
+from wam.data.layout import ABSENT, Feature
 
 ARROW_OF = {"float32": "float", "float64": "double", "int64": "int64", "int32": "int32", "bool": "bool", "string": "string"}
 
@@ -92,7 +92,7 @@ def open_table(path: Path) -> TableFile:
     try:
         return _open(path, path.stat().st_mtime_ns)
     except FileNotFoundError as error:
-        raise DataError("the file is absent.", remedy="Download or copy the data set again.", path=path) from error
+        raise DataError("the file is absent.", cause=ABSENT, remedy="Download or copy the data set again.", path=path) from error
 
 
 @lru_cache(maxsize=16)
@@ -106,7 +106,7 @@ def _open(path: Path, modified: int) -> TableFile:
         raise broken(path, None, error) from error
     names = file.schema_arrow.names
     if "episode_index" not in names:
-        raise DataError("no column episode_index.", remedy="This is not a table of LeRobot frames.", path=path)
+        raise DataError("no column episode_index.", cause="this is not a table of LeRobot frames.", remedy="Restore the table from its source.", path=path)
     position = next(i for i in range(file.metadata.num_columns) if file.schema.column(i).path == "episode_index")
     groups = []
     for i in range(file.num_row_groups):
@@ -139,6 +139,7 @@ def column_array(column: Any, shape: tuple[int, ...], *, key: str, path: Path, e
         raise DataError(
             f"column {key!r} holds {len(array)} numbers in {rows} rows, {array.null_count} of them null; "
             f"its declared shape {list(shape)} asks for {rows * prod(shape)}.",
+            cause="the declared shape is wrong, or rows differ in size.",
             remedy="Correct the shape in meta/info.json or repair the table.",
             path=path,
             episode=episode,

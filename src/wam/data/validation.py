@@ -3,48 +3,32 @@
     for finding in check_dataset("runs/push"):
         print(finding)
 
-Looks at counts, times, numbers, statistics, pictures and the alignment of actions. Every finding says where, what, the
-likely cause and the remedy. An "error" makes training wrong; a "warning" may be meant.
+Looks at what is missing, counts, times, numbers, statistics, pictures and the alignment of actions. Every finding says
+where, what, the likely cause and the remedy. An "error" makes training wrong; a "warning" may be meant.
 Does not repair anything.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wam.data.alignment import misalignment
 from wam.data.columns import OURS
+from wam.data.completeness import described, fits, missing_cameras, missing_columns, readable_video, totals, video_counts
 from wam.data.dataset import EpisodeDataset, open_dataset
 from wam.data.errors import DataError
+from wam.data.finding import Finding as Finding
+from wam.data.finding import unreadable
 from wam.data.index import pending_folders
-from wam.data.layout import EpisodeEntry, Feature, read_json, read_lines
+from wam.data.layout import EpisodeEntry, read_json, read_lines
 from wam.data.table import open_table
-from wam.data.video import count_frames
 from wam.world.specs import Slot
 
-Kind = Literal["unreadable", "counts", "time", "nan", "range", "constant", "statistics", "alignment", "blank", "instruction"]
 BLANK = 4  # largest minus smallest grey value, out of 255, below which a camera's frames of an episode show nothing
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong, or may be."""
-
-    kind: Kind
-    what: str
-    cause: str  # the likely one
-    remedy: str
-    path: Path | None = None
-    episode: int | None = None
-    severity: Literal["error", "warning"] = "error"
-
-    def __str__(self) -> str:
-        place = ", ".join([f"file {self.path}"] * (self.path is not None) + [f"episode {self.episode}"] * (self.episode is not None))
-        return f"{self.severity} [{self.kind}] {place}: {self.what} Likely cause: {self.cause} Remedy: {self.remedy}"
+FAR = 100  # times the range of the middle 98 % of an action: so far beyond it lies no motion, but another unit or a bad row
 
 
 def check_dataset(source: str | Path | EpisodeDataset, *, decode: bool = True) -> tuple[Finding, ...]:
@@ -53,7 +37,7 @@ def check_dataset(source: str | Path | EpisodeDataset, *, decode: bool = True) -
         dataset = source if isinstance(source, EpisodeDataset) else open_dataset(source)
     except DataError as error:
         return (unreadable(error),)
-    found = [*totals(dataset), *statistics(dataset), *video_counts(dataset)]
+    found = [*missing_cameras(dataset), *missing_columns(dataset), *totals(dataset), *statistics(dataset), *video_counts(dataset)]
     readable: list[dict[str, NDArray[Any]]] = []
     for entry in dataset.episodes:
         numbers = [f for f in dataset.info.features if not f.visual and f.dtype != "string"]
@@ -70,72 +54,7 @@ def check_dataset(source: str | Path | EpisodeDataset, *, decode: bool = True) -
     return tuple(sorted(found, key=lambda finding: finding.severity))
 
 
-def unreadable(error: DataError) -> Finding:
-    """A reading error as a finding."""
-    counts = "rows in the table" in error.what or "frames from" in error.what
-    return Finding(
-        "counts" if counts else "unreadable",
-        error.what,
-        "the file was cut off, moved or damaged in copying.",
-        error.remedy,
-        error.path,
-        error.episode if isinstance(error.episode, int) else None,
-    )
-
-
-# -- counts ----------------------------------------------------------------------------------------------------------------------
-
-
-def totals(dataset: EpisodeDataset) -> Iterator[Finding]:
-    """meta/info.json against the index of episodes; an open recording is brought up to date on closing."""
-    if pending_folders(dataset.root):
-        return
-    info = dataset.info
-    pairs = (
-        ("total_episodes", info.total_episodes, len(dataset)),
-        ("total_frames", info.total_frames, dataset.frames),
-        ("total_tasks", info.total_tasks, len(dataset.tasks)),
-    )
-    for name, said, counted in pairs:
-        if said != counted:
-            yield Finding(
-                "counts",
-                f"{name} is {said}, the index has {counted}.",
-                "episodes were added or removed by hand, or a recording was interrupted.",
-                f"Set {name} to {counted}, or restore the missing files.",
-                dataset.root / "meta" / "info.json",
-            )
-
-
-def video_counts(dataset: EpisodeDataset) -> Iterator[Finding]:
-    """Frames in each video file against the lengths of the episodes in it."""
-    for feature in dataset.info.features:
-        if feature.dtype != "video" or not readable_video(dataset, feature):
-            continue
-        held: dict[Path, list[EpisodeEntry]] = {}
-        for entry in dataset.episodes:
-            held.setdefault(entry.videos[feature.key].path, []).append(entry)
-        for path, entries in held.items():
-            expected = sum(entry.length for entry in entries)
-            try:
-                frames = count_frames(path, episode=entries[0].index)
-            except DataError as error:
-                yield unreadable(error)
-                continue
-            if frames != expected:
-                yield Finding(
-                    "counts",
-                    f"{feature.key}: {frames} frames in the video, {expected} rows in its episodes {[entry.index for entry in entries][:5]}.",
-                    "frames were dropped while recording, or the video was cut.",
-                    "Drop or trim these episodes; windows would show the wrong instant.",
-                    path,
-                    entries[0].index,
-                )
-
-
-def readable_video(dataset: EpisodeDataset, feature: Feature) -> bool:
-    """A declared video without any file was accepted with a note on opening."""
-    return any(entry.videos[feature.key].path.exists() for entry in dataset.episodes)
+# -- times and numbers ---------------------------------------------------------------------------------------------------------
 
 
 def times(dataset: EpisodeDataset, entry: EpisodeEntry, columns: dict[str, NDArray[Any]]) -> Iterator[Finding]:
@@ -164,9 +83,6 @@ def times(dataset: EpisodeDataset, entry: EpisodeEntry, columns: dict[str, NDArr
         )
 
 
-# -- numbers ---------------------------------------------------------------------------------------------------------------------
-
-
 def not_numbers(entry: EpisodeEntry, columns: dict[str, NDArray[Any]]) -> Iterator[Finding]:
     """NaN and infinity."""
     for key, array in columns.items():
@@ -185,9 +101,9 @@ def not_numbers(entry: EpisodeEntry, columns: dict[str, NDArray[Any]]) -> Iterat
 def ranges(dataset: EpisodeDataset, episodes: list[dict[str, NDArray[Any]]]) -> Iterator[Finding]:
     """Actions and states outside their limits, or that never move."""
     still: list[str] = []
-    for key, slots in (("action", dataset.spec.acts.low_level), ("observation.state", dataset.spec.observes.proprio)):
-        tables = [valid_rows(columns, key) for columns in episodes if key in columns]
-        if not tables or not slots:
+    for key, slots in described(dataset).items():
+        tables = [valid_rows(columns, key) for columns in episodes] if slots and fits(dataset, key) else []
+        if not tables:
             continue
         whole = np.concatenate(tables)
         for number, slot in enumerate(slots):
@@ -195,10 +111,14 @@ def ranges(dataset: EpisodeDataset, episodes: list[dict[str, NDArray[Any]]]) -> 
             if not len(column):
                 continue
             low, high = limits(slot, column)
+            declared = np.isfinite(slot.low) or np.isfinite(slot.high)
+            least, most = far_limits(column)
+            wild = not declared and key == "action" and bool(column.min() < least or column.max() > most)
+            if wild:
+                low, high = least, most
             outside = (column < low) | (column > high)
             if outside.any():
                 first = next(i for i, table in enumerate(tables) if ((table[:, number] < low) | (table[:, number] > high)).any())
-                declared = np.isfinite(slot.low) or np.isfinite(slot.high)
                 yield Finding(
                     "range",
                     f"{key} {slot.name!r} spans {column.min():.4g} .. {column.max():.4g} {slot.unit}; "
@@ -207,7 +127,7 @@ def ranges(dataset: EpisodeDataset, episodes: list[dict[str, NDArray[Any]]]) -> 
                     "Correct the values, or the limits in the spec.",
                     dataset.episodes[first].table,
                     first,
-                    "error" if declared else "warning",
+                    "error" if declared or wild else "warning",
                 )
             if key == "action" and len(column) > 1 and column.max() == column.min():
                 still.append(f"{slot.name} = {column[0]:.4g}")
@@ -253,6 +173,13 @@ def limits(slot: Slot, column: NDArray[np.float64]) -> tuple[float, float]:
     return float(low - span), float(high + span)
 
 
+def far_limits(column: NDArray[np.float64]) -> tuple[float, float]:
+    """FAR times the range of the middle 98 % on each side. Of few rows, too, the largest and smallest are not in the middle."""
+    low, high = np.quantile(column, 0.01, method="higher"), np.quantile(column, 0.99, method="lower")
+    span = FAR * (high - low) if high > low else np.inf
+    return float(low - span), float(high + span)
+
+
 # -- statistics, alignment, pictures -----------------------------------------------------------------------------------------------
 
 
@@ -282,7 +209,7 @@ def statistics(dataset: EpisodeDataset) -> Iterator[Finding]:
 
 def alignment(dataset: EpisodeDataset, episodes: list[dict[str, NDArray[Any]]]) -> Iterator[Finding]:
     """Do actions fit the change of state that follows them better than any other?"""
-    usable = [columns for columns in episodes if "action" in columns and "observation.state" in columns]
+    usable = episodes if all(fits(dataset, key) for key in described(dataset)) else []
     shift = misalignment(usable, dataset.spec.acts.low_level, dataset.spec.observes.proprio)
     if shift is None:
         return

@@ -74,6 +74,11 @@ class WindowDataset:
         return tuple(np.flatnonzero(self.frames.lengths <= self.skip).tolist())
 
     @property
+    def longest(self) -> int:
+        """Most model steps that any episode goes on after `past` frames; with a longer horizon every window is masked in part."""
+        return max(0, (int(self.frames.lengths.max(initial=0)) - 1) // self.skip - (self.past - 1))
+
+    @property
     def spec(self) -> DataSpec:
         """Of what a window shows: rate and R as `skip` makes them, instructions as ids into `sentences`."""
         spec = self.frames.spec

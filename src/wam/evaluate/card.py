@@ -15,6 +15,7 @@ from wam.world import Spec
 
 MODEL, SHUFFLED, FLOOR = "model", "shuffled", "true frames"
 POSITION = "position error"
+CLEAR = 0.95  # a ratio of errors counts as better only where its whole interval lies below
 BASELINES = ("copy", "mean", "background")
 
 
@@ -56,8 +57,8 @@ class Contrast(Spec):
 
     @property
     def better(self) -> bool:
-        """Is `arm` better, its whole interval below 1?"""
-        return self.ratio.high < 1
+        """Is `arm` clearly better?"""
+        return self.ratio.high < CLEAR
 
 
 @dataclass(frozen=True, kw_only=True)

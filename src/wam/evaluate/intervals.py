@@ -101,6 +101,17 @@ def bootstrap_mean(values: Float[Tensor, "N"], *, groups: Int[Tensor, "N"] | Non
     return Interval(value=float(mean), low=float(low), high=float(high))
 
 
+def paired_by_seed(difference: Float[Tensor, "seeds goals"], resamples: int = 10_000) -> Interval:
+    """Mean of paired differences with a two-level bootstrap: seeds are drawn, then goals within each."""
+    seeds, goals = difference.shape
+    chance = torch.Generator().manual_seed(0)
+    which = torch.randint(0, seeds, (resamples, seeds), generator=chance)
+    goal = torch.randint(0, goals, (resamples, seeds, goals), generator=chance)
+    means = difference[which[:, :, None], goal].mean((1, 2))
+    low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=means.dtype)).tolist()
+    return Interval(value=float(difference.mean()), low=low, high=high)
+
+
 def _z(confidence: float) -> float:
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}, expected a number between 0 and 1, e.g. 0.95.")

@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -30,6 +31,25 @@ class Origin(Spec):
     data: str = ""  # fingerprint of the data set
     statistics: str = ""  # hash of the statistics
 
+    @staticmethod
+    def now(
+        *, started: float, protocol: str, seeds: str, sources: Sources, device: str = "cpu", recipe: str = "", data: str = "", statistics: str = ""
+    ) -> "Origin":
+        """Of figures that are done now. `started`: `time.monotonic()` at the beginning; `sources` as they were then: a run is long."""
+        return Origin(
+            command=command_line(),
+            protocol=protocol,
+            seeds=seeds,
+            device=device_name(device),
+            wall_seconds=time.monotonic() - started,
+            versions=versions(),
+            sources=sources,
+            recipe=recipe,
+            commit=commit(),
+            data=data,
+            statistics=statistics,
+        )
+
 
 def command_line() -> str:
     """How this program was started, without the folder that it lies in."""
@@ -45,8 +65,11 @@ def device_name(device: torch.device | str = "cpu") -> str:
 
 
 def commit() -> str:
-    """Of the working folder, with "+" where it has changes that are not committed; "" where it is no repository."""
-    done = subprocess.run(["git", "describe", "--always", "--dirty=+"], capture_output=True, text=True, check=False)
+    """Of this library's checkout, with "+" where it has changes that are not committed; "" where there is no checkout or no git."""
+    try:
+        done = subprocess.run(["git", "describe", "--always", "--dirty=+"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
     return done.stdout.strip()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from wam.evaluate.origin import Origin
-from wam.world import Spec
+from wam.world import Spec, SpecError
 
 FOLDER = Path(__file__).parents[3] / "results"  # of a checkout; an installed package has none
 
@@ -35,8 +35,9 @@ class Result(Spec):
     def save(self, path: Path) -> Path:
         """Write it as JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.to_dict(), indent=1) + "\n")
-        return path
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(self.to_dict(), indent=1) + "\n")
+        return partial.rename(path)
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,15 @@ class Evidence:
 def published(folder: Path = FOLDER) -> Iterator[tuple[str, Origin, Verdicts]]:
     """(file name, origin, verdicts) of each result. SpecError for a file that is none."""
     for path in sorted(folder.glob("*.json")):
-        told = json.loads(path.read_text())
-        yield path.name, Origin.from_dict(told.get("origin")), Verdicts.from_dict(told.get("verdicts"))
+        try:
+            told = json.loads(path.read_text())
+            yield path.name, Origin.from_dict(told["origin"]), Verdicts.from_dict(told["verdicts"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise SpecError(f"{path} is no published result ({error!r}). It was cut off, or another version of wam wrote it: run its command again.") from error
 
 
 def evidence_of(recipe: str, folder: Path = FOLDER) -> Evidence:
-    """All results that name the recipe. Where several speak of one thing, it holds only if all agree."""
+    """All results that name the recipe. Where they disagree on whether something holds, it does not; on a mechanism, nothing is said."""
     said: dict[str, list[bool | str]] = {}
     stale = []
     for name, origin, verdicts in published(folder):
@@ -66,5 +70,5 @@ def evidence_of(recipe: str, folder: Path = FOLDER) -> Evidence:
         for part in fields(Verdicts):
             if (value := getattr(verdicts, part.name)) is not None:
                 said.setdefault(part.name, []).append(value)
-    agreed = {name: (all(values) if isinstance(values[0], bool) else values[-1]) for name, values in said.items()}
+    agreed = {name: (all(values) if isinstance(values[0], bool) else values[0] if len(set(values)) == 1 else None) for name, values in said.items()}
     return Evidence(verdicts=Verdicts.from_dict(agreed), stale=tuple(stale))

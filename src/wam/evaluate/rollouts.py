@@ -26,7 +26,7 @@ def rollout_card(
     model: WorldModel,
     held_out: Window,
     *,
-    training: Window,
+    training: Window | None,
     name: str = "",
     episodes: Int[Tensor, "B"] | None = None,
     positions: Positions | None = None,
@@ -36,11 +36,11 @@ def rollout_card(
 ) -> RolloutCard:
     """Judge a model on `held_out` windows.
 
-    training: windows of the training data, for the mean and background pictures and the probes. episodes: number of the
+    training: windows of the training data, for the mean and background pictures and the probes; None = without those. episodes: number of the
     episode of each held-out window, for the intervals; without it each counts as one. positions: places to probe for, where
     known. branches: counterfactual windows from `branch`. SpecError where nothing can be judged.
     """
-    probes = _fit(model, training, positions) if positions is not None else None
+    probes = _fit(model, training, positions) if positions is not None and training is not None else None
     table = _judge(model, held_out, _arms(model, held_out, training, seed), probes)
     if not table:
         raise SpecError(
@@ -74,7 +74,7 @@ class Arm:
     valid: Bool[Tensor, "B H"]
 
 
-def _arms(model: WorldModel, window: Window, training: Window, seed: int) -> dict[str, Arm]:
+def _arms(model: WorldModel, window: Window, training: Window | None, seed: int) -> dict[str, Arm]:
     steps, valid, past = window.valid.shape[1], window.valid, window.past.observation
     swap = others(window.size("B"), seed).to(valid.device)
     own, foreign = imagine(model, window), imagine(model, window, actions_of(window).select(swap))
@@ -84,7 +84,8 @@ def _arms(model: WorldModel, window: Window, training: Window, seed: int) -> dic
         "copy": Arm(pictures=None, latents=None, valid=valid),
     }
     if seen := _rgb(model, past):
-        last, stills = {name: rgb[:, -1] for name, rgb in seen.items()}, fit_stills(_rgb(model, training.whole()[0].observation))
+        last = {name: rgb[:, -1] for name, rgb in seen.items()}
+        stills = None if training is None else fit_stills(_rgb(model, training.whole()[0].observation))
         arms |= {name: Arm(pictures=pictures, latents=None, valid=valid) for name, pictures in baselines(last, steps, stills).items()}
     if (before := encoded(model, past)) is not None:
         arms["copy"] = replace(arms["copy"], latents=before[:, -1:].expand(-1, steps, -1))

@@ -6,7 +6,6 @@ trainings go on where they were. Shuffled actions are those of another episode, 
 Does not know: robots. The first three numbers of proprioception must be a position in metres.
 """
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,13 +13,13 @@ from pathlib import Path
 
 import torch
 
-from wam.data import DataSpec, Frames, WindowDataset, open_dataset
+from wam.data import DataSpec, WindowDataset, open_dataset
 from wam.evaluate.baselines import Pictures
 from wam.evaluate.card import FLOOR, MODEL, SHUFFLED
 from wam.evaluate.cross_validation import CrossValidated, fold_of, joined, step_contrasts
 from wam.evaluate.imagine import imagine
 from wam.evaluate.measure import curves
-from wam.evaluate.origin import Origin, command_line, commit, device_name, versions
+from wam.evaluate.origin import Origin
 from wam.evaluate.places import COMMANDS, COPY, LATENTS, MOVED, PICTURE_FLOOR, STILL, VELOCITY, PlaceErrors, place_errors, probe_score
 from wam.evaluate.probe import Positions, position_of_slots
 from wam.evaluate.sources import Sources
@@ -91,21 +90,18 @@ def cross_validate(
         contrasts=step_contrasts(table, groups, AGAINST, asked.ahead),
         probes=tuple(scores),
         folds=tuple(fold_of(fold.errors.table, index, dataset.episodes[index].source) for index, fold in enumerate(folds)),
-        origin=Origin(
-            command=command_line(),
+        origin=Origin.now(
+            started=started,
             protocol=(
                 f"Leave one episode out: {len(folds)} trainings, each judged on all windows of the episode that it has not seen. {asked.past} frames seen, "
                 f"then actions alone. Shuffled: actions of another episode. Intervals draw whole episodes. No verdict: sets this small judge the data as "
                 "much as the system."
             ),
             seeds=f"every training {asked.seed}",
-            device=device_name(asked.device),
-            wall_seconds=time.monotonic() - started,
-            versions=versions(),
             sources=sources,
+            device=asked.device,
             recipe=f"{asked.recipe} {asked.preset}",
-            commit=commit(),
-            data=f"{len(dataset)} episodes, {dataset.frames} frames, {fingerprint(frames_for(run.preset, data))}",
+            data=f"{len(dataset)} episodes, {dataset.frames} frames, {frames_for(run.preset, data).fingerprint()}",
         ),
     )
     return result, sheet(median(folds), run.data.rate)
@@ -193,11 +189,3 @@ def seen_again(model: object, observation: Observation) -> Pictures:
     if isinstance(model, Encodes) and isinstance(model, Decodes):
         observation = model.decode(model.encode(observation))
     return {camera: to_float(frames).clamp(0, 1) for camera, frames in (observation.rgb or {}).items()}
-
-
-def fingerprint(frames: Frames) -> str:
-    """Twelve hexadecimal digits over what was done and felt: the same however often a set is converted."""
-    digest = hashlib.sha256()
-    for path in ("actions.low_level", "observation.proprio"):
-        digest.update(frames.fields[path].tobytes())
-    return digest.hexdigest()[:12]

@@ -15,11 +15,11 @@ from rich.console import Console
 from wam.data import open_dataset
 from wam.evaluate.branches import branch
 from wam.evaluate.card import RolloutCard
-from wam.evaluate.origin import Origin, command_line, commit, device_name, versions
+from wam.evaluate.origin import Origin
 from wam.evaluate.rollouts import rollout_card
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessRow, compare_success, evaluation_seeds
-from wam.jobs.control import control
+from wam.jobs.control import clocked, control
 from wam.jobs.imagine import imagined_sections, places, windows_of
 from wam.jobs.record import load_world, record_world
 from wam.recipes.runs import Run, train_recipe
@@ -28,7 +28,7 @@ from wam.show.report import Report
 from wam.show.sections import card_sections, episodes_section, origin_section, success_sections, training_section
 from wam.show.tables import success_table
 from wam.show.training import read_training_log
-from wam.sim.adapters.skip import Held, Skip
+from wam.sim.adapters.skip import Held
 from wam.world import Episodes, Window
 
 TRAINING = {"play": 0.7, "noisy_expert": 0.15, "wander": 0.15}  # shares of the policies that record
@@ -49,6 +49,7 @@ class DemoConfig:
 def run_demo(folder: Path, config: DemoConfig | None = None, *, console: Console | None = None) -> Path:
     """Returns the path of the report. What was recorded or trained before is used again."""
     config, console, started = config or DemoConfig(), console or Console(), time.monotonic()
+    sources = Sources.of("wam.jobs.demo", "wam.recipes.lewm", "wam.sim.worlds.push")
     data = record(folder / "data", config, console)
     console.print(f"[bold]training[/] lewm tiny on {data}")
     run = train(folder, data, config)
@@ -57,20 +58,17 @@ def run_demo(folder: Path, config: DemoConfig | None = None, *, console: Console
     console.print("[bold]controlling[/] to held-out goal images")
     rows, films = act(run, config, console)
     console.print(success_table(rows))
-    origin = Origin(
-        command=command_line(),
+    origin = Origin.now(
+        started=started,
         protocol=(
             f"{config.goals} held-out goal images; the disc starts at least 2 radii from its goal; solved = its centre within half a radius when the "
             f"budget of {rows[0].steps} steps is over; the model sees pictures only."
         ),
         seeds=f"training {config.seed}; evaluation 2,000,000 and up",
-        device=device_name(),
-        wall_seconds=time.monotonic() - started,
-        versions=versions(),
+        sources=sources,
         recipe=run.name,
-        sources=Sources.of("wam.jobs.demo", "wam.recipes.lewm", "wam.sim.worlds.push"),
-        commit=commit(),
-        data=f"{config.episodes} episodes, seeds 0 to {config.episodes - 1}",
+        data=f"{config.episodes} episodes of the push world, seeds 0 to {config.episodes - 1}",
+        statistics=run.trained_on.statistics,
     )
     summary = {"rows": [row.summary() for row in rows], "card": card.to_dict(), "origin": origin.to_dict()}
     (folder / "summary.json").write_text(json.dumps(summary, indent=2))
@@ -106,7 +104,7 @@ def judge(run: Run, data: Path, config: DemoConfig) -> tuple[RolloutCard, Window
     """The rollout card on fresh episodes of play, from evaluation seeds; also its windows."""
     push = load_world("push")
     world = push.make(config.held_out)
-    env = Skip(world, run.preset.skip)
+    env = clocked(world, run)
     seeds = torch.tensor(evaluation_seeds(config.held_out, start=10_000))
     held_out = branch(env, Held(push.POLICIES["play"](world), run.preset.skip), seeds=seeds, past=1, horizon=config.horizon, branches=4)
     training, _ = windows_of(run, data, config.horizon, 512)

@@ -8,7 +8,7 @@ import torch
 from wam.data import WindowDataset
 from wam.evaluate.card import RolloutCard
 from wam.evaluate.imagine import Imagined, imagine, others
-from wam.evaluate.origin import Origin, command_line, commit, device_name, versions
+from wam.evaluate.origin import Origin
 from wam.evaluate.probe import Positions, position_of_slots, positions_of_objects
 from wam.evaluate.rollouts import rollout_card
 from wam.evaluate.sources import Sources
@@ -21,32 +21,42 @@ from wam.world import Window
 STRIPS = 4  # windows that are drawn
 
 
-def imagine_run(folder: Path, data: str | Path, *, horizon: int, count: int, device: str = "cpu") -> tuple[RolloutCard, Path]:
-    """The rollout card on `count` windows of `data`, and the path of report.html in the run's folder."""
+def imagine_run(
+    folder: Path, data: str | Path, *, horizon: int, count: int, training: str | Path | None = None, device: str = "cpu"
+) -> tuple[RolloutCard, Path]:
+    """The rollout card on `count` windows of `data`, and the path of report.html in the run's folder.
+
+    `training`: where the data that the run learned from lies now, by default where it lay; without it there are no mean and
+    background pictures and no probes. ValueError for a horizon that no episode fills, and for the training data itself.
+    """
     started, run = time.monotonic(), load(folder, device=device)
+    sources = Sources.of("wam.jobs.imagine", f"wam.recipes.{run.recipe.name}")
     held_out, episodes = windows_of(run, data, horizon, count)
-    training, _ = windows_of(run, run.trained_on["data"], horizon, 4 * count)
-    held_out, training = held_out.to(device), training.to(device)
-    card = rollout_card(run.model, held_out, training=training, name=run.name, episodes=episodes, positions=places(run, held_out))
-    origin = Origin(
-        command=command_line(),
-        protocol=f"{card.windows} windows of {data}; trained on {run.trained_on['data']}.",
+    if frames_for(run.preset, data).fingerprint() == run.trained_on.fingerprint and run.trained_on.episodes is None:
+        raise ValueError(f"{data} is what {run.name} was trained on: predictions there say nothing. Pass episodes that it has not seen.")
+    learned = training or (run.trained_on.data if Path(run.trained_on.data).exists() else None)
+    known = None if learned is None else windows_of(run, learned, horizon, 4 * count)[0].to(device)
+    held_out = held_out.to(device)
+    card = rollout_card(run.model, held_out, training=known, name=run.name, episodes=episodes, positions=places(run, held_out))
+    missing = "" if learned else f" Its training data ({run.trained_on.data}) is not here, so there are no mean and background pictures and no probes."
+    origin = Origin.now(
+        started=started,
+        protocol=f"{card.windows} windows of {data}; trained on {run.trained_on.data}.{missing}",
         seeds="windows drawn with seed 0",
-        device=device_name(device),
-        wall_seconds=time.monotonic() - started,
-        versions=versions(),
+        sources=sources,
+        device=device,
         recipe=run.name,
-        sources=Sources.of("wam.jobs.imagine", f"wam.recipes.{run.recipe.name}"),
-        commit=commit(),
-        data=str(data),
+        data=run.trained_on.fingerprint,
+        statistics=run.trained_on.statistics,
     )
+    log = run.folder / "log.jsonl"  # an exported run has none
     page = Report(
         title=f"What {run.name} imagines",
-        summary=f"Open-loop predictions on {card.windows} windows of {card.episodes} episodes that it was not trained on.",
+        summary=f"Open-loop predictions on {card.windows} windows of {card.episodes} episodes that it was not trained on.{missing}",
         sections=(
             *imagined_sections(run, held_out),
             *card_sections(card),
-            training_section(read_training_log(run.folder / "log.jsonl")),
+            *((training_section(read_training_log(log)),) if log.exists() else ()),
             origin_section(origin),
         ),
     )
@@ -66,8 +76,12 @@ def imagined_sections(run: Run, window: Window) -> tuple[Section, ...]:
 
 
 def windows_of(run: Run, data: str | Path, horizon: int, count: int) -> tuple[Window, torch.Tensor]:
-    """`count` windows drawn from a data set, and the episode of each."""
+    """`count` windows drawn from a data set, and the episode of each. ValueError for a horizon that no episode fills."""
     windows = WindowDataset(frames_for(run.preset, data), past=run.model.spec.context[0], horizon=horizon, skip=run.preset.skip, truth=True)
+    if not windows.longest or horizon > windows.longest:
+        raise ValueError(
+            f"no episode of {data} is long enough to look {horizon} steps of {run.preset.skip} frames ahead: the longest allows {windows.longest}."
+        )
     drawn = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))[:count]
     return windows.batch(drawn), windows.episode_of(drawn)
 

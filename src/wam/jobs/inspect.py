@@ -22,8 +22,7 @@ def inspection_tables(found: Inspection) -> list[Table | str]:
         episodes.caption = f"and {len(found.episodes) - EPISODES} more"
     actions = Table("action", "unit", "lowest", "histogram", "highest", "mean", "std", title="Actions" + (" (derived from states)" if found.derived else ""))
     for histogram in found.histograms:
-        low, high = histogram.edges[0], histogram.edges[-1]
-        numbers = (f"{low:.4g}", _bars(histogram), f"{high:.4g}", f"{histogram.mean:.4g}", f"{histogram.std:.4g}")
+        numbers = (f"{histogram.low:.4g}", _bars(histogram), f"{histogram.high:.4g}", f"{histogram.mean:.4g}", f"{histogram.std:.4g}")
         actions.add_row(histogram.slot.name, histogram.slot.unit, *numbers)
     return [features, episodes, actions, *(f"note: {note.what} ({note.where})" for note in found.notes)]
 

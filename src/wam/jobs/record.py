@@ -6,14 +6,17 @@ Does not know: models, the command line.
 
 import difflib
 import importlib
+import math
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from types import ModuleType
 
+import torch
+
 import wam.sim.worlds
-from wam.data import DataSpec, Recorder, cut
+from wam.data import DataSpec, Recorder, cut, open_dataset
 from wam.plan.control.rollout import rollout
 from wam.world import Env, Noise, Truth
 
@@ -25,8 +28,7 @@ def load_world(name: str) -> ModuleType:
     """The world's module; ValueError that suggests what was meant."""
     names = [found.name for found in pkgutil.iter_modules(wam.sim.worlds.__path__)]
     if name not in names:
-        near = difflib.get_close_matches(name, names, 1)
-        raise ValueError(f"there is no world {name!r}. {f'Did you mean {near[0]!r}?' if near else f'There are {names}.'}")
+        raise ValueError(f"there is no world {name!r}. {suggestion(name, names)}")
     return importlib.import_module(f"wam.sim.worlds.{name}")
 
 
@@ -38,32 +40,61 @@ def record_world(
     policies: Mapping[str, float],
     seed: int = 0,
     resume: bool = False,
-    truth: Sequence[str] = TRUTH,
+    truth: Sequence[str] = ("pose",),
     options: Mapping[str, object] | None = None,
+    device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Write `episodes` episodes; `policies` are names of the world's policies and their shares.
+    """Write episodes until the set holds `episodes`; `policies` are names of the world's policies and their shares.
 
     `truth` says what of the simulator's knowledge is kept. Episode e has seed `seed` + e, so a set can be continued (`resume`) and never repeats itself.
-    ValueError for unknown names.
+    The world and its policies compute on `device`. ValueError for unknown names, for shares that are not above 0, and for truth that the world lacks.
     """
     world = load_world(name)
-    if unknown := policies.keys() - world.POLICIES.keys():
-        raise ValueError(f"the world {name!r} has no policies {sorted(unknown)}; it has {sorted(world.POLICIES)}.")
-    probe: Env = world.make(1, **(options or {}))
+    if unknown := [asked for asked in policies if asked not in world.POLICIES]:
+        raise ValueError(f"the world {name!r} has no policies {unknown}; it has {', '.join(world.POLICIES)}. Name those in the shares.")
+    if odd := {asked: share for asked, share in policies.items() if not 0 < share < math.inf}:
+        raise ValueError(f"the shares of policies are {odd}, expected numbers above 0. Leave out a policy that shall not act.")
+    if unknown := [asked for asked in truth if asked not in TRUTH]:
+        raise ValueError(f"no truth is called {unknown[0]!r}. {suggestion(unknown[0], TRUTH)}")
+    probe: Env = world.make(1, device=device, **(options or {}))
+    require_truth(probe, truth)
     with Recorder(path, DataSpec.of_world(probe.spec, source=f"recorded in the {name} world of wam"), resume=resume) as recorder:
         while recorder.episodes < episodes:
             chosen, count = _next(policies, recorder.episodes, episodes)
-            env: Env = world.make(count, **(options or {}))
+            env: Env = world.make(count, device=device, **(options or {}))
             seeds = range(seed + recorder.episodes, seed + recorder.episodes + count)
-            done = rollout(env, world.POLICIES[chosen](env), env.spec.budget, seeds=seeds, noise=Noise.of(seeds).fork("record"), truth=bool(truth))
+            done = rollout(env, world.POLICIES[chosen](env), env.spec.budget, seeds=seeds, noise=Noise.of(seeds, device).fork("record"), truth=bool(truth))
             dropped = {part: None for part in TRUTH if part not in truth}
             kept = replace(done, truth=replace(done.truth, **dropped) if done.truth is not None and truth else None)
-            for episode in cut(kept, env.spec.sentences, source=chosen):
+            for episode in cut(kept.to("cpu"), env.spec.sentences, source=chosen):
                 recorder.write(episode)
                 if progress is not None:
                     progress(recorder.episodes, episodes)
     return path
+
+
+def held(path: Path) -> int:
+    """Episodes in a data set; 0 where there is none yet."""
+    return len(open_dataset(path)) if path.is_dir() and any(path.iterdir()) else 0
+
+
+def require_truth(env: Env, truth: Sequence[str]) -> None:
+    """ValueError where the world does not know what was asked for."""
+    if not truth:
+        return
+    env.reset(torch.ones(env.batch, dtype=torch.bool), torch.zeros(env.batch, dtype=torch.int64))
+    found = env.truth()
+    known = [part for part in TRUTH if getattr(found, part) is not None]
+    if lacking := [part for part in truth if part not in known]:
+        raise ValueError(f"the world {env.spec.name!r} does not know the truth {lacking}. It knows {', '.join(known)}: ask for those, or none.")
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """What was meant, or what there is."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, 1)
+    return f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(names)}."
 
 
 def _next(policies: Mapping[str, float], done: int, episodes: int) -> tuple[str, int]:

@@ -13,13 +13,12 @@ import torch
 from rich.console import Console
 
 from wam.check import check_world_model
-from wam.evaluate.card import RolloutCard
-from wam.evaluate.intervals import Interval, wilson
-from wam.evaluate.origin import Origin, command_line, commit, device_name, versions
+from wam.evaluate.card import CLEAR, RolloutCard
+from wam.evaluate.intervals import Interval, paired_by_seed, wilson
+from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result, Verdicts
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessRow
-from wam.jobs.compare import paired_by_seed
 from wam.jobs.demo import DemoConfig, act, judge, record, train
 
 MARGIN = 0.25  # over the trivial row: what "learns" asks for
@@ -60,21 +59,18 @@ def run_seeds(folder: Path, result: Path, *, seeds: int, goals: int, console: Co
         rows=tuple(rows),
         card=card,
         verdicts=Verdicts(conforms=conforms, uses_conditions=all(contrast.better for contrast in card.action_use()), learns=over_trivial.low >= MARGIN),
-        origin=Origin(
-            command=command_line(),
+        origin=Origin.now(
+            started=started,
             protocol=(
                 f"{goals} held-out goal images per training seed, the same for all; success at the end of the budget; pictures only. "
                 f"Learns: at least {MARGIN:.0%} above drive_to_goal, whole interval. Uses its conditions: every error with true actions below "
-                "that with shuffled ones, whole interval."
+                f"{CLEAR} times that with shuffled ones, whole interval."
             ),
             seeds=f"training 0 to {seeds - 1}; evaluation 2,000,000 and up",
-            device=device_name(),
-            wall_seconds=time.monotonic() - started,
-            versions=versions(),
             sources=sources,
             recipe="lewm tiny",
-            commit=commit(),
-            data=f"{DemoConfig().episodes} recorded episodes of the push world",
+            data=f"{DemoConfig().episodes} recorded episodes of the push world, {run.trained_on.fingerprint}",
+            statistics=run.trained_on.statistics,
         ),
     )
     made.save(result)

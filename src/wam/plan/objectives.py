@@ -45,6 +45,10 @@ class GoalImage:
     earlier: float = 0.0  # weight of a step relative to the next one: 0 = only the last step counts, 1 = all steps alike
 
     def prepare(self, model: WorldModel, task: Task) -> StateGoal | Observation:
+        """The goal's state where the model encodes and predicts states, its pictures (float 0..1, T = 1) where it predicts those.
+
+        SpecError where the task has no goal image, or the model neither encodes nor predicts its cameras.
+        """
         if task.goal is None:
             raise SpecError("GoalImage needs task.goal, and this task has none. Use a world that shows goal images, or GoalState or Reward.")
         goal, predicts = task.goal.narrow("T", -1), model.spec.predicts
@@ -61,6 +65,7 @@ class GoalImage:
         return Observation(rgb={name: to_float((goal.rgb or {})[name]) for name in predicts.observation.cameras})
 
     def cost(self, goal: StateGoal | Observation, future: Future, actions: Actions) -> Float[Tensor, "B"]:
+        """Distance of states (`distances`) or mean squared error of pixels, averaged over the steps that count."""
         future = _counting(future, self.earlier)
         if isinstance(goal, StateGoal):
             return _over_time(distance(goal, _state(future)), self.earlier)
@@ -77,11 +82,16 @@ class GoalState:
     earlier: float = 0.0  # weight of a step relative to the next one: 0 = only the last step counts, 1 = all steps alike
 
     def prepare(self, model: WorldModel, task: Task) -> StateGoal:
+        """The last instant of the goal state, T = 1.
+
+        SpecError where the task has none, or it is not of the kind or lacks the slots that the model predicts.
+        """
         if task.goal_state is None:
             raise SpecError("GoalState needs task.goal_state, and this task has none. Use GoalImage or Reward, or give the task a goal state.")
         return state_goal(model.spec, task.goal_state, self.slots)
 
     def cost(self, goal: StateGoal, future: Future, actions: Actions) -> Float[Tensor, "B"]:
+        """Distance from the goal, in the unit that `distances` gives, averaged over the steps that count."""
         return _over_time(distance(goal, _state(_counting(future, self.earlier))), self.earlier)
 
 
@@ -92,11 +102,13 @@ class Reward:
     discount: float = 1.0  # per step
 
     def prepare(self, model: WorldModel, task: Task) -> Empty:
+        """Nothing to compare with. SpecError where the model predicts no reward."""
         if not model.spec.predicts.reward:
             raise SpecError(f"{type(model).__name__} predicts no reward. Use GoalImage or GoalState, or train it with a reward head.")
         return Empty()
 
     def cost(self, goal: Empty, future: Future, actions: Actions) -> Float[Tensor, "B"]:
+        """Minus the discounted sum of the reward "B H", each step weighted by the chance that it is reached."""
         if future.reward is None:
             raise SpecError("the model's spec promises a reward, its future has none.")
         reward = future.reward
@@ -114,9 +126,11 @@ class Penalty:
     function: Callable[[Future, Actions], Tensor]  # (future, actions) -> "B"
 
     def prepare(self, model: WorldModel, task: Task) -> Empty:
+        """Nothing to compare with."""
         return Empty()
 
     def cost(self, goal: Empty, future: Future, actions: Actions) -> Float[Tensor, "B"]:
+        """What the function says of the H steps and their actions."""
         return self.function(future, actions)
 
 
@@ -127,9 +141,11 @@ class Weighted:
     parts: tuple[tuple[float, Objective[Any]], ...]  # (weight, objective)
 
     def prepare(self, model: WorldModel, task: Task) -> Record:
+        """What each part prepares, linked in order. SpecError where one of them lacks something."""
         return chain([objective.prepare(model, task) for _, objective in self.parts])
 
     def cost(self, goal: Record, future: Future, actions: Actions) -> Float[Tensor, "B"]:
+        """The parts' costs times their weights, summed."""
         goals = zip(self.parts, unchain(goal), strict=True)
         costs = [weight * objective.cost(one, future, actions) for (weight, objective), one in goals]
         return torch.stack(costs).sum(0)

@@ -49,6 +49,7 @@ class Problem:
             raise SpecError(f"horizon {self.horizon} is no multiple of {spec.chunk}, the steps that {type(self.model).__name__} predicts at once.")
         self.batch, self.per_step = self.carry.size("B"), acts.per_step
         self.low, self.high = acts.limits(self.carry.device, self.dtype)
+        _require_rows(self.goal, self.batch)
 
     def cost(self, candidates: Float[Tensor, "B S H R A"]) -> Float[Tensor, "B S"]:
         """Lower is better. Differentiable where model and objective are."""
@@ -84,6 +85,15 @@ class Problem:
             return self.noise.repeat(width)
         row, candidate = torch.arange(self.batch), torch.arange(start, start + width)
         return own.select((row[:, None] * count + candidate).flatten())
+
+
+def _require_rows(goal: Record, batch: int) -> None:
+    """One row of the goal per row of the carry, whether or not the model shares its context; a goal without rows is free."""
+    if any("B" in axes for _, axes, _ in goal.leaves()) and (rows := goal.size("B")) != batch:
+        raise SpecError(
+            f"the goal has {rows} rows, the carry {batch}, expected one goal per row; the candidates are no rows yet. The goal was probably "
+            "prepared for another batch: call objective.prepare(model, task) with the task of these rows, or select() them."
+        )
 
 
 def _require_searchable(acts: ActionSpec, consumes: ActionSpec, who: str) -> None:

@@ -1,11 +1,11 @@
 """A recipe meets data: training runs, and what they load as.
 
-A run is the folder that `wam.train` writes; beside its checkpoints lies `run.json` with the data that it was trained on.
+A run is the folder that `wam.train` writes; beside its checkpoints lies `run.json` (`RunFile`) with what it was trained on.
 Knows: recipes, data, training, planning.   Does not know: the command line.
 """
 
-import json
-import shutil
+import hashlib
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,9 +19,33 @@ from wam.plan.control.receding import RecedingHorizon
 from wam.plan.control.safety import Safety
 from wam.recipes.recipe import Preset, Recipe, load_recipe
 from wam.train.checkpoint import CheckpointError
-from wam.world import Policy, SpecError, WorldModel, WorldModelSpec
+from wam.world import Policy, Spec, SpecError, WorldModel, WorldModelSpec
 
 FILE = "run.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedOn(Spec):
+    """The data set that a run learned from."""
+
+    data: str  # absolute path, or Hub id
+    fingerprint: str  # of what was done and felt in it
+    statistics: str  # hash of the statistics
+    frames: int
+    episodes: tuple[int, ...] | None = None  # which; None = all
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFile(Spec):
+    """What `load` needs beside a checkpoint."""
+
+    preset: str  # name in the recipe
+    changed: bool  # was it changed, e.g. its mechanism switched off
+    size: int | None  # of the preset as it was trained
+    skip: int
+    seed: int
+    shows: DataSpec  # what its windows showed
+    trained_on: TrainedOn
 
 
 @dataclass(frozen=True)
@@ -30,11 +54,11 @@ class Run:
 
     folder: Path
     recipe: Recipe
-    preset_name: str
+    preset_name: str  # the preset's, with ", changed" where it was
     preset: Preset
     model: Any  # nn.Module, and a WorldModel or a Policy
     data: DataSpec  # what its windows showed
-    trained_on: dict[str, Any]  # path, fingerprint and episodes of the data set
+    trained_on: TrainedOn
 
     @property
     def name(self) -> str:
@@ -73,7 +97,8 @@ def train_recipe(
     data: str | Path,
     folder: Path,
     *,
-    preset: str | Preset = "tiny",
+    preset: str = "tiny",
+    change: Callable[[Preset], Preset] | None = None,
     episodes: Sequence[int] | None = None,
     steps: int | None = None,
     seed: int = 0,
@@ -84,26 +109,40 @@ def train_recipe(
 ) -> Run:
     """Train a recipe on a data set (a folder, or a Hub id where there is a network). `episodes`: which to learn from, all by default.
 
-    `steps` replaces the steps of every gradient stage. The model's weights start from `seed` alone.
+    `change` changes the preset, e.g. switches a mechanism off; `steps` replaces the steps of every gradient stage. The model's
+    weights start from `seed` alone.
     """
     recipe = load_recipe(name)
-    chosen = recipe.preset(preset) if isinstance(preset, str) else preset
+    chosen = recipe.preset(preset) if change is None else change(recipe.preset(preset))
     if steps is not None:
         chosen = replace(chosen, stages=tuple(_shortened(stage, steps) for stage in chosen.stages))
     frames = frames_for(chosen, data, episodes)
-    shown = WindowDataset(frames, skip=chosen.skip).spec
+    windows = WindowDataset(frames, skip=chosen.skip)
+    if windows.too_short and show:
+        print(f"note: episodes {list(windows.too_short)[:12]} are shorter than one step of {chosen.skip} frames and give no window.", file=sys.stderr)
+    shown = windows.spec
     statistics = compute_statistics(frames, shown)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model: Any = recipe.build(chosen.config, shown, statistics)
-    preset_name = preset if isinstance(preset, str) else "own"
     provenance = train.Provenance(
-        spec=model.spec, statistics=statistics.for_proprio(model.spec.observes.proprio), recipe=name, preset=preset_name, config=asdict(chosen.config)
+        spec=model.spec, statistics=statistics.for_proprio(model.spec.observes.proprio), recipe=name, preset=preset, config=asdict(chosen.config)
     )
-
-    trained_on = {"data": str(data), "episodes": None if episodes is None else list(episodes), "frames": int(frames.lengths.sum())}
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / FILE).write_text(json.dumps({"data": shown.to_dict(), "trained_on": trained_on, "seed": seed}, indent=2))
+    told = RunFile(
+        preset=preset,
+        changed=change is not None,
+        size=chosen.size,
+        skip=chosen.skip,
+        seed=seed,
+        shows=shown,
+        trained_on=TrainedOn(
+            data=str(Path(data).absolute()) if Path(data).exists() else str(data),
+            fingerprint=frames.fingerprint(),
+            statistics=hashlib.sha256(statistics.to_json().encode()).hexdigest()[:12],
+            frames=int(frames.lengths.sum()),
+            episodes=None if episodes is None else tuple(episodes),
+        ),
+    )
     train.run(
         model,
         chosen.stages,
@@ -111,13 +150,14 @@ def train_recipe(
         provenance=provenance,
         folder=folder,
         episodes=lambda: as_episodes(frames),
+        accepted=lambda: _write(told, folder),
         seed=seed,
         device=device,
         resume=resume,
         tensorboard=tensorboard,
         show=show,
     )
-    return Run(folder, recipe, preset_name, chosen, model.eval(), shown, trained_on)
+    return Run(folder, recipe, _named(told), chosen, model.eval(), shown, told.trained_on)
 
 
 def load(folder: str | Path, *, device: str = "cpu") -> Run:
@@ -129,15 +169,46 @@ def load(folder: str | Path, *, device: str = "cpu") -> Run:
         raise CheckpointError(
             f"{folder} holds a model of your own, which wam cannot build. Build it yourself, then train.load({str(folder)!r}).restore(model)."
         )
-    if not (folder / FILE).exists():
-        raise CheckpointError(f"{folder / FILE} is missing: the run was copied in part. Copy the whole folder, run.json included.")
-    recipe, told = load_recipe(about.recipe), json.loads((folder / FILE).read_text())
-    preset = recipe.presets.get(about.preset) or next(iter(recipe.presets.values()))
-    config = type(preset.config)(**about.config)
-    data = DataSpec.from_dict(told["data"])
-    model: Any = recipe.build(config, data, about.statistics)
+    recipe, told = load_recipe(about.recipe), _read(folder)
+    try:
+        base = recipe.preset(told.preset)
+        config = type(base.config)(**about.config)
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(f"{folder} was trained as {about.recipe} {told.preset!r} by another version of wam: {error}") from error
+    preset = replace(base, config=config, size=told.size, skip=told.skip)
+    model: Any = recipe.build(config, told.shows, about.statistics)
     checkpoint.restore(model)
-    return Run(folder, recipe, about.preset, replace(preset, config=config), model.to(device).eval(), data, told["trained_on"])
+    return Run(folder, recipe, _named(told), preset, model.to(device).eval(), told.shows, told.trained_on)
+
+
+def _named(told: RunFile) -> str:
+    return f"{told.preset}, changed" if told.changed else told.preset
+
+
+def _write(told: RunFile, folder: Path) -> None:
+    """Once the run is accepted. CheckpointError where a resumed one learned from something else."""
+    path = folder / FILE
+    if path.exists():
+        if (before := _read(folder)) != told:
+            pairs = ((name, getattr(before, name), getattr(told, name)) for name in ("preset", "changed", "size", "skip", "trained_on"))
+            differ = "; ".join(f"{name} was {then}, is {now}" for name, then, now in pairs if then != now)
+            raise CheckpointError(f"{folder} cannot go on, it was started with something else: {differ}. Start a new run.")
+        return
+    partial = path.with_suffix(".partial")
+    partial.write_text(told.to_json())
+    partial.rename(path)
+
+
+def _read(folder: Path) -> RunFile:
+    """Of a run, or of the run that a checkpoint folder lies in."""
+    places = (folder / FILE, folder.parent.parent / FILE)
+    path = next((path for path in places if path.exists()), None)
+    if path is None:
+        raise CheckpointError(f"{folder / FILE} is missing: the run was copied in part. Copy the whole folder, {FILE} included.")
+    try:
+        return RunFile.from_json(path.read_text())
+    except ValueError as error:
+        raise CheckpointError(f"{path} cannot be read ({error}). It was edited or damaged, or written by another version of wam: copy it again.") from error
 
 
 def export(folder: str | Path, target: str | Path) -> Path:
@@ -149,7 +220,7 @@ def export(folder: str | Path, target: str | Path) -> Path:
     if wrong := [name for name, value in run.model.named_parameters() if not bool(value.isfinite().all())]:
         raise CheckpointError(f"the weights {wrong[:4]} are NaN or too large for half precision. The training diverged: export another run.")
     train.save(target, run.model, train.load(folder).provenance)
-    shutil.copy(run.folder / FILE, target / FILE)
+    _write(_read(run.folder), target)
     return target
 
 

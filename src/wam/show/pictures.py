@@ -78,13 +78,6 @@ def prediction_strip(
     return strip(rows, ["seen", *[f"+{step + 1}" for step in steps.tolist()]], set_off=1)
 
 
-def episode_strip(frames: Shaped[Tensor, "T 3 h w"], goal: Shaped[Tensor, "3 h w"], *, rate: float, columns: int = 8) -> Picture:
-    """The goal image, then an episode at up to `columns` instants with the seconds that passed."""
-    steps = evenly(len(frames), columns)
-    row = torch.cat([to_uint8(goal)[None], to_uint8(frames[steps])])
-    return strip([("", row)], ["goal", *[f"{step / rate:.1f} s" for step in steps.tolist()]], set_off=1)
-
-
 def contact_sheet(frames: Shaped[Tensor, "N 3 h w"], labels: Sequence[str] = (), *, columns: int = 8, tile: int = 96) -> Picture:
     """N frames in reading order, each over its label."""
     pictures = [_resized(frame, tile) for frame in frames]

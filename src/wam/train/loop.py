@@ -40,6 +40,7 @@ def run(
     provenance: Provenance,
     folder: Path | str,
     episodes: Callable[[], Episodes] | None = None,
+    accepted: Callable[[], None] | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
     resume: bool = False,
@@ -50,7 +51,8 @@ def run(
     """Train `model` in place and return the folder of its last checkpoint. The model ends in eval mode.
 
     `windows(learner)` gives the windows of a gradient stage in the shape that it asks for, e.g. `windows_from(frames)`;
-    `episodes()` what a fit learns from. `save_every` counts steps. `resume` goes on where the run in `folder` stood; pass the same everything else.
+    `episodes()` what a fit learns from; `accepted()` is called once, when the folder is found to be as `resume`
+    says. `save_every` counts steps. `resume` goes on where the run in `folder` stood; pass the same everything else.
     Raises Stopped after Ctrl-C (saved), FloatingPointError for a loss that is not finite, CheckpointError for a `folder` that
     is not as `resume` says.
     """
@@ -58,6 +60,8 @@ def run(
     log = Log(folder if team.index == 0 else None, show=show, tensorboard=tensorboard)
     session = Session(folder, in_order(stages), provenance, seed, save_every, team, log)
     saved = session.begin(resume)
+    if accepted is not None and team.index == 0:
+        accepted()
     model.to(team.device)
     generators = [team.device] if team.device.type == "cuda" else []
     with log, stop_wish() as session.wish, torch.random.fork_rng(devices=generators):

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from wam.train.processes import Alone
 from wam.train.provenance import Provenance
 from wam.train.stage import Stage, describe
 from wam.train.stop import Stopped, Wish
+from wam.world import Spec
+
+SHOWN = 6  # differences named before a run that cannot go on
+ABSENT = "absent"  # in the place of a field that one side lacks
 
 
 @dataclass
@@ -86,7 +91,22 @@ class Session:
             "preset": (then.preset, now.preset),
             "config": (then.config, json.loads(json.dumps(now.config))),
         }
-        if differ := [f"{name} was {before}, is {after}" for name, (before, after) in pairs.items() if before != after]:
+        if differ := [line for name, (before, after) in pairs.items() for line in differences(name, before, after)]:
+            more = f"; and {len(differ) - SHOWN} more" if len(differ) > SHOWN else ""
             raise CheckpointError(
-                f"{self.folder} cannot go on, it was started with something else: {'; '.join(differ)}. Start a new run for a new configuration."
+                f"{self.folder} cannot go on, it was started with something else: {'; '.join(differ[:SHOWN])}{more}. "
+                "Repeat the command with what it was, or start a new run in another folder."
             )
+
+
+def differences(name: str, before: object, after: object) -> list[str]:
+    """Lines "NAME.FIELD was X, is Y", one for each field in which two JSON-like values differ, however deep; empty where they are equal."""
+    if isinstance(before, Spec) and isinstance(after, Spec):
+        return differences(name, before.to_dict(), after.to_dict())
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        keys = [*before, *(key for key in after if key not in before)]
+        return [line for key in keys for line in differences(f"{name}.{key}", before.get(key, ABSENT), after.get(key, ABSENT))]
+    if isinstance(before, (list, tuple)) and isinstance(after, (list, tuple)) and len(before) == len(after):
+        pairs = enumerate(zip(before, after, strict=True))
+        return [line for index, (one, other) in pairs for line in differences(f"{name}[{index}]", one, other)]
+    return [] if before == after else [f"{name} was {before}, is {after}"]

@@ -93,56 +93,72 @@ class Encodes(ABC):
     """Has a state of a single observation."""
 
     @abstractmethod
-    def encode(self, observation: Observation) -> State: ...
+    def encode(self, observation: Observation) -> State:
+        """The state of each frame on its own: T frames give T states, of the kind that `spec.predicts.state` says."""
+        ...
 
 
 class Decodes(ABC):
     """Can show a state."""
 
     @abstractmethod
-    def decode(self, state: State) -> Observation: ...
+    def decode(self, state: State) -> Observation:
+        """What T states look like, T frames; pictures are float 0..1."""
+        ...
 
 
 class Exposes(ABC, Generic[Carry]):
     """Shows the state that it continues from, one step ("B 1 ...")."""
 
     @abstractmethod
-    def state(self, carry: Carry) -> State: ...
+    def state(self, carry: Carry) -> State:
+        """The state that `predict` continues from, "B 1 ...", of the kind that `spec.predicts.state` says."""
+        ...
 
 
 class Scores(ABC, Generic[Carry]):
     """Has a density."""
 
     @abstractmethod
-    def log_prob(self, carry: Carry, actions: Actions, future: Future) -> Float[Tensor, "B"]: ...
+    def log_prob(self, carry: Carry, actions: Actions, future: Future) -> Float[Tensor, "B"]:
+        """Log density (nats) of the H steps of `future` together, given what was seen and H actions. Differentiable."""
+        ...
 
 
 class Infers(ABC):
     """Inverse dynamics: the actions between consecutive frames; the first is not valid."""
 
     @abstractmethod
-    def infer_actions(self, observation: Observation, *, noise: Noise | None = None) -> Actions: ...
+    def infer_actions(self, observation: Observation, *, noise: Noise | None = None) -> Actions:
+        """T frames give T actions in physical units; action t led from frame t - 1 to frame t, so `valid` is False at t = 0."""
+        ...
 
 
 class Imagines(ABC, Generic[Memory]):
     """A policy that can show the future it acts for."""
 
     @abstractmethod
-    def imagine(self, memory: Memory, since: Past, *, noise: Noise | None = None) -> Future: ...
+    def imagine(self, memory: Memory, since: Past, *, noise: Noise | None = None) -> Future:
+        """The future that `act` of the same arguments acts for. The memory stays as it was."""
+        ...
 
 
 class Meters(ABC):
     """Has figures to log while it learns: collapse, use of actions. Called without gradients every so often."""
 
     @abstractmethod
-    def meters(self, window: Window) -> dict[str, float]: ...
+    def meters(self, window: Window) -> dict[str, float]:
+        """Figures by name, each one number for the whole batch. Nothing is learned from them."""
+        ...
 
 
 class Grounder(ABC):
     """Turns an imagined future into executable actions."""
 
     @abstractmethod
-    def ground(self, past: Past, future: Future, task: Task, *, noise: Noise | None = None) -> Actions: ...
+    def ground(self, past: Past, future: Future, task: Task, *, noise: Noise | None = None) -> Actions:
+        """H actions in physical units that bring about the H imagined steps after `past`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -163,7 +179,9 @@ class Operators(ABC):
     """A symbolic model's transition function, for search."""
 
     @abstractmethod
-    def operators(self) -> tuple[Operator, ...]: ...
+    def operators(self) -> tuple[Operator, ...]:
+        """All grounded operators, in a fixed order; none before the model is fitted."""
+        ...
 
 
 # -- planning ----------------------------------------------------------------------------------------------------------------
@@ -195,10 +213,14 @@ class PlanningProblem(Protocol):
         ...
 
     @property
-    def low(self) -> Float[Tensor, "A"]: ...
+    def low(self) -> Float[Tensor, "A"]:
+        """Lowest action, physical units; finite."""
+        ...
 
     @property
-    def high(self) -> Float[Tensor, "A"]: ...
+    def high(self) -> Float[Tensor, "A"]:
+        """Highest action, physical units; finite."""
+        ...
 
     @property
     def proposals(self) -> Float[Tensor, "B S H R A"] | None:
@@ -214,7 +236,12 @@ class PlanningProblem(Protocol):
 class Planner(Protocol):
     """Searches continuous action sequences."""
 
-    def plan(self, problem: PlanningProblem, *, warm: Plan | None, noise: Noise) -> Plan: ...
+    def plan(self, problem: PlanningProblem, *, warm: Plan | None, noise: Noise) -> Plan:
+        """The best "B H R A" found, within the limits, each row on its own. `valid` is False in rows without a finite cost.
+
+        warm: a plan to start from, of the same shape, in the rows where it is valid. noise: one row per row of the problem.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -230,7 +257,12 @@ class SkillPlan:
 class SkillPlanner(Protocol):
     """Searches sequences of skills for one row of facts."""
 
-    def plan(self, operators: tuple[Operator, ...], facts: Facts, goal: Facts) -> SkillPlan: ...
+    def plan(self, operators: tuple[Operator, ...], facts: Facts, goal: Facts) -> SkillPlan:
+        """Operators that lead from the last instant of `facts` to that of `goal`, its known atoms; both have B = 1.
+
+        SpecError where their atoms differ or there are several rows. Not finding a way is no error: `solved` is False.
+        """
+        ...
 
 
 # -- worlds and data ---------------------------------------------------------------------------------------------------------

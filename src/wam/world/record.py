@@ -12,12 +12,11 @@ Inputs are never written to: every operation returns a new record.
 """
 
 import dataclasses
-import types
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, ClassVar, Self, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Self, TypeVar, dataclass_transform, get_args, get_type_hints
 
 import torch
-from jaxtyping import jaxtyped
+from jaxtyping import AbstractArray, jaxtyped
 from torch import Tensor
 from torch.utils import _pytree
 
@@ -49,11 +48,9 @@ class FieldPlan:
 
 def _array(hint: Any) -> Any:
     """The jaxtyping annotation inside `X | None`, `dict[str, X]` or `Annotated[X, ...]`, or None."""
-    if isinstance(hint, type) and "dim_str" in dir(hint):
+    if isinstance(hint, type) and issubclass(hint, AbstractArray):
         return hint
-    if get_origin(hint) in (types.UnionType, Annotated, dict) or get_origin(hint) is not None:
-        return next((found for part in get_args(hint) if (found := _array(part)) is not None), None)
-    return None
+    return next((found for part in get_args(hint) if (found := _array(part)) is not None), None)
 
 
 def _rename(hint: Any) -> tuple[tuple[str, str], ...]:

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import math
 import types
-from typing import Any, Self, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
 
 
 class SpecError(ValueError):
@@ -52,6 +52,12 @@ class Spec:
         return cls.from_dict(json.loads(text))
 
 
+def expect(spec: Spec, field: str, holds: bool, expected: str) -> None:
+    """For a spec's own `__post_init__`: SpecError that says what came and what was expected, unless it holds."""
+    if not holds:
+        raise SpecError(f"{type(spec).__name__}.{field} is {getattr(spec, field)!r}, expected {expected}.")
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Spec):
         return value.to_dict()
@@ -70,6 +76,10 @@ def _typed(hint: Any, value: Any, path: str) -> Any:
         return _one_of(parts, value, path)
     if isinstance(hint, type) and issubclass(hint, Spec):
         return hint.from_dict(value)
+    if origin is Literal:
+        if value not in parts:
+            raise SpecError(f"{path} is {value!r}, expected one of {list(parts)}. It was probably written by another version of wam.")
+        return value
     if origin is tuple:
         if not isinstance(value, (list, tuple)) or (parts[1:] != (...,) and len(value) != len(parts)):
             raise SpecError(f"{path} is {value!r}, expected a list of {'any length' if parts[1:] == (...,) else len(parts)}.")

@@ -1,6 +1,8 @@
 """What a world, a model and a policy promise: action slots, cameras, states, and how they are clocked.
 
-Every spec can `sample()` a random record that fits it and list the `problems()` of one that does not. Limits are physical:
+`ActionSpec` and `ObservationSpec` draw a random record that fits (`sample`) and list what does not fit (`problems`); a
+`FutureSpec` lists problems, a `WorldModelSpec` draws tasks, states have `sample_state` and `state_problems`. A spec that
+makes no sense of its own (no actions per step, limits the wrong way round) cannot be made. Limits are physical:
 normalisation is a model's private matter.
 """
 
@@ -14,7 +16,7 @@ import torch
 from wam.world.noise import Noise
 from wam.world.record import Record, RecordError
 from wam.world.records import Actions, Facts, Future, Latent, Observation, Physical, Points, State, Task, Tracks
-from wam.world.spec import Spec, SpecError
+from wam.world.spec import Spec, SpecError, expect
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,9 @@ class Slot(Spec):
     low: float = -float("inf")
     high: float = float("inf")
     derived: bool = False  # computed from states, not recorded as commanded
+
+    def __post_init__(self) -> None:
+        expect(self, "low", self.low <= self.high, f"at most high = {self.high}; the limits of {self.name!r} are probably the wrong way round")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +55,10 @@ class ActionSpec(Spec):
     sentences: tuple[str, ...] = ()  # the table that language ids point into
     skills: tuple[Skill, ...] = ()
     per_step: int = 1  # R, actions per model step
+
+    def __post_init__(self) -> None:
+        expect(self, "per_step", self.per_step >= 1, "at least 1 action per model step")
+        _ask_names(self, "low_level")
 
     @property
     def arguments(self) -> int:
@@ -172,6 +181,9 @@ class PhysicalSpec(Spec):
     v: tuple[Slot, ...]
     parameters: tuple[Slot, ...] = ()
 
+    def __post_init__(self) -> None:
+        _ask_names(self, "q", "v", "parameters")
+
 
 R = TypeVar("R", bound=Record)
 StateSpec = LatentSpec | TracksSpec | FactsSpec | PhysicalSpec
@@ -225,7 +237,10 @@ class ObservationSpec(Spec):
     proprio: tuple[Slot, ...] = ()
     points: int = 0
     point_features: int = 0
-    state: LatentSpec | TracksSpec | FactsSpec | PhysicalSpec | None = None
+    state: StateSpec | None = None
+
+    def __post_init__(self) -> None:
+        _ask_names(self, "proprio")
 
     def sample(self, batch: int, steps: int, noise: Noise | None = None) -> Observation:
         """Random frames (uint8) and readings. Device follows the noise."""
@@ -288,9 +303,13 @@ class FutureSpec(Spec):
     """What a model predicts. At least one part is present."""
 
     observation: ObservationSpec | None = None
-    state: LatentSpec | TracksSpec | FactsSpec | PhysicalSpec | None = None
+    state: StateSpec | None = None
     reward: bool = False
     alive: bool = False
+
+    def __post_init__(self) -> None:
+        if self.observation is None and self.state is None and not self.reward and not self.alive:
+            raise SpecError("FutureSpec() promises nothing, expected at least one of observation, state, reward, alive. Say what the model predicts.")
 
     def problems(self, future: Future, steps: int) -> list[str]:
         """What does not fit; empty when all is well."""
@@ -301,6 +320,8 @@ class FutureSpec(Spec):
             found += self.observation.problems(future.observation)
         if self.state is not None and future.state is not None:
             found += state_problems(self.state, future.state)
+        if not found and not future.leaves():
+            found.append("Future holds no numbers at all, the spec promises some. An ObservationSpec without any part is the usual cause.")
         if not found and future.size("H") != steps:
             found.append(f"{future.size('H')} future steps for {steps} actions; step h is what action h leads to.")
         return found
@@ -323,6 +344,11 @@ class WorldModelSpec(Spec):
     sentences: tuple[str, ...] = ()
     embodiment: str = ""
 
+    def __post_init__(self) -> None:
+        fewest, most = self.context
+        expect(self, "context", 1 <= fewest <= most, "(fewest, most) past frames, at least 1 and in this order")
+        _ask_clock(self, self.chunk, self.rate)
+
     def sample_task(self, batch: int, noise: Noise | None = None) -> Task:
         """A task that fits: an instruction where the model reads one."""
         return Task(instruction=(noise or Noise.of(range(batch))).fork("task").integers(1, len(self.sentences))[:, 0] if self.instructed else None)
@@ -340,6 +366,9 @@ class PolicySpec(Spec):
     instructed: bool = False
     sentences: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        _ask_clock(self, self.chunk, self.rate)
+
 
 @dataclass(frozen=True, kw_only=True)
 class EnvSpec(Spec):
@@ -355,6 +384,23 @@ class EnvSpec(Spec):
     facts: FactsSpec | None = None
     physical: PhysicalSpec | None = None
     objects: tuple[str, ...] = ()  # names in the order of Truth.pose
+
+    def __post_init__(self) -> None:
+        _ask_clock(self, self.chunk, self.rate)
+        expect(self, "budget", self.budget >= 1, "at least 1 step per episode")
+
+
+def _ask_clock(spec: Spec, chunk: int, rate: float) -> None:
+    expect(spec, "chunk", chunk >= 1, "at least 1 step at once")
+    expect(spec, "rate", 0 < rate < float("inf"), "steps per second, above 0")
+
+
+def _ask_names(spec: Spec, *fields: str) -> None:
+    """Slots are found by name, so a name may stand only once."""
+    for field in fields:
+        names = [slot.name for slot in getattr(spec, field)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise SpecError(f"{type(spec).__name__}.{field} has the slots {names}, expected every name once. Rename the repeated {twice}.")
 
 
 def _structure(value: Record) -> list[str]:

@@ -32,7 +32,7 @@ class Statistics(Spec):
     proprio: Moments | None = None
 
     def require(self, acts: ActionSpec, proprio: tuple[Slot, ...] = ()) -> "Statistics":
-        """Return self, or raise SpecError where names, units, frames, relativity, being derived or the rate differ."""
+        """Return self, or raise SpecError where names, units, frames, relativity, being derived or the actions per step differ."""
         for what, mine, theirs in (("action", self.acts.low_level, acts.low_level), ("proprio", self.proprio_slots, proprio)):
             differ = [(a, b) for a, b in zip(_meaning(mine), _meaning(theirs), strict=False) if a != b]
             if len(mine) != len(theirs) or differ:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from wam.plan.planners.search import Best, evaluate, first_guess, given, sample
+from wam.plan.planners.search import Best, evaluate, first_guess, given, require_counts, sample
 from wam.world import Noise, Plan, PlanningProblem
 
 
@@ -22,6 +22,9 @@ class Gradient:
     spread: float = 0.5  # standard deviation of the random starts around the first guess, as a share of half the range
     colour: float = 1.0  # exponent of the starts over time: 0 white, 2 smooth
     memory: tuple[float, float] = (0.9, 0.99)  # Adam's decay of the gradient's mean and mean square
+
+    def __post_init__(self) -> None:
+        require_counts(self, starts=self.starts, steps=self.steps)
 
     @torch.no_grad()
     def plan(self, problem: PlanningProblem, *, warm: Plan | None, noise: Noise) -> Plan:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from wam.plan.planners.search import Best, evaluate, first_guess, first_spread, given, refit, sample, take
+from wam.plan.planners.search import Best, evaluate, first_guess, first_spread, given, refit, require_counts, sample, take
 from wam.world import Noise, Plan, PlanningProblem
 
 
@@ -26,6 +26,9 @@ class ICEM:
     floor: float = 0.02  # smallest standard deviation
     momentum: float = 0.1  # share of the old mean and spread that is kept
     colour: float = 2.0  # exponent of the noise over time: 0 white, 2 smooth
+
+    def __post_init__(self) -> None:
+        require_counts(self, samples=self.samples, iterations=self.iterations, elites=self.elites)
 
     @torch.no_grad()
     def plan(self, problem: PlanningProblem, *, warm: Plan | None, noise: Noise) -> Plan:

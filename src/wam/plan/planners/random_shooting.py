@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from wam.plan.planners.search import Best, evaluate, first_guess, given
+from wam.plan.planners.search import Best, evaluate, first_guess, given, require_counts
 from wam.world import Noise, Plan, PlanningProblem
 
 
@@ -14,6 +14,9 @@ class RandomShooting:
     """Uniform within the limits; the warm plan and the proposals are candidates too."""
 
     samples: int = 1000  # S, candidates
+
+    def __post_init__(self) -> None:
+        require_counts(self, samples=self.samples)
 
     @torch.no_grad()
     def plan(self, problem: PlanningProblem, *, warm: Plan | None, noise: Noise) -> Plan:

@@ -10,7 +10,16 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from wam.world import Noise, Plan, PlanningProblem
+from wam.world import Noise, Plan, PlanningProblem, SpecError
+
+
+def require_counts(planner: object, **counts: int) -> None:
+    """For a planner's `__post_init__`: SpecError unless every count is at least 1 and `elites`, where there are any, are at most `samples`."""
+    name = type(planner).__name__
+    if none := [f"{what} = {count}" for what, count in counts.items() if count < 1]:
+        raise SpecError(f"{name} got {', '.join(none)}, expected at least 1: without any there is nothing to search. Raise it.")
+    if counts.get("elites", 1) > counts.get("samples", counts.get("elites", 1)):
+        raise SpecError(f"{name} got elites = {counts['elites']} of samples = {counts['samples']}, expected at most as many. Raise samples or lower elites.")
 
 
 def to_physical(problem: PlanningProblem, units: Float[Tensor, "... A"]) -> Float[Tensor, "... A"]:
@@ -64,12 +73,12 @@ def coloured(noise: Noise, problem: PlanningProblem, count: int, colour: float) 
     """
     steps, size = problem.horizon * problem.per_step, len(problem.low)
     white = noise.normal(1, count, size, steps, dtype=problem.low.dtype)[:, 0]
-    if colour > 0 and steps > 1:
+    if colour > 0 and steps > 1 and count > 0:
         frequency = torch.fft.rfftfreq(steps, device=white.device, dtype=white.dtype).clamp(min=1 / steps)
         gain = frequency ** (-colour / 2)
         both_sides = torch.cat([gain, gain[1 : steps - len(gain) + 1]])  # every frequency but the ends appears twice
         white = torch.fft.irfft(torch.fft.rfft(white) * gain / both_sides.square().mean().sqrt(), n=steps)
-    return white.transpose(2, 3).reshape(-1, count, problem.horizon, problem.per_step, size)
+    return white.transpose(2, 3).reshape(len(white), count, problem.horizon, problem.per_step, size)
 
 
 def evaluate(problem: PlanningProblem, units: Float[Tensor, "B S H R A"]) -> Float[Tensor, "B S"]:

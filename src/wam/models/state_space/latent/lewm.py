@@ -114,8 +114,7 @@ class LeWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded], Meters):
 
     def observe(self, carry: Grounded[Stream, Stream], since: Past, *, noise: Noise | None = None) -> Grounded[Stream, Stream]:
         """Encode the frames; those with their action become tokens."""
-        self.spec.observes.require(since.observation, "LeWorldModel.observe")
-        seen, z = carry.seen, self._encode(since.observation)
+        seen, z = carry.seen, self._encode(since.observation, "LeWorldModel.observe")
         done = since.actions.valid.any(-1)
         done = torch.cat([done[:, :1] & seen.started[:, None], done[:, 1:]], 1)
         before = torch.cat([seen.z[:, None], z[:, :-1]], 1)
@@ -127,7 +126,12 @@ class LeWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded], Meters):
     def predict(self, carry: Grounded[Stream, Stream], actions: Actions, *, noise: Noise | None = None) -> tuple[Grounded[Stream, Stream], Future]:
         """Deterministic: each step costs one token. An action that is not valid leaves the latent as it is, and a new stretch begins."""
         done, path = actions.valid.any(-1), []
-        share = len(done) // len(carry.now.z)
+        share, rest = divmod(len(done), len(carry.now.z))
+        if share < 1 or rest:
+            raise SpecError(
+                f"LeWorldModel.predict got {len(done)} rows of actions for {len(carry.now.z)} rows of carry, expected as many or a multiple. Carry "
+                "and actions are probably of different batches: give each row of the carry the same number of candidates."
+            )
         z, started = carry.now.z.repeat_interleave(share, 0), carry.now.started.repeat_interleave(share, 0)
         roll = self.transition.roll(carry.now.cache, self._embed_actions(actions), done)
         for joined in done.unbind(1):
@@ -140,11 +144,12 @@ class LeWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded], Meters):
 
     def encode(self, observation: Observation) -> Latent:
         """The latent of each frame on its own, "B T D"."""
-        return Latent(z=self._encode(observation))
+        return Latent(z=self._encode(observation, "LeWorldModel.encode"))
 
     def decode(self, state: State) -> Observation:
         """What the latent looks like to a decoder that never shaped it."""
-        assert isinstance(state, Latent)
+        if not isinstance(state, Latent):
+            raise SpecError(f"LeWorldModel.decode got a {type(state).__name__}, expected the Latent that encode or predict gives.")
         flat = state.z.flatten(0, 1)
         return Observation(rgb={name: eye(flat).unflatten(0, state.z.shape[:2]) for name, eye in self.pictures.items()})
 
@@ -161,7 +166,7 @@ class LeWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded], Meters):
         return self
 
     def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
-        """prediction "B", gaussian [] (a batch statistic, mean over time), picture "B"."""
+        """prediction "B", gaussian [] (a batch statistic, mean over the steps with a real row), picture "B"."""
         self._use_batch_statistics(self.training)
         try:
             return self._loss(window, noise)
@@ -171,14 +176,15 @@ class LeWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded], Meters):
     def _loss(self, window: Window, noise: Noise) -> dict[str, Tensor]:
         stretch, real = window.whole()
         frames, actions = stretch.observation, stretch.actions
-        z = self._encode(frames)
+        z = self._encode(frames, "LeWorldModel.loss")
         joined = actions.valid.any(-1) & real
         after = actions.narrow("T", 1)
         out, _ = self._transition(z[:, :-1], after, joined[:, 1:], None)
         error = ((out - z[:, 1:]) ** 2).mean(-1)
         prediction = masked_mean(error, joined[:, 1:])
         draws = noise.fork("sigreg").normal(1, self.config.directions, self.config.latent, dtype=z.dtype)[0, 0]
-        gaussian = torch.stack([sigreg(z[real[:, t], t], draws) for t in range(z.shape[1])]).mean()
+        steps = real.any(0).nonzero().flatten().tolist()  # a step without a real row has no distribution
+        gaussian = torch.stack([sigreg(z[real[:, t], t], draws) for t in steps]).mean()
         picture = self._picture(z.detach(), frames, real, noise.fork("picture"))
         return {"prediction": prediction, "gaussian": gaussian, "picture": picture}
 
@@ -186,7 +192,7 @@ class LeWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded], Meters):
         """Collapse: mean and least standard deviation of the latent's numbers, effective rank; and the error against copying."""
         stretch, real = window.whole()
         frames, actions = stretch.observation, stretch.actions
-        z = self._encode(frames)
+        z = self._encode(frames, "LeWorldModel.meters")
         flat = z[real]
         centred = flat - flat.mean(0)
         share = torch.linalg.svdvals(centred.float()) ** 2
@@ -212,22 +218,34 @@ class LeWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded], Meters):
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
-    def _encode(self, observation: Observation) -> Float[Tensor, "B T D"]:
+    def _encode(self, observation: Observation, who: str) -> Float[Tensor, "B T D"]:
+        self.spec.observes.require(observation, who)
         features: list[Tensor] = []
         dtype, batch, steps = self.transition.distance.dtype, observation.size("B"), observation.size("T")
         for name, eye in self.eyes.items():
-            assert observation.rgb is not None
-            features.append(eye(to_float(observation.rgb[name], dtype).flatten(0, 1) - 0.5))
+            features.append(eye(to_float((observation.rgb or {})[name], dtype).flatten(0, 1) - 0.5))
         if self.body is not None and self.normalise_proprio is not None and observation.proprio is not None:
             features.append(self.body(self.normalise_proprio(observation.proprio).flatten(0, 1)))
         z: Tensor = self.project(torch.cat(features, -1)).to(dtype)
         return z.view(batch, steps, -1)
 
     def _embed_actions(self, actions: Actions) -> Float[Tensor, "B T E"]:
-        assert actions.low_level is not None
-        scaled = self.normalise_action(actions.low_level) * actions.valid[..., None]
+        low_level = self._fitting(actions)
+        scaled = self.normalise_action(low_level) * actions.valid[..., None]
         embedded: Tensor = self.embed_action(scaled.flatten(2))
         return embedded
+
+    def _fitting(self, actions: Actions) -> Float[Tensor, "B T R A"]:
+        """The low-level actions. SpecError where shapes would be broadcast silently; values are not looked at, planning is too hot for it."""
+        wanted = (*actions.valid.shape[:2], self.spec.consumes.per_step, len(self.spec.consumes.low_level))
+        got = None if actions.low_level is None else tuple(actions.low_level.shape)
+        if actions.low_level is None or got != wanted or actions.valid.shape[2] != wanted[2]:
+            raise SpecError(
+                f"LeWorldModel got low-level actions of shape {got} with valid of shape {tuple(actions.valid.shape)}, expected (B, T, R, A) = "
+                f"{wanted} with valid (B, T, R). Actions of another spec are the usual cause: give R = {wanted[2]} actions per model step "
+                f"(a world runs at that clock through sim.adapters.Skip) with the {wanted[3]} slots of spec.consumes."
+            )
+        return actions.low_level
 
     def _transition(self, z: Tensor, after: Actions, joined: Tensor, cache: Cache | None) -> tuple[Tensor, Cache | None]:
         """Predicted next latent of each token (z_t, action t+1), "B T D"."""

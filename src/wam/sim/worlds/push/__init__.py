@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from wam.sim.options import from_options
 from wam.sim.worlds.push.config import COLOURS as COLOURS
 from wam.sim.worlds.push.config import SHAPES as SHAPES
 from wam.sim.worlds.push.config import PushConfig as PushConfig
@@ -24,8 +25,8 @@ from wam.world import Policy
 
 
 def make(batch: int, *, device: str = "cpu", **options: Any) -> PushWorld:
-    """The world by name: options are fields of `PushConfig`."""
-    return PushWorld(batch, PushConfig(**options), device=device)
+    """The world by name: options are fields of `PushConfig`. SpecError for others, and for values of another type."""
+    return PushWorld(batch, from_options(PushConfig, options, "push"), device=device)
 
 
 POLICIES: dict[str, Callable[[PushWorld], Policy[Any]]] = {

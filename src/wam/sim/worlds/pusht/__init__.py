@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from wam.sim.options import from_options
 from wam.sim.worlds.pusht.policies import DriveToGoal as DriveToGoal
 from wam.sim.worlds.pusht.policies import Play as Play
 from wam.sim.worlds.pusht.policies import Replay as Replay
@@ -17,7 +18,7 @@ def make(batch: int, *, device: str = "cpu", **options: Any) -> PushTWorld:
     """The world by name: options are fields of `PushTConfig`; `demonstrations` is needed. It is simulated on the CPU alone."""
     if device != "cpu":
         raise ValueError(f"Push-T is simulated on the CPU, asked for {device!r}: leave the device out.")
-    return PushTWorld(batch, PushTConfig(**options))
+    return PushTWorld(batch, from_options(PushTConfig, options, "pusht"))
 
 
 POLICIES: dict[str, Callable[[PushTWorld], Policy[Any]]] = {"random": Wander, "drive_to_goal": DriveToGoal, "play": Play, "expert": Replay}

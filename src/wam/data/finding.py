@@ -1,0 +1,39 @@
+"""One thing that is wrong with a data set, or may be: where, what, the likely cause, the remedy."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from wam.data.errors import DataError
+
+Kind = Literal["unreadable", "missing", "counts", "time", "nan", "range", "constant", "statistics", "alignment", "blank", "instruction"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, or may be."""
+
+    kind: Kind
+    what: str
+    cause: str  # the likely one
+    remedy: str
+    path: Path | None = None
+    episode: int | None = None
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        place = ", ".join([f"file {self.path}"] * (self.path is not None) + [f"episode {self.episode}"] * (self.episode is not None))
+        return f"{self.severity} [{self.kind}] {place}: {self.what} Likely cause: {self.cause} Remedy: {self.remedy}"
+
+
+def unreadable(error: DataError) -> Finding:
+    """A reading error as a finding."""
+    counts = "rows in the table" in error.what or "frames from" in error.what
+    return Finding(
+        "counts" if counts else "unreadable",
+        error.what,
+        error.cause or "the file was cut off, moved or damaged in copying.",
+        error.remedy,
+        error.path,
+        error.episode if isinstance(error.episode, int) else None,
+    )

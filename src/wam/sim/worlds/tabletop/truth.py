@@ -1,0 +1,100 @@
+"""What only the simulator knows of a row of the `tabletop` world: relations, facts, poses, tracks. One instant.
+
+Relations are geometric, in metres: a thing is in the drawer, the sink or a zone when its middle is; it stands on a block when it
+touches it from above with its middle over it; it is held when both fingers press on it.
+"""
+
+import functools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wam.sim.engines import mujoco as engine
+from wam.sim.worlds.tabletop.row import Numbers, Row
+from wam.sim.worlds.tabletop.scene import CABINET, CLOSED, DRAWER_HALF, DRAWER_HEIGHT, OPEN, SINK, SINK_HALF, ZONE_HALF
+from wam.sim.worlds.tabletop.words import ATOMS, NAMES, ZONES
+
+TRACKED = np.array([(0, 0, 1), (0.7, 0, 1), (-0.7, 0, 1), (0, 0.7, 1), (0, -0.7, 1.0)])  # points on a thing, in half extents
+
+
+@functools.cache
+def atom(text: str) -> int:
+    """The place of an atom in the table."""
+    return ATOMS.index(text)
+
+
+def in_zone(row: Row, thing: int, zone: int) -> bool:
+    """Is its middle over the zone, and is it down on the table?"""
+    place = row.position(thing)
+    return bool(np.abs(place[:2] - row.scene.zones[zone].place).max() < ZONE_HALF and place[2] < row.scene.things[thing].half[2] + 0.015)
+
+
+def in_sink(row: Row, thing: int) -> bool:
+    """Is its middle within the sink and below the table top?"""
+    place = row.position(thing)
+    return bool(place[2] < 0 and (np.abs(place[:2] - SINK) < SINK_HALF).all())
+
+
+def in_drawer(row: Row, thing: int) -> bool:
+    """Is its middle within the drawer's box, wherever the drawer is?"""
+    place = row.position(thing) - np.array([CABINET[0] - row.drawer, CABINET[1], 0])
+    return bool((np.abs(place[:2]) < DRAWER_HALF).all() and 0 < place[2] < DRAWER_HEIGHT + 0.005)
+
+
+def on(row: Row, thing: int, support: int) -> bool:
+    """Does it stand on another thing?"""
+    above, below = row.position(thing), row.position(support)
+    one, two = int(row.bodies[thing]), int(row.bodies[support])
+    half = row.scene.things[support].half
+    over = float(np.linalg.norm(above[:2] - below[:2])) < max(half[0], half[1]) + 0.005
+    return over and above[2] > below[2] + 0.5 * half[2] and (min(one, two), max(one, two)) in row.contacts()
+
+
+def facts(row: Row) -> NDArray[np.bool_]:
+    """Truth values of ATOMS."""
+    holds = np.zeros(len(ATOMS), bool)
+    touching, held, things = row.contacts(), row.held(), row.scene.things
+    for index, thing in enumerate(things):
+        name, body = NAMES[thing.name], int(row.bodies[index])
+        holds[atom(f"on({name}, table)")] = (row.table, body) in touching and row.position(index)[2] > 0
+        holds[atom(f"in({name}, sink)")] = in_sink(row, index)
+        holds[atom(f"in({name}, drawer)")] = in_drawer(row, index)
+        holds[atom(f"holding({name})")] = index in held
+        holds[atom(f"touching(gripper, {name})")] = any((min(pad, body), max(pad, body)) in touching for pad in row.pads)
+        for zone, where in enumerate(row.scene.zones):
+            holds[atom(f"in({name}, {ZONES[where.colour]})")] = in_zone(row, index, zone)
+        for other, support in enumerate(things):
+            if other == index:
+                continue
+            if support.kind == "block":
+                holds[atom(f"on({name}, {NAMES[support.name]})")] = on(row, index, other)
+            if thing.name < support.name:
+                pair = (min(body, int(row.bodies[other])), max(body, int(row.bodies[other])))
+                holds[atom(f"touching({name}, {NAMES[support.name]})")] = pair in touching
+    holds[atom("open(drawer)")], holds[atom("closed(drawer)")] = row.drawer > OPEN, row.drawer < CLOSED
+    return holds
+
+
+def poses(row: Row) -> Numbers:
+    """Things, the drawer and the gripper "N+2 7": places (m) and quaternions w-x-y-z."""
+    ids = [*row.bodies, row.slide]
+    found = np.concatenate([row.data.xpos[ids], row.data.xquat[ids]], 1)
+    turn = np.empty(4)
+    engine.library().mju_mat2Quat(turn, row.data.site_xmat[row.tip_site])
+    return np.concatenate([found, np.concatenate([row.tip, turn])[None]])
+
+
+def tracks(row: Row, camera: str) -> tuple[Numbers, NDArray[np.bool_]]:
+    """Five points on each thing's top, then the fingers' tips: places "5 N + 1, 3" (m), and which the camera sees unhidden."""
+    points = [row.position(index) + TRACKED * thing.half @ row.rotation(index).T for index, thing in enumerate(row.scene.things)]
+    places = np.concatenate([*points, row.tip[None]])
+    eye = row.data.cam_xpos[row.model.camera(camera).id]
+    return places, np.array([_sees(row, eye, place) for place in places])
+
+
+def _sees(row: Row, eye: Numbers, place: Numbers) -> bool:
+    """Does a ray from the eye reach the place, up to 8 mm before it?"""
+    way = place - eye
+    length = float(np.linalg.norm(way))
+    hit = engine.library().mj_ray(row.model, row.data, eye, way / length, None, 1, -1, np.array([-1], np.int32))
+    return bool(hit < 0 or hit > length - 0.008)

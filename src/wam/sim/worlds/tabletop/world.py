@@ -1,0 +1,206 @@
+"""The `tabletop` world: B tables, each with an arm, blocks, dishes, a drawer and a sink. Physics and pictures by MuJoCo.
+
+Time: 10 steps per second. Action: displacement of the fingers' tips (m, world frame), turn of the hand about the vertical (rad), and
+how far the gripper shall open (0..1, 1 = open). Friction alone holds things.
+Sees: cameras (uint8; metric depth and poses on request), joint angles, the tips' place and turn, the gripper's opening.
+Asks for: an instruction, a goal image, both, or nothing. Success (see `tasks`) is judged at each instant and does not end an episode.
+Reward: minus the mean distance (m) of what the task is about from where the goal shows it.
+
+Rows are independent and follow from their seeds. A row stays still where its action is not valid and after its budget.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from wam.sim.engines import mujoco as engine
+from wam.sim.worlds.tabletop import tasks, truth
+from wam.sim.worlds.tabletop.config import TabletopConfig
+from wam.sim.worlds.tabletop.draw import draw
+from wam.sim.worlds.tabletop.row import HIGH, LOW, Row, RowState
+from wam.sim.worlds.tabletop.spec import tabletop_spec
+from wam.sim.worlds.tabletop.words import ATOMS
+from wam.world import Actions, Facts, Observation, Outcome, Physical, SpecError, Task, Tracks, Truth
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Everything about B tables at one instant: what `save` returns. Rows share their models with the world."""
+
+    rows: tuple[Row, ...]  # for their scenes and models; their states are those below
+    states: tuple[RowState, ...]
+    clock: Int[Tensor, "B"]  # steps since the reset
+    goal: Observation | None  # the goal frames "B 1 ..."
+
+    def select(self, rows: Int[Tensor, "K"]) -> "Moment":
+        """Some rows, in this order."""
+        kept = [int(index) for index in rows]
+        goal = None if self.goal is None else self.goal.select(rows)
+        return Moment(tuple(self.rows[index] for index in kept), tuple(self.states[index] for index in kept), self.clock[rows], goal)
+
+    def repeat(self, count: int) -> "Moment":
+        """Each row `count` times: rows 0, 0, ..., 1, 1, ..."""
+        return self.select(torch.arange(len(self.rows)).repeat_interleave(count))
+
+
+class TabletopWorld:
+    """An `Env`. `rows` is the privileged view that experts use; models never see it."""
+
+    def __init__(self, batch: int, config: TabletopConfig | None = None) -> None:
+        self.config = config or TabletopConfig()
+        self.batch = batch
+        self.spec = tabletop_spec(self.config)
+        self._rows: list[Row] = []
+        self._seen: list[Observation] = []  # of each row, "1 1 ..."
+        self._clock = torch.zeros(batch, dtype=torch.int64)
+        self._goal: Observation | None = None
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows. RuntimeError before the first reset."""
+        if not self._rows:
+            raise RuntimeError("the tabletop world was used before its first reset: call reset(mask, seeds) with a mask of all rows.")
+        return self._rows
+
+    def reset(self, mask: Bool[Tensor, "B"], seeds: Int[Tensor, "B"]) -> tuple[Observation, Task]:
+        """Restart the masked rows. First frame (T = 1) and task of all rows. The first reset must cover all rows."""
+        if mask.shape != (self.batch,) or seeds.shape != (self.batch,):
+            raise SpecError(f"tabletop was made for {self.batch} rows; got a mask of shape {tuple(mask.shape)} and seeds of shape {tuple(seeds.shape)}.")
+        if not self._rows and not bool(mask.all()):
+            raise RuntimeError("the first reset must restart every row: pass a mask that is True everywhere.")
+        fresh = {index: Row(draw(self.config, int(seeds[index])), self.config) for index in mask.nonzero()[:, 0].tolist()}
+        self._rows = [fresh.get(index) or self._rows[index] for index in range(self.batch)]
+        self._seen = [self._look(row) if index in fresh else self._seen[index] for index, row in enumerate(self._rows)]
+        self._clock = torch.where(mask.cpu(), 0, self._clock)
+        if self.config.ask in ("goal_image", "both"):
+            goals = [self._look_at_goal(row) if index in fresh else self._goal_of(index) for index, row in enumerate(self._rows)]
+            self._goal = joined(goals)
+        return joined(self._seen), self._task()
+
+    def step(self, actions: Actions) -> Outcome:
+        """T steps. Actions are clipped to their limits."""
+        moves = self._moves(actions)
+        frames, rewards, alive, success = [], [], [], []
+        for step in range(moves.shape[1]):
+            for index, row in enumerate(self.rows):
+                if bool(actions.valid[index, step, 0]) and int(self._clock[index]) < self.config.steps:
+                    row.step(moves[index, step])
+                    self._clock[index] += 1
+                    self._seen[index] = self._look(row)
+            frames.append(joined(self._seen))
+            wanted = self.config.ask != "nothing"
+            rewards.append(torch.tensor([-tasks.remaining(row) if wanted else 0.0 for row in self.rows]))
+            success.append(torch.tensor([wanted and tasks.solved(row) for row in self.rows]))
+            alive.append(self._clock < self.config.steps)
+        observation = frames[0].map(lambda axes, *leaves: torch.cat(leaves, 1), *frames[1:])
+        return Outcome(observation=observation, reward=torch.stack(rewards, 1), alive=torch.stack(alive, 1), success=torch.stack(success, 1))
+
+    def truth(self) -> Truth:
+        """Poses, tracks, segmentation, facts and physical coordinates of the current instant. Bodies as in `spec.objects`."""
+        seen = [truth.tracks(row, (*self.config.cameras, "front")[0]) for row in self.rows]
+        return Truth(
+            pose=_stacked([truth.poses(row) for row in self.rows]),
+            tracks=Tracks(xyz=_stacked([places for places, _ in seen]), visible=torch.from_numpy(np.stack([visible for _, visible in seen]))[:, None]),
+            segmentation={name: self._segmentation(name) for name in self.config.cameras} if self.config.segmentation and self.config.cameras else None,
+            facts=Facts(holds=torch.from_numpy(np.stack([truth.facts(row) for row in self.rows]))[:, None], atoms=ATOMS),
+            physical=Physical(
+                q=_stacked([row.data.qpos for row in self.rows]),
+                v=_stacked([row.data.qvel for row in self.rows]),
+                parameters=_stacked([_constants(row) for row in self.rows])[:, 0],
+            ),
+        )
+
+    def save(self) -> Moment:
+        """A snapshot; it shares no changing memory with the world."""
+        return Moment(tuple(self.rows), tuple(row.save() for row in self.rows), self._clock.clone(), self._goal)
+
+    def restore(self, snapshot: Moment) -> None:
+        """Back to a snapshot of this world, or of one with as many rows and the same configuration."""
+        if len(snapshot.rows) != self.batch:
+            raise SpecError(f"the snapshot has {len(snapshot.rows)} rows, this world {self.batch}. Use snapshot.select(rows) or snapshot.repeat(count).")
+        mine = [self._rows[index] if self._rows else None for index in range(self.batch)]
+        self._rows = [
+            own if own is not None and own.model is row.model else Row(row.scene, self.config, row.model) for own, row in zip(mine, snapshot.rows, strict=True)
+        ]
+        for row, state in zip(self._rows, snapshot.states, strict=True):
+            row.restore(state)
+        self._clock, self._goal = snapshot.clock.clone(), snapshot.goal
+        self._seen = [self._look(row) for row in self._rows]
+
+    # -- inside ----------------------------------------------------------------------------------------------------------------
+
+    def _moves(self, actions: Actions) -> np.ndarray:
+        """The low-level part "B T 5", clipped."""
+        low_level = actions.low_level
+        if low_level is None or tuple(low_level.shape[2:]) != (1, len(LOW)) or low_level.shape[0] != self.batch:
+            got = None if low_level is None else tuple(low_level.shape)
+            raise SpecError(f"tabletop takes low-level actions of shape ({self.batch}, T, 1, {len(LOW)}), got {got}.")
+        moves = torch.where(actions.valid, low_level[:, :, 0], 0).double().cpu().numpy()
+        if not np.isfinite(moves).all():
+            raise SpecError("tabletop got an action that is NaN or infinite. A policy or planner diverged; check its last cost or loss.")
+        clipped: np.ndarray = np.clip(moves, LOW, HIGH)
+        return clipped
+
+    def _look(self, row: Row) -> Observation:
+        """What the sensors of a row see now, "1 1 ..."."""
+        config = self.config
+        rgb, depth, pose = {}, {}, {}
+        for name in config.cameras:
+            camera = row.model.camera(name).id
+            shot = engine.painter(config.size, config.size).shot(row.model, row.data, camera, depth=config.depth)
+            rgb[name] = torch.from_numpy(shot.rgb).permute(2, 0, 1)[None, None].contiguous()
+            if shot.depth is not None:
+                depth[name] = torch.from_numpy(shot.depth)[None, None, None]
+                pose[name] = _tensor(engine.camera_pose(row.data, camera))[None, None]
+        proprio = np.concatenate([row.data.qpos[row.arm], row.tip, [row.yaw, row.opening]])
+        return Observation(rgb=rgb or None, depth=depth or None, camera_pose=pose or None, proprio=_tensor(proprio)[None, None])
+
+    def _look_at_goal(self, row: Row) -> Observation:
+        now = row.save()
+        tasks.show_goal(row)
+        seen = self._look(row)
+        row.restore(now)
+        return seen
+
+    def _goal_of(self, index: int) -> Observation:
+        assert self._goal is not None, "the first reset covers all rows"
+        return self._goal.select(torch.tensor([index]))
+
+    def _task(self) -> Task:
+        ask = self.config.ask
+        instruction = torch.tensor([tasks.sentence(row.scene) for row in self.rows]) if ask in ("instruction", "both") else None
+        return Task(instruction=instruction, goal=self._goal)
+
+    def _segmentation(self, name: str) -> Int[Tensor, "B 1 h w"]:
+        """Indices into `spec.objects`; fingers and palm are the gripper, everything else is background."""
+        painter, labels = engine.painter(self.config.size, self.config.size), []
+        for row in self.rows:
+            table = np.full(row.model.nbody + 1, -1)
+            table[row.bodies] = np.arange(len(row.bodies))
+            table[row.slide] = len(row.bodies)
+            table[[*row.pads, row.model.body("palm").id]] = len(row.bodies) + 1
+            labels.append(torch.from_numpy(table[painter.bodies(row.model, row.data, row.model.camera(name).id)]))
+        return torch.stack(labels)[:, None]
+
+
+def joined(seen: list[Observation]) -> Observation:
+    """Rows "1 ..." as one batch."""
+    first, *rest = seen
+    return first.map(lambda axes, *leaves: torch.cat(leaves), *rest)
+
+
+def _tensor(numbers: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.asarray(numbers)).float()
+
+
+def _stacked(rows: list[np.ndarray]) -> Tensor:
+    """ "B 1 ..." float32."""
+    return _tensor(np.stack(rows))[:, None]
+
+
+def _constants(row: Row) -> np.ndarray:
+    """In the order of `spec.physical.parameters`."""
+    return np.array([part for thing in row.scene.things for part in (thing.mass, thing.friction)] + [row.scene.resistance])

@@ -1,0 +1,119 @@
+"""A run's own file: written once it is accepted, compared when it goes on, and errors that say what is wrong with it."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from wam import train
+from wam.evaluate.origin import commit
+from wam.jobs.control import ControlResult, control_run
+from wam.jobs.imagine import imagine_run
+from wam.jobs.record import record_world
+from wam.recipes import export, load, train_recipe
+from wam.recipes.lewm import without_regulariser
+from wam.show.bars import Bars
+from wam.world import SpecError
+
+
+def record(path, episodes=6, seed=0):
+    return record_world("push", path, episodes=episodes, policies={"play": 1.0}, truth=(), seed=seed)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return record(tmp_path_factory.mktemp("data") / "push")
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory):
+    return record(tmp_path_factory.mktemp("data") / "other", seed=100)
+
+
+def small(preset):
+    return replace(preset, config=replace(preset.config, latent=4, width=4, hidden=8, dim=8, depth=1, heads=2))
+
+
+def fit(data, folder, **options):
+    return train_recipe("lewm", data, folder, change=options.pop("change", small), steps=2, show=False, **options)
+
+
+def test_a_refused_training_touches_nothing(data, other, tmp_path):
+    fit(data, tmp_path / "run")
+    before = (tmp_path / "run" / "run.json").read_text()
+    with pytest.raises(train.CheckpointError, match="holds a run already"):
+        fit(other, tmp_path / "run")
+    with pytest.raises(train.CheckpointError, match="cannot go on"):
+        fit(other, tmp_path / "run", resume=True)
+    assert (tmp_path / "run" / "run.json").read_text() == before
+    with pytest.raises(train.CheckpointError, match="there is no run in"):
+        fit(data, tmp_path / "misspelt", resume=True)
+    assert not (tmp_path / "misspelt").exists()
+
+
+def test_a_changed_preset_loads_as_it_was_trained(data, tmp_path):
+    run = fit(data, tmp_path / "run", change=lambda preset: replace(small(without_regulariser(preset)), skip=2))
+    again = load(tmp_path / "run")
+    assert again.name == run.name == "lewm tiny, changed" and again.preset.skip == 2 and again.preset.config.latent == 4
+    assert again.trained_on == run.trained_on and again.trained_on.data == str(data.absolute())
+    (checkpoint,) = (tmp_path / "run" / "checkpoints").iterdir()
+    assert load(checkpoint).preset.skip == 2  # a checkpoint inside a run finds the run's file
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda text: text[: len(text) // 2], "cannot be read"),
+        (lambda text: "{}", "cannot be read"),
+        (lambda text: text.replace('"tiny"', '"tinny"'), "no preset 'tinny'"),
+    ],
+)
+def test_a_damaged_run_explains_itself(data, tmp_path, damage, message):
+    fit(data, tmp_path / "run")
+    path = tmp_path / "run" / "run.json"
+    path.write_text(damage(path.read_text()))
+    with pytest.raises(train.CheckpointError, match=message):
+        load(tmp_path / "run")
+    path.unlink()
+    with pytest.raises(train.CheckpointError, match="copied in part"):
+        load(tmp_path / "run")
+
+
+def test_an_exported_run_imagines_without_log_and_training_data(data, other, tmp_path):
+    fit(data, tmp_path / "run")
+    folder = export(tmp_path / "run", tmp_path / "small")
+    told = json.loads((folder / "run.json").read_text())
+    told["trained_on"]["data"] = str(tmp_path / "gone")
+    (folder / "run.json").write_text(json.dumps(told))
+    card, page = imagine_run(folder, other, horizon=2, count=8)
+    assert {curve.arm for curve in card.curves} == {"model", "shuffled", "copy"} and "is not here" in page.read_text()
+    card, _ = imagine_run(folder, other, horizon=2, count=8, training=data)
+    assert "background" in {curve.arm for curve in card.curves}
+
+
+def test_what_cannot_be_held_out_is_refused(data, other, tmp_path):
+    fit(data, tmp_path / "run")
+    with pytest.raises(ValueError, match="is what lewm tiny, changed was trained on"):
+        imagine_run(tmp_path / "run", data, horizon=2, count=8)
+    with pytest.raises(ValueError, match="the longest allows 14"):
+        imagine_run(tmp_path / "run", other, horizon=15, count=8)
+
+
+def test_without_git_the_commit_is_empty(monkeypatch):
+    assert commit()
+    monkeypatch.setenv("PATH", "")
+    assert commit() == ""
+
+
+def test_control_writes_a_page_and_refuses_other_picture_sizes(data, tmp_path):
+    fit(data, tmp_path / "run")
+    with Bars(Console(quiet=True)) as bars:
+        found, page = control_run(tmp_path / "run", "push", goals=2, bars=bars)
+        with pytest.raises(SpecError, match="trained on pictures of 32 px, the option size=64"):
+            control_run(tmp_path / "run", "push", goals=2, options={"size": 64}, bars=bars)
+        with pytest.raises(ValueError, match="Did you mean 'push'"):
+            control_run(tmp_path / "run", "psh", goals=2, bars=bars)
+    assert [row.name for row in found.rows] == ["random", "drive_to_goal", "lewm", "expert"]
+    assert page.name == "control.html" and "lewm tiny, changed in the world push" in page.read_text()
+    assert ControlResult.from_json(found.save(tmp_path / "result.json").read_text()) == found
