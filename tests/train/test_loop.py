@@ -76,14 +76,19 @@ def test_ctrl_c_saves_says_how_to_go_on_and_leaves_no_trace(tmp_path: Path, caps
 
 
 def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs start with it ignored
+
     class Impatient(Mover):
         def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
             signal.raise_signal(signal.SIGINT)  # unlike os.kill, handled before it returns: two at once would count as one
             signal.raise_signal(signal.SIGINT)
             return super().loss(window, noise=noise)
 
-    with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "run", Impatient())
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path / "run", Impatient())
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_stopping_in_the_very_last_step_ends_normally(tmp_path: Path) -> None:
