@@ -220,7 +220,9 @@ def export(folder: str | Path, target: str | Path) -> Path:
     if wrong := [name for name, value in run.model.named_parameters() if not bool(value.isfinite().all())]:
         raise CheckpointError(f"the weights {wrong[:4]} are NaN or too large for half precision. The training diverged: export another run.")
     train.save(target, run.model, train.load(folder).provenance)
-    _write(_read(run.folder), target)
+    told = _read(run.folder)
+    name = Path(told.trained_on.data).name  # where it lay is nobody else's business
+    _write(replace(told, trained_on=replace(told.trained_on, data=name)), target)
     return target
 
 
