@@ -1,6 +1,7 @@
 """A run's own file: written once it is accepted, compared when it goes on, and errors that say what is wrong with it."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -47,6 +48,9 @@ def test_a_refused_training_touches_nothing(data, other, tmp_path):
     with pytest.raises(train.CheckpointError, match="cannot go on"):
         fit(other, tmp_path / "run", resume=True)
     assert (tmp_path / "run" / "run.json").read_text() == before
+    moved = data.parent / "moved"
+    shutil.copytree(data, moved)
+    assert fit(moved, tmp_path / "run", resume=True).trained_on.data == str(moved) == load(tmp_path / "run").trained_on.data
     with pytest.raises(train.CheckpointError, match="there is no run in"):
         fit(data, tmp_path / "misspelt", resume=True)
     assert not (tmp_path / "misspelt").exists()

@@ -189,11 +189,12 @@ def _write(told: RunFile, folder: Path) -> None:
     """Once the run is accepted. CheckpointError where a resumed one learned from something else."""
     path = folder / FILE
     if path.exists():
-        if (before := _read(folder)) != told:
-            pairs = ((name, getattr(before, name), getattr(told, name)) for name in ("preset", "changed", "size", "skip", "trained_on"))
+        before = _read(folder)
+        moved = replace(before, trained_on=replace(before.trained_on, data=told.trained_on.data))  # the same data may lie elsewhere now
+        if moved != told:
+            pairs = ((name, getattr(moved, name), getattr(told, name)) for name in ("preset", "changed", "size", "skip", "trained_on"))
             differ = "; ".join(f"{name} was {then}, is {now}" for name, then, now in pairs if then != now)
             raise CheckpointError(f"{folder} cannot go on, it was started with something else: {differ}. Start a new run.")
-        return
     partial = path.with_suffix(".partial")
     partial.write_text(told.to_json())
     partial.rename(path)
