@@ -1,0 +1,87 @@
+"""DINO-WM (arXiv 2411.04983) on your data: see `CARD`."""
+
+from dataclasses import replace
+
+from torch import nn
+
+from wam.data import DataSpec
+from wam.models.state_space.latent.dino_wm import DinoWMConfig, DinoWorldModel
+from wam.plan.objectives import GoalImage
+from wam.plan.planners import CEM
+from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
+from wam.train import Gradient, Stage
+from wam.world import Statistics
+
+CARD = Card(
+    title="DINO-WM",
+    paper="2411.04983",
+    place="state space: latent vector, features of a frozen pretrained encoder (tutorial 2.2)",
+    idea="A transformer predicts the next frame's patch features of a frozen encoder; planning compares predicted patches with those of a goal image.",
+    parts=("frozen patch encoder", "frame-causal transformer with action AdaLN", "CEM towards the goal image's patches"),
+    differs=(
+        "At tiny and small the encoder is a small one that first learns by filling in hidden patches of the same data; no weights are downloaded.",
+        "Actions scale and shift each block (AdaLN) instead of being appended to every token.",
+        "The change of the features is predicted, and features are layer-normalised.",
+        "No proprioception.",
+        "The whole imagined path counts towards the goal, not its end alone.",
+    ),
+    data="frames of one or more cameras and low-level actions; no rewards, no demonstrations, no goals",
+    uses=("imagine", "control", "a world to act in"),
+)
+
+
+def _stages(*, features: int, world: int, batch: int, learning_rate: float, horizon: int = 3) -> tuple[Stage, ...]:
+    common = dict(batch=batch, learning_rate=learning_rate, final_learning_rate=0.03, warmup=50, precision="bf16", past=1, horizon=horizon)
+    learned = Stage(name="features", learner=Gradient(weights={"pretrain.masked": 1.0}, steps=features, **common), parts=("pretrain",))  # type: ignore[arg-type]
+    predictor = Gradient(weights={"prediction": 1.0, "picture": 1.0}, steps=world, **common)  # type: ignore[arg-type]
+    return (learned, Stage(name="world", after=("features",), learner=predictor, frozen=("encoders",)))
+
+
+TINY = Preset(
+    config=DinoWMConfig(),
+    stages=_stages(features=600, world=900, batch=64, learning_rate=1e-3),
+    size=32,
+    skip=3,
+    planner=CEM(samples=100, iterations=5, elites=10, spread=0.8, colour=1.0),
+    horizon=5,
+    bf16=True,
+)
+SMALL = Preset(
+    config=DinoWMConfig(features=128, encoder_depth=6, dim=256, depth=4, heads=8),
+    stages=_stages(features=10_000, world=15_000, batch=128, learning_rate=5e-4),
+    size=64,
+    skip=3,
+    planner=CEM(samples=300, iterations=10, elites=30, colour=1.0),
+    horizon=5,
+    bf16=True,
+)
+PAPER = Preset(
+    config=DinoWMConfig(pretrained="facebook/dinov2-small", dim=384, depth=6, heads=16),
+    stages=_stages(features=1, world=100_000, batch=32, learning_rate=5e-4)[1:],
+    size=196,
+    skip=5,
+    planner=CEM(samples=300, iterations=30, elites=30, spread=1.0),
+    horizon=5,
+    execute=5,
+)
+
+
+def build(config: DinoWMConfig, data: DataSpec, statistics: Statistics) -> nn.Module:
+    """Cameras only."""
+    seen = replace(data.observes, proprio=(), points=0, state=None)
+    return DinoWorldModel(config, seen, data.acts, statistics.for_proprio(()), data.rate)
+
+
+def one_vector(preset: Preset) -> Preset:
+    """The mean of the patch features instead of the patches."""
+    return replace(preset, config=replace(preset.config, pooled=True))
+
+
+RECIPE = Recipe(
+    name="dino_wm",
+    card=CARD,
+    presets={"tiny": TINY, "small": SMALL, "paper": PAPER},
+    build=build,
+    objective=GoalImage(earlier=0.5),
+    mechanism=Mechanism(name="patch tokens against one global vector", off=one_vector),
+)

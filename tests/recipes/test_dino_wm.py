@@ -1,0 +1,75 @@
+"""dino_wm tiny: conforms, trains in two stages of which the second leaves the encoder alone, loads, and acts."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tests.recipes.test_lewm import data_spec, statistics
+from wam.check import check_world_model
+from wam.data import WindowDataset
+from wam.jobs.record import record_world
+from wam.plan.control.rollout import rollout
+from wam.recipes import load, train_recipe
+from wam.recipes.dino_wm import RECIPE, one_vector
+from wam.recipes.runs import frames_for
+from wam.sim.adapters.skip import Skip
+from wam.sim.worlds.push import PushWorld
+from wam.world import Noise
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    return record_world("push", tmp_path_factory.mktemp("push") / "set", episodes=40, policies={"play": 1.0}, truth=())
+
+
+@pytest.fixture(scope="module")
+def run(recorded, tmp_path_factory):
+    return train_recipe("dino_wm", recorded, tmp_path_factory.mktemp("run") / "dino", steps=25, show=False)
+
+
+@pytest.mark.parametrize("change", [lambda preset: preset, one_vector], ids=["patches", "one vector"])
+def test_conforms(change):
+    config = replace(change(RECIPE.presets["tiny"]).config, features=16, encoder_depth=1, dim=16, depth=2, heads=2)
+
+    def make():
+        torch.manual_seed(0)
+        return RECIPE.build(config, data_spec(cameras=2), statistics(data_spec(cameras=2)))
+
+    check_world_model(make(), make=make).require()
+
+
+def test_the_second_stage_leaves_the_encoder_alone_and_learns(recorded, run):
+    first, second = sorted((run.folder / "checkpoints").iterdir())
+    from wam.train import load as checkpoint
+
+    before, after = checkpoint(first).weights, checkpoint(second).weights
+    same = {name: torch.equal(before[name], after[name]) for name in before}
+    assert all(same[name] for name in same if name.startswith(("encoders.", "pretrain.")))
+    assert not any(same[name] for name in same if name.startswith("transition.blocks") and name.endswith("qkv.weight"))
+    windows = WindowDataset(frames_for(run.preset, recorded), past=1, horizon=3, skip=3)
+    window = windows.batch(torch.arange(0, 64))
+    with torch.no_grad():
+        z = run.model.encode(window.whole()[0].observation).z
+        loss = run.model.loss(window, noise=Noise.of(range(64)))["prediction"].mean()
+    assert loss < ((z[:, 1:] - z[:, :-1]) ** 2).mean()  # already better than copying
+
+
+def test_loads_and_acts(run):
+    again = load(run.folder)
+    assert all(torch.equal(one, two) for one, two in zip(run.model.state_dict().values(), again.model.state_dict().values(), strict=True))
+    preset = replace(again.preset, planner=replace(again.preset.planner, samples=16, iterations=2, elites=4))
+    world, seeds = Skip(PushWorld(2), again.preset.skip), range(2)
+    episodes = rollout(world, replace(again, preset=preset).policy(), 2, seeds=seeds, noise=Noise.of(seeds))
+    assert episodes.actions.valid[:, 1:].all()
+
+
+def test_a_pretrained_encoder_by_folder(tmp_path):
+    transformers = pytest.importorskip("transformers", reason='needs the extra "vision"')
+    config = transformers.Dinov2Config(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14, mlp_ratio=2)
+    transformers.Dinov2Model(config).save_pretrained(tmp_path / "tiny")
+    chosen = replace(RECIPE.presets["tiny"].config, pretrained=str(tmp_path / "tiny"), dim=16, depth=1, heads=2)
+    model = RECIPE.build(chosen, data_spec(), statistics(data_spec()))
+    assert model.pretrain is None and model.spec.predicts.state.shape == (4, 16)
+    z = model.encode(model.spec.observes.sample(2, 3)).z
+    assert z.shape == (2, 3, 4, 16) and not any(parameter.requires_grad for parameter in model.encoders.parameters())
