@@ -305,6 +305,8 @@ def demo(
     from wam.jobs.seeds import run_seeds
 
     told = Console(stderr=True) if as_json else console
+    if seeds > 1 and (steps is not None or seed):
+        raise ValueError("--steps and --seed are for one training; the claim over several (--seeds) trains the preset with seeds 0, 1, ... Leave them out.")
     if seeds > 1:
         made = run_seeds(out, result, seeds=seeds, goals=goals, console=told)
         show(made.to_dict(), f"{made.success.value:.1%} solved ({made.success.low:.1%} to {made.success.high:.1%}): {result}", as_json)
@@ -406,7 +408,7 @@ def data_convert(
         typer.Option(help="droid: recorded (commands) or derived (motions from states); by default recorded where all are."),
     ] = None,
     layout_file: Annotated[Path | None, typer.Option("--layout", help="replay: what the arrays mean, as JSON; see docs/data-format.md.")] = None,
-    size: Annotated[int, typer.Option(help="pusht: pixels of the frames that are drawn from the states.")] = 96,
+    size: Annotated[int | None, typer.Option(help="pusht: pixels of the frames that are drawn from the states; 96 by default.", min=16)] = None,
     trim: Annotated[bool, typer.Option(help="droid: cut streams of unequal length to the shortest.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -15,7 +15,7 @@ def convert(
     *,
     actions: Literal["recorded", "derived"] | None = None,
     layout_file: Path | None = None,
-    size: int = 96,
+    size: int | None = None,
     trim: bool = False,
 ) -> Conversion:
     """ValueError for an unknown layout, and for options that belong to another one."""
@@ -25,6 +25,8 @@ def convert(
         raise ValueError(f"--actions and --trim are for the layout droid: {layout} episodes are converted as they are. Leave them out.")
     if (layout == "replay") != (layout_file is not None):
         raise ValueError("the layout replay needs --layout FILE, which says what the arrays mean; the others know it and take none.")
+    if layout != "pusht" and size is not None:
+        raise ValueError(f"--size is for the layout pusht, whose frames are drawn: {layout} keeps the sizes that it has. Resize when training.")
     if layout == "droid":
         return convert_droid(source, target, actions=actions, trim=trim)
     if layout == "rlds":
@@ -33,4 +35,4 @@ def convert(
         return convert_replay(source, target, ReplayLayout.from_json(layout_file.read_text()))
     from wam.sim.worlds.pusht.simulator import draw
 
-    return convert_replay(source, target, PUSHT, draw=lambda states: draw(states, size))
+    return convert_replay(source, target, PUSHT, draw=lambda states: draw(states, size or 96))
