@@ -30,13 +30,31 @@ CARD = Card(
 )
 
 
-def _stages(*, features: int, world: int, batch: int, learning_rate: float, horizon: int = 3) -> tuple[Stage, ...]:
-    common = dict(batch=batch, learning_rate=learning_rate, final_learning_rate=0.03, warmup=50, precision="bf16", past=1, horizon=horizon)
-    learned = Stage(name="features", learner=Gradient(weights={"pretrain.masked": 1.0}, steps=features, **common), parts=("pretrain",))  # type: ignore[arg-type]
-    predictor = Gradient(weights={"prediction": 1.0, "picture": 1.0}, steps=world, **common)  # type: ignore[arg-type]
-    return (learned, Stage(name="world", after=("features",), learner=predictor, frozen=("encoders",)))
+def _learner(weights: dict[str, float], *, steps: int, batch: int, learning_rate: float) -> Gradient:
+    return Gradient(
+        weights=weights,
+        steps=steps,
+        batch=batch,
+        learning_rate=learning_rate,
+        final_learning_rate=0.03,
+        warmup=50,
+        precision="bf16",
+        past=1,
+        horizon=3,
+    )
 
 
+def _stages(*, features: int, world: int, batch: int, learning_rate: float) -> tuple[Stage, ...]:
+    """An encoder that learns from the data itself, then the predictor over its fixed features."""
+    learned = _learner({"pretrain.masked": 1.0}, steps=features, batch=batch, learning_rate=learning_rate)
+    predictor = _learner(WORLD, steps=world, batch=batch, learning_rate=learning_rate)
+    return (
+        Stage(name="features", learner=learned, parts=("pretrain",)),
+        Stage(name="world", after=("features",), learner=predictor, frozen=("encoders", "pretrain")),
+    )
+
+
+WORLD = {"prediction": 1.0, "picture": 1.0}
 TINY = Preset(
     config=DinoWMConfig(),
     stages=_stages(features=600, world=900, batch=64, learning_rate=1e-3),
@@ -57,7 +75,7 @@ SMALL = Preset(
 )
 PAPER = Preset(
     config=DinoWMConfig(pretrained="facebook/dinov2-small", dim=384, depth=6, heads=16),
-    stages=_stages(features=1, world=100_000, batch=32, learning_rate=5e-4)[1:],
+    stages=(Stage(name="world", learner=_learner(WORLD, steps=100_000, batch=32, learning_rate=5e-4), frozen=("encoders",)),),
     size=196,
     skip=5,
     planner=CEM(samples=300, iterations=30, elites=30, spread=1.0),
