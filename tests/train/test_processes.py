@@ -26,6 +26,8 @@ def together(folder: Path, count: int, alarm: int | None = None, resume: bool = 
     for process in team:
         process.start()
     for process in team:
+        process.join(timeout=240)
+        process.kill()  # one that hangs is a failure, not a wait without end
         process.join()
     return [process.exitcode for process in team]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from wam.train import Gradient, Provenance, Stage, run
+from wam.train import Gradient, Provenance, Stage, Stopped, run
 from wam.train import checkpoint as checkpoints
 from wam.train.log import FILE
 from wam.world import (
@@ -161,11 +161,15 @@ def member(folder: Path, index: int, count: int, port: int, alarm: int | None, r
     torch.use_deterministic_algorithms(True)
     if count > 1:
         os.environ |= {"WORLD_SIZE": str(count), "RANK": str(index), "LOCAL_RANK": str(index), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    windows = Steps()
+    windows, status = Steps(), 1
     try:
         stages = (Stage("world", learner(weights={"prediction": 1.0}, batch_statistics=())),)
         train(folder, Alarmed(alarm), stages=stages, windows=windows, resume=resume, save_every=15)
+        status = 0
+    except Stopped as stopped:
+        status = int(stopped.code or 0)
     finally:
         (folder / f"asked-{index}.json").write_text(json.dumps(windows.asked))
         if count > 1:
             torch.distributed.destroy_process_group()
+    os._exit(status)  # all is written; a thread of gloo's now and then never lets the interpreter end by itself
