@@ -94,9 +94,11 @@ def record(
     world: Annotated[str, typer.Argument(help="A world of the library, e.g. push.")],
     out: Annotated[Path, typer.Option(help="Folder of the new data set.", file_okay=False)],
     episodes: Annotated[int, typer.Option(help="How many.", min=1)] = 1000,
-    policies: Annotated[str, typer.Option(help="Who acts, with shares: NAME:SHARE,NAME:SHARE.")] = "play:0.7,noisy_expert:0.15,wander:0.15",
+    policies: Annotated[str | None, typer.Option(help="Who acts, with shares: NAME:SHARE,NAME:SHARE. Otherwise the world's own mixture.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the first episode; below 2,000,000.")] = 0,
-    truth: Annotated[str, typer.Option(help="What the simulator knows and the set shall keep: pose,tracks,segmentation,facts,physical or none.")] = "pose",
+    truth: Annotated[
+        str, typer.Option(help="Kept of what the simulator knows: pose,tracks,segmentation,facts,physical,scene_flow,contacts; all; none.")
+    ] = "pose",
     option: Annotated[list[str] | None, typer.Option(help="Options of the world, e.g. --option size=64 --option objects=3.")] = None,
     device: Device = "cpu",
     resume: Annotated[bool, typer.Option(help="Continue a set that was stopped, up to --episodes in all.")] = False,
@@ -112,15 +114,15 @@ def record(
     pusht: policies random, drive_to_goal, play, expert;
     options demonstrations (needed), size, offset, budget.
 
-    tabletop: policies expert, noisy_expert, play, random, wander;
-    options tasks, ask, blocks, dishes, zones, colours, cameras, size, depth,
-    segmentation, free_place, free_target, budget, varied_dynamics,
-    varied_looks, split.
+    tabletop: policies expert, noisy_expert, play, random, wander, stay,
+    drive_to_goal; options tasks, ask, goal_arm, blocks, dishes, zones, colours,
+    cameras, size, depth, segmentation, free_place, free_target,
+    steered_camera, budget, varied_dynamics, varied_looks, split.
     """
     from wam.jobs.record import held, record_world
     from wam.show.bars import Bars
 
-    acting, kept = shares(policies), () if truth == "none" else tuple(truth.split(","))
+    acting, kept = None if policies is None else shares(policies), () if truth == "none" else tuple(truth.split(","))
     before = held(out) if resume else 0
     with Bars(Console(stderr=True)) as bars:
         record_world(
@@ -174,8 +176,10 @@ def options(pairs: list[str] | None) -> dict[str, Any]:
 @app.command(epilog="Example: [bold]wam train lewm --data runs/push --out runs/lewm[/]   Stopped? The same with [bold]--resume[/].")
 def train(
     recipe: Annotated[str, typer.Argument(help="Module name of a recipe.")],
-    data: Annotated[str, typer.Option(help="Folder or Hub id of a LeRobot data set.")],
     out: Annotated[Path, typer.Option(help="Folder of the run.", file_okay=False)],
+    data: Annotated[str | None, typer.Option(help="Folder or Hub id of a LeRobot data set to learn from.")] = None,
+    world: Annotated[str | None, typer.Option(help="A world to act in while learning, for systems that learn online.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="Options of the world.")] = None,
     preset: Preset = "tiny",
     steps: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
     seed: Annotated[int, typer.Option(help="Of weights, data order and noise.")] = 0,
@@ -184,10 +188,17 @@ def train(
     tensorboard: Annotated[bool, typer.Option(help="Write TensorBoard files too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a system on a data set. Ctrl-C saves first."""
+    """Train a system on a data set, or in a world that it acts in. Ctrl-C saves first."""
+    from wam.jobs.practise import practise_world
     from wam.recipes import train_recipe
 
-    train_recipe(recipe, data, out, preset=preset, steps=steps, seed=seed, device=device, resume=resume, tensorboard=tensorboard, show=not as_json)
+    training: dict[str, Any] = dict(preset=preset, steps=steps, seed=seed, device=device, resume=resume, tensorboard=tensorboard, show=not as_json)
+    if data is not None and world is None and not option:
+        train_recipe(recipe, data, out, **training)
+    elif world is not None and data is None:
+        practise_world(recipe, world, out, options=options(option), **training)
+    else:
+        raise ValueError("a system learns from a data set (--data) or in a world (--world, with its --option); name one of the two.")
     show({"run": str(out)}, f"trained: {out}", as_json)
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests.plan.mocks import POINT_MASS, PUSHES, SEES, DoubleIntegrator, LatentIntegrator
-from wam.plan import GoalImage, GoalState, Penalty, Reward, Weighted
+from wam.plan import GoalImage, GoalState, Penalty, Return, Reward, Weighted
 from wam.plan.chain import chain, unchain
 from wam.plan.distances import distance, state_goal
 from wam.world import (
@@ -24,6 +24,7 @@ from wam.world import (
     Task,
     Tracks,
     TracksSpec,
+    Values,
     WorldModelSpec,
 )
 from wam.world.specs import PhysicalSpec, Slot
@@ -81,13 +82,13 @@ def test_steps_weigh_less_the_earlier_they_are(earlier: float, expected: float) 
     task = Task(goal_state=Latent(z=torch.zeros(2, 1, 1)))
     model, objective = model_with(state=LatentSpec(shape=(1,))), GoalState(earlier=earlier)
     future = Future(state=Latent(z=torch.tensor([1.0, 2.0, 3.0]).view(1, 3, 1).expand(2, 3, 1)))
-    assert objective.cost(objective.prepare(model, task), future, ACTIONS).tolist() == pytest.approx([expected] * 2)
+    assert objective.cost(model, objective.prepare(model, task), future, ACTIONS).tolist() == pytest.approx([expected] * 2)
 
 
 def test_a_goal_image_is_compared_in_the_models_own_state_where_it_encodes() -> None:
     model, objective = LatentIntegrator(), GoalImage()
     goal = objective.prepare(model, Task(goal=Observation(proprio=torch.ones(2, 1, 4))))
-    assert objective.cost(goal, Future(state=Latent(z=torch.full((2, 3, 4), 3.0))), ACTIONS).tolist() == [4.0, 4.0]
+    assert objective.cost(model, goal, Future(state=Latent(z=torch.full((2, 3, 4), 3.0))), ACTIONS).tolist() == [4.0, 4.0]
 
 
 def test_a_goal_image_is_compared_by_pixels_where_the_model_predicts_pictures() -> None:
@@ -96,17 +97,44 @@ def test_a_goal_image_is_compared_by_pixels_where_the_model_predicts_pictures() 
     frames = {name: torch.full((2, 1, 3, 2, 2), 255, dtype=torch.uint8) for name in ("front", "wrist", "unused")}
     goal = objective.prepare(model, Task(goal=Observation(rgb=frames)))
     future = Future(observation=Observation(rgb={"front": torch.full((2, 3, 3, 2, 2), 0.5), "wrist": torch.ones(2, 3, 3, 2, 2)}))
-    assert objective.cost(goal, future, ACTIONS).tolist() == [0.125, 0.125]
+    assert objective.cost(model, goal, future, ACTIONS).tolist() == [0.125, 0.125]
     with pytest.raises(SpecError, match=r"lacks the cameras \['wrist'\]"):
         objective.prepare(model, Task(goal=Observation(rgb={"front": frames["front"]})))
+
+
+class Worthy(LatentIntegrator, Values):
+    """A state is worth the sum of its numbers."""
+
+    discount = 0.5
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spec = dataclasses.replace(self.spec, predicts=FutureSpec(state=LatentSpec(shape=(4,)), reward=True))
+
+    def value(self, state):
+        return state.z.sum(-1)
+
+
+def test_a_return_ends_with_what_the_last_state_is_worth() -> None:
+    model, objective = Worthy(), Return()
+    goal = objective.prepare(model, Task())
+    reward, z = torch.tensor([[1.0, 2.0, 4.0]] * 2), torch.arange(24.0).view(2, 3, 4)
+    worth = z[:, -1].sum(-1)
+    expected = 1 + 0.5 * 2 + 0.25 * 4 + 0.125 * worth
+    torch.testing.assert_close(objective.cost(model, goal, Future(state=Latent(z=z), reward=reward), ACTIONS), -expected)
+    alive = torch.tensor([[1.0, 0.5, 1.0], [1.0, 1.0, 0.0]])
+    ended = torch.stack([1 + 0.5 * 2 + 0.25 * 4 * 0.5 + 0.125 * 0.5 * worth[0], torch.tensor(1 + 0.5 * 2 + 0.25 * 4)])
+    torch.testing.assert_close(objective.cost(model, goal, Future(state=Latent(z=z), reward=reward, alive=alive), ACTIONS), -ended)
+    with pytest.raises(SpecError, match="does not predict reward and states that it can value"):
+        objective.prepare(LatentIntegrator(), Task())
 
 
 def test_rewards_after_the_end_do_not_count() -> None:
     model = model_with(reward=True, alive=True)
     reward, alive = torch.tensor([[1.0, 2.0, 4.0]] * 2), torch.tensor([[1.0, 0.0, 1.0], [0.5, 0.5, 0.5]])
     for objective, expected in ((Reward(), [-3.0, -3.0]), (Reward(discount=0.5), [-2.0, -1.75])):
-        assert objective.cost(objective.prepare(model, Task()), Future(reward=reward, alive=alive), ACTIONS).tolist() == expected
-    assert Reward().cost(Reward().prepare(model, Task()), Future(reward=reward), ACTIONS).tolist() == [-7.0, -7.0]
+        assert objective.cost(model, objective.prepare(model, Task()), Future(reward=reward, alive=alive), ACTIONS).tolist() == expected
+    assert Reward().cost(model, Reward().prepare(model, Task()), Future(reward=reward), ACTIONS).tolist() == [-7.0, -7.0]
 
 
 def test_weighted_sums_prepare_and_repeat_all_their_goals() -> None:
@@ -116,8 +144,8 @@ def test_weighted_sums_prepare_and_repeat_all_their_goals() -> None:
     task, actions = Task(goal_state=still), PUSHES.sample(6, 3)
     future = Future(state=Physical(q=Noise.of(range(6)).normal(3, 2), v=torch.zeros(6, 3, 2)))
     both = Weighted(parts=((2.0, parts[0]), (-1.0, parts[1]), (0.5, parts[2])))
-    total = both.cost(both.prepare(model, task).repeat(3), future, actions)
-    apart = [part.cost(part.prepare(model, task).repeat(3), future, actions) for part in parts]
+    total = both.cost(model, both.prepare(model, task).repeat(3), future, actions)
+    apart = [part.cost(model, part.prepare(model, task).repeat(3), future, actions) for part in parts]
     torch.testing.assert_close(total, 2 * apart[0] - apart[1] + 0.5 * apart[2])
 
 
@@ -143,4 +171,4 @@ def test_errors_explain() -> None:
     lying = dataclasses.replace(GoalState())
     goal = lying.prepare(model, Task(goal_state=Physical(q=torch.zeros(2, 1, 2), v=torch.zeros(2, 1, 2))))
     with pytest.raises(SpecError, match="breaks its own spec"):
-        lying.cost(goal, Future(state=Latent(z=torch.zeros(2, 3, 4))), ACTIONS)
+        lying.cost(model, goal, Future(state=Latent(z=torch.zeros(2, 3, 4))), ACTIONS)

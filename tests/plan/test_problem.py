@@ -30,7 +30,7 @@ def one_by_one() -> Tensor:
             start = Step(x=STARTS[row : row + 1])
             actions = Actions(valid=torch.ones(1, 5, 1, dtype=torch.bool), low_level=CANDIDATES[row, candidate][None])
             _, future = model.predict(Grounded(seen=start, now=start), actions)
-            costs[row, candidate] = objective.cost(goal.select(torch.tensor([row])), future, actions)
+            costs[row, candidate] = objective.cost(model, goal.select(torch.tensor([row])), future, actions)
     return costs
 
 

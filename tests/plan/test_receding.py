@@ -1,11 +1,13 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
-from tests.plan.mocks import DoubleIntegrator, LatentIntegrator, PointWorld
-from wam.plan import CEM, ICEM, MPPI, GoalImage, GoalState, Gradient, Penalty, RandomShooting, Weighted
+from tests.plan.mocks import PUSHES, SEES, DoubleIntegrator, LatentIntegrator, PointWorld
+from wam.plan import CEM, ICEM, MPPI, GoalImage, GoalState, Gradient, Habit, Penalty, RandomShooting, Weighted
 from wam.plan.control import RecedingHorizon, Safety, SafetyError, rollout
 from wam.plan.control.receding import shifted
-from wam.world import Noise, Past, Plan, SpecError
+from wam.world import Noise, Past, Plan, Proposes, SpecError, Task
 
 SMALL = CEM(samples=100, iterations=5, elites=10)
 PLANNERS = [SMALL, ICEM(samples=60), MPPI(samples=60, elites=20, iterations=4), Gradient(starts=3, steps=20)]
@@ -106,3 +108,40 @@ def test_errors_explain() -> None:
         controller(execute=9)
     with pytest.raises(ValueError, match=r"Noise\.of"):
         rollout(PointWorld(2), controller(), 2, seeds=[1, 2])
+
+
+class Guided(DoubleIntegrator, Proposes):
+    """Proposes one plan, shifted a little for every candidate."""
+
+    def propose(self, carry, count, horizon, *, noise):
+        return (torch.arange(count)[None, :, None, None, None] * 0.1 + 0.5).expand(carry.size("B"), count, horizon, 1, 2)
+
+
+class Spreadless(CEM):
+    """Keeps how sure it is to itself."""
+
+    def plan(self, problem, *, warm, noise):
+        return replace(super().plan(problem, warm=warm, noise=noise), spread=None)
+
+
+def decided(planner, **options) -> torch.Tensor:
+    policy = controller(planner, Guided(), Penalty(lambda future, actions: (actions.low_level - 0.7).abs().flatten(1).sum(1)), **options)
+    past = Past(observation=SEES.sample(3, 1), actions=PUSHES.nothing(3, 1))
+    return policy.act(policy.begin(3, Task()), past, noise=Noise.of(range(3)))[1].low_level
+
+
+def test_the_models_own_proposals_are_tried() -> None:
+    torch.testing.assert_close(decided(CEM(samples=8, iterations=1, elites=2), proposals=4), torch.full((3, 8, 1, 2), 0.7))
+    torch.testing.assert_close(decided(Habit(), proposals=4), torch.full((3, 8, 1, 2), 0.5))
+    with pytest.raises(SpecError, match="does not declare Proposes"):
+        controller(proposals=2)
+    with pytest.raises(SpecError, match="the problem has none"):
+        decided(Habit())
+
+
+def test_exploring_adds_what_spread_is_left() -> None:
+    plain, explored = (decided(Habit(spread=0.1), proposals=1, exploring=exploring) for exploring in (False, True))
+    away = explored - plain  # the range is 5 wide: the standard deviation is 0.25
+    assert 0.15 < away.std() < 0.35 and explored.min() >= -2 and explored.max() <= 3
+    with pytest.raises(SpecError, match="leaves no spread to explore with"):
+        decided(Spreadless(samples=8, iterations=1, elites=2), exploring=True)

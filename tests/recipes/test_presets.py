@@ -12,7 +12,7 @@ from wam.data import DataSpec
 from wam.models.state_space.latent.dino_wm import DinoWMConfig
 from wam.recipes import all_recipes, load_recipe
 from wam.sim.worlds.push import PushConfig, PushWorld
-from wam.train import Gradient
+from wam.train import Gradient, Online
 from wam.train.parts import learners, learning
 from wam.world import Future, Noise, Past, Task, Window
 
@@ -26,11 +26,17 @@ def data_for(size: int, skip: int) -> DataSpec:
 
 
 def window(spec: DataSpec, learner: Gradient, rows: int = 4) -> Window:
-    observes, acts = replace(spec.observes, proprio=()), spec.acts
+    observes, acts = spec.observes, spec.acts
     past = Past(observation=observes.sample(rows, learner.past), actions=acts.sample(rows, learner.past))
     future = observes.sample(rows, learner.horizon, Noise.of(range(50, 50 + rows)))
     valid = torch.ones(rows, learner.horizon, dtype=torch.bool)
-    return Window(past=past, actions=acts.sample(rows, learner.horizon), future=Future(observation=future), valid=valid, task=Task())
+    return Window(
+        past=past,
+        actions=acts.sample(rows, learner.horizon),
+        future=Future(observation=future, reward=torch.rand(rows, learner.horizon)),
+        valid=valid,
+        task=Task(),
+    )
 
 
 def without_download(config: Any, folder: Path) -> Any:
@@ -55,13 +61,14 @@ def test_a_training_step_of_every_stage(recipe, preset, tmp_path):
         assert sum(parameter.numel() for parameter in model.parameters()) > 1e6
         return
     for stage in chosen.stages:
-        assert isinstance(stage.learner, Gradient)
-        rows = window(spec, stage.learner)
+        learner = stage.learner.learner if isinstance(stage.learner, Online) else stage.learner
+        assert isinstance(learner, Gradient)
+        rows = window(spec, learner)
         with learning(model, stage) as parameters:
             losses = {
                 f"{prefix}{name}": value for prefix, part in learners(model, stage).items() for name, value in part.loss(rows, noise=Noise.of(range(4))).items()
             }
-            assert losses.keys() == stage.learner.weights.keys()
-            total = sum(weight * losses[name].mean() for name, weight in stage.learner.weights.items())
+            assert losses.keys() == learner.weights.keys()
+            total = sum(weight * losses[name].mean() for name, weight in learner.weights.items())
             total.backward()
             assert total.isfinite() and all(parameter.grad is not None for parameter in parameters.values())

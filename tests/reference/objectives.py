@@ -24,7 +24,7 @@ class GoalPlace:
     def prepare(self, model, task):
         return Observation(proprio=task.goal.proprio)
 
-    def cost(self, goal, future, actions):
+    def cost(self, model, goal, future, actions):
         return over_time((future.observation.proprio - goal.proprio).square().sum(-1), self.earlier)
 
 
@@ -37,7 +37,7 @@ class GoalCloud:
     def prepare(self, model, task):
         return Observation(points=replace(task.goal.points, group=None))
 
-    def cost(self, goal, future, actions):
+    def cost(self, model, goal, future, actions):
         return over_time((future.observation.points.xyz - goal.points.xyz).square().sum(-1).mean(-1), self.earlier)
 
 
@@ -53,7 +53,7 @@ class GoalPicture:
     def prepare(self, model, task):
         return Observation(rgb={name: to_float(rgb[:, -1:]) for name, rgb in task.goal.rgb.items()})
 
-    def cost(self, goal, future, actions):
+    def cost(self, model, goal, future, actions):
         steps = slice(None) if self.earlier else slice(-1, None)
         apart = [future.observation.rgb[name][:, steps] - wanted for name, wanted in goal.rgb.items()]
         return over_time(torch.stack([picture_distance(one) for one in apart]).mean(0), self.earlier)

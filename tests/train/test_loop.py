@@ -102,7 +102,7 @@ def test_an_ended_run_resumes_to_itself(tmp_path: Path) -> None:
     assert all(torch.equal(value, again.state_dict()[name]) for name, value in trained.state_dict().items())
 
 
-def shifted(model: nn.Module, windows: Windows) -> Windows:
+def shifted(model: nn.Module, windows: Windows, folder: Path) -> Windows:
     """Windows that depend on the model as the stage found it."""
     moved = Steps()
     moved.at = moved.at + model.get_parameter("head.bias").detach()

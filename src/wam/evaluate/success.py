@@ -77,7 +77,7 @@ def measure_success(
     repeated seeds, a longer budget than the world has, or starts that are solved before anything was done.
     """
     budget = env.spec.budget if steps is None else steps
-    _require_seeds(seeds)
+    require_seeds(seeds)
     if not 1 <= budget <= env.spec.budget:
         raise ValueError(f"steps is {budget}, but episodes of {env.spec.name!r} are over after {env.spec.budget}. Pass at most that many, or none.")
     solved, first, seconds, decisions = list[bool](), list[int | None](), 0.0, 0
@@ -127,7 +127,8 @@ def compare_success(first: SuccessRow, second: SuccessRow) -> SuccessDifference:
     return SuccessDifference(first=first.name, second=second.name, episodes=first.episodes, difference=difference)
 
 
-def _require_seeds(seeds: Sequence[int]) -> None:
+def require_seeds(seeds: Sequence[int]) -> None:
+    """ValueError unless they are evaluation seeds, each once, and at least one."""
     if not seeds:
         raise ValueError("no seeds were given; evaluation_seeds(100) makes a hundred.")
     if low := [seed for seed in seeds if seed < EVALUATION_SEEDS]:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from wam.plan.chain import Empty, chain, unchain
 from wam.plan.distances import StateGoal, distance, state_goal
-from wam.world import Actions, Encodes, Future, Observation, Record, SpecError, State, Task, WorldModel, to_float
+from wam.world import Actions, Encodes, Future, Observation, Record, SpecError, State, Task, Values, WorldModel, to_float
 
 Goal = TypeVar("Goal", bound=Record)
 
@@ -29,8 +29,8 @@ class Objective(Protocol[Goal]):
         """What `cost` compares with, one row per task. SpecError where task or model lack what it needs."""
         ...
 
-    def cost(self, goal: Goal, future: Future, actions: Actions) -> Float[Tensor, "B"]:
-        """Lower is better; all three have one row per candidate."""
+    def cost(self, model: WorldModel, goal: Goal, future: Future, actions: Actions) -> Float[Tensor, "B"]:
+        """Lower is better; goal, future and actions have one row per candidate."""
         ...
 
 
@@ -64,7 +64,7 @@ class GoalImage:
             raise SpecError(f"the goal image lacks the cameras {sorted(missing)} that the model predicts, it has {sorted(goal.rgb or {})}.")
         return Observation(rgb={name: to_float((goal.rgb or {})[name]) for name in predicts.observation.cameras})
 
-    def cost(self, goal: StateGoal | Observation, future: Future, actions: Actions) -> Float[Tensor, "B"]:
+    def cost(self, model: WorldModel, goal: StateGoal | Observation, future: Future, actions: Actions) -> Float[Tensor, "B"]:
         """Distance of states (`distances`) or mean squared error of pixels, averaged over the steps that count."""
         future = _counting(future, self.earlier)
         if isinstance(goal, StateGoal):
@@ -90,7 +90,7 @@ class GoalState:
             raise SpecError("GoalState needs task.goal_state, and this task has none. Use GoalImage or Reward, or give the task a goal state.")
         return state_goal(model.spec, task.goal_state, self.slots)
 
-    def cost(self, goal: StateGoal, future: Future, actions: Actions) -> Float[Tensor, "B"]:
+    def cost(self, model: WorldModel, goal: StateGoal, future: Future, actions: Actions) -> Float[Tensor, "B"]:
         """Distance from the goal, in the unit that `distances` gives, averaged over the steps that count."""
         return _over_time(distance(goal, _state(_counting(future, self.earlier))), self.earlier)
 
@@ -107,7 +107,7 @@ class Reward:
             raise SpecError(f"{type(model).__name__} predicts no reward. Use GoalImage or GoalState, or train it with a reward head.")
         return Empty()
 
-    def cost(self, goal: Empty, future: Future, actions: Actions) -> Float[Tensor, "B"]:
+    def cost(self, model: WorldModel, goal: Empty, future: Future, actions: Actions) -> Float[Tensor, "B"]:
         """Minus the discounted sum of the reward "B H", each step weighted by the chance that it is reached."""
         if future.reward is None:
             raise SpecError("the model's spec promises a reward, its future has none.")
@@ -120,6 +120,28 @@ class Reward:
 
 
 @dataclass(frozen=True)
+class Return:
+    """Collect predicted reward, and end where the model expects most: sum of d^h r_h + d^H V(last state), d = the model's discount.
+
+    The objective of TD-MPC (arXiv 2310.16828, equation 6).
+    """
+
+    def prepare(self, model: WorldModel, task: Task) -> Empty:
+        """Nothing to compare with. SpecError where the model predicts no reward or state, or does not value states."""
+        if not isinstance(model, Values) or not model.spec.predicts.reward or model.spec.predicts.state is None:
+            raise SpecError(f"{type(model).__name__} does not predict reward and states that it can value. Use Reward, or a model that declares Values.")
+        return Empty()
+
+    def cost(self, model: WorldModel, goal: Empty, future: Future, actions: Actions) -> Float[Tensor, "B"]:
+        """Minus the expected return; a future that has ended is worth nothing more."""
+        assert isinstance(model, Values)  # `prepare` has seen to it
+        collected = Reward(model.discount).cost(model, goal, future, actions)
+        worth = model.value(_state(future.narrow("H", -1)))[:, 0]
+        going = 1.0 if future.alive is None else future.alive.prod(1)
+        return collected - model.discount ** actions.valid.shape[1] * going * worth
+
+
+@dataclass(frozen=True)
 class Penalty:
     """Any cost of what happens or of what is done, e.g. `Penalty(lambda future, actions: effort(actions))`."""
 
@@ -129,7 +151,7 @@ class Penalty:
         """Nothing to compare with."""
         return Empty()
 
-    def cost(self, goal: Empty, future: Future, actions: Actions) -> Float[Tensor, "B"]:
+    def cost(self, model: WorldModel, goal: Empty, future: Future, actions: Actions) -> Float[Tensor, "B"]:
         """What the function says of the H steps and their actions."""
         return self.function(future, actions)
 
@@ -144,10 +166,10 @@ class Weighted:
         """What each part prepares, linked in order. SpecError where one of them lacks something."""
         return chain([objective.prepare(model, task) for _, objective in self.parts])
 
-    def cost(self, goal: Record, future: Future, actions: Actions) -> Float[Tensor, "B"]:
+    def cost(self, model: WorldModel, goal: Record, future: Future, actions: Actions) -> Float[Tensor, "B"]:
         """The parts' costs times their weights, summed."""
         goals = zip(self.parts, unchain(goal), strict=True)
-        costs = [weight * objective.cost(one, future, actions) for (weight, objective), one in goals]
+        costs = [weight * objective.cost(model, one, future, actions) for (weight, objective), one in goals]
         return torch.stack(costs).sum(0)
 
 

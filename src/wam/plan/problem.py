@@ -68,7 +68,7 @@ class Problem:
         low_level = candidates.flatten(0, 1)
         actions = Actions(valid=torch.ones(low_level.shape[:-1], dtype=torch.bool, device=low_level.device), low_level=low_level)
         _, future = self.model.predict(carry, actions, noise=noise)
-        return self.objective.cost(goal, future, actions).view(candidates.shape[:2]).to(self.dtype)
+        return self.objective.cost(self.model, goal, future, actions).view(candidates.shape[:2]).to(self.dtype)
 
     def _tile(self, count: int) -> tuple[Record, Record]:
         """Carry and goal for `count` candidates a row; kept, because every iteration of a planner asks for the same."""

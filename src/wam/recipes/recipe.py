@@ -15,7 +15,7 @@ from torch import nn
 import wam.recipes
 from wam.data import DataSpec
 from wam.plan.objectives import Objective
-from wam.train import Stage
+from wam.train import Online, Stage
 from wam.world import Planner, Spec, Statistics
 
 MACHINERY = ("recipe", "runs")  # modules of this package that are not recipes
@@ -46,7 +46,13 @@ class Preset:
     planner: Planner | None = None
     horizon: int = 1  # model steps looked ahead
     execute: int = 1  # of them executed before planning again
+    proposals: int = 0  # candidates that the model itself proposes
     bf16: bool = False  # plan under bfloat16 autocast
+
+    @property
+    def practises(self) -> bool:
+        """Does it learn from a world that it acts in, rather than from a data set?"""
+        return any(isinstance(stage.learner, Online) for stage in self.stages)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,20 +19,21 @@ from wam.plan.control.receding import RecedingHorizon
 from wam.plan.control.safety import Safety
 from wam.recipes.recipe import Preset, Recipe, load_recipe
 from wam.train.checkpoint import CheckpointError
-from wam.world import Policy, Spec, SpecError, WorldModel, WorldModelSpec
+from wam.world import Env, Policy, Spec, SpecError, Statistics, WorldModel, WorldModelSpec
 
 FILE = "run.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedOn(Spec):
-    """The data set that a run learned from."""
+    """The data set that a run learned from; where it acted in a world, the data set that came of it."""
 
     data: str  # absolute path, or Hub id
-    fingerprint: str  # of what was done and felt in it
+    fingerprint: str  # of what was done and felt in it; of the world, where one was acted in
     statistics: str  # hash of the statistics
-    frames: int
+    frames: int  # learned from; as planned, where a world was acted in
     episodes: tuple[int, ...] | None = None  # which; None = all
+    world: str = ""  # acted in while learning, with its options; "" = none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,18 +71,24 @@ class Run:
         if not isinstance(self.model.spec, WorldModelSpec):
             policy: Policy[Any] = self.model
             return policy
-        if self.preset.planner is None or self.recipe.objective is None:
-            raise SpecError(f"the recipe {self.recipe.name!r} declares no planner, so its model cannot act. Make a RecedingHorizon with one of your own.")
-        model: WorldModel[Any] = self.model
-        return RecedingHorizon(
-            model,
-            self.preset.planner,
-            self.recipe.objective,
-            horizon=self.preset.horizon,
-            execute=self.preset.execute,
-            safety=safety,
-            autocast=torch.bfloat16 if self.preset.bf16 else None,
-        )
+        return planning(self.model, self.recipe, self.preset, safety=safety)
+
+
+def planning(model: WorldModel[Any], recipe: Recipe, preset: Preset, *, safety: Safety | None = None, exploring: bool = False) -> Policy[Any]:
+    """Planning in a world model as its recipe and preset say. SpecError where they say nothing."""
+    if preset.planner is None or recipe.objective is None:
+        raise SpecError(f"the recipe {recipe.name!r} declares no planner, so its model cannot act. Make a RecedingHorizon with one of your own.")
+    return RecedingHorizon(
+        model,
+        preset.planner,
+        recipe.objective,
+        horizon=preset.horizon,
+        execute=preset.execute,
+        safety=safety,
+        proposals=preset.proposals,
+        exploring=exploring,
+        autocast=torch.bfloat16 if preset.bf16 else None,
+    )
 
 
 def frames_for(preset: Preset, data: str | Path, episodes: Sequence[int] | None = None, progress: Callable[[int, int], None] | None = None) -> Frames:
@@ -112,42 +119,28 @@ def train_recipe(
     `change` changes the preset, e.g. switches a mechanism off; `steps` replaces the steps of every gradient stage. The model's
     weights start from `seed` alone.
     """
-    recipe = load_recipe(name)
-    chosen = recipe.preset(preset) if change is None else change(recipe.preset(preset))
-    if steps is not None:
-        chosen = replace(chosen, stages=tuple(_shortened(stage, steps) for stage in chosen.stages))
+    recipe, chosen = _chosen(name, preset, change, steps)
+    if chosen.practises:
+        raise SpecError(f"{name} {preset} learns from a world that it acts in, not from a data set. Name a world: wam train {name} --world push.")
     frames = frames_for(chosen, data, episodes)
     windows = WindowDataset(frames, skip=chosen.skip)
     if windows.too_short and show:
         print(f"note: episodes {list(windows.too_short)[:12]} are shorter than one step of {chosen.skip} frames and give no window.", file=sys.stderr)
-    shown = windows.spec
-    statistics = compute_statistics(frames, shown)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model: Any = recipe.build(chosen.config, shown, statistics)
-    provenance = train.Provenance(
-        spec=model.spec, statistics=statistics.for_proprio(model.spec.observes.proprio), recipe=name, preset=preset, config=asdict(chosen.config)
+    statistics = compute_statistics(frames, windows.spec)
+    model = _built(recipe, chosen, windows.spec, statistics, seed)
+    trained_on = TrainedOn(
+        data=str(Path(data).absolute()) if Path(data).exists() else str(data),
+        fingerprint=frames.fingerprint(),
+        statistics=_hash(statistics.to_json()),
+        frames=int(frames.lengths.sum()),
+        episodes=None if episodes is None else tuple(episodes),
     )
-    told = RunFile(
-        preset=preset,
-        changed=change is not None,
-        size=chosen.size,
-        skip=chosen.skip,
-        seed=seed,
-        shows=shown,
-        trained_on=TrainedOn(
-            data=str(Path(data).absolute()) if Path(data).exists() else str(data),
-            fingerprint=frames.fingerprint(),
-            statistics=hashlib.sha256(statistics.to_json().encode()).hexdigest()[:12],
-            frames=int(frames.lengths.sum()),
-            episodes=None if episodes is None else tuple(episodes),
-        ),
-    )
+    told = RunFile(preset=preset, changed=change is not None, size=chosen.size, skip=chosen.skip, seed=seed, shows=windows.spec, trained_on=trained_on)
     train.run(
         model,
         chosen.stages,
         windows=train.windows_from(frames, skip=chosen.skip),
-        provenance=provenance,
+        provenance=_provenance(model, statistics, recipe, chosen, preset),
         folder=folder,
         episodes=lambda: as_episodes(frames),
         accepted=lambda: _write(told, folder),
@@ -157,7 +150,81 @@ def train_recipe(
         tensorboard=tensorboard,
         show=show,
     )
-    return Run(folder, recipe, _named(told), chosen, model.eval(), shown, told.trained_on)
+    return Run(folder, recipe, _named(told), chosen, model.eval(), windows.spec, trained_on)
+
+
+def practise_recipe(
+    name: str,
+    world: Callable[[int], Env],
+    about: str,
+    folder: Path,
+    *,
+    preset: str = "tiny",
+    change: Callable[[Preset], Preset] | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    resume: bool = False,
+    tensorboard: bool = False,
+    show: bool = True,
+) -> Run:
+    """Train a recipe in a world that it acts in. `world(batch)` makes so many, at the preset's clock; `about` is its name with its options.
+
+    `change`, `steps`, `seed`: see `train_recipe`. There are no statistics before anything was done, so models scale by limits.
+    """
+    recipe, chosen = _chosen(name, preset, change, steps)
+    if not chosen.practises:
+        raise SpecError(f"{name} {preset} learns from a data set, not from a world. Record one, and pass it: wam train {name} --data runs/push.")
+    spec = world(1).spec
+    shows = DataSpec.of_world(spec)
+    statistics = Statistics(acts=shows.acts, proprio_slots=shows.observes.proprio)
+    model = _built(recipe, chosen, shows, statistics, seed)
+    online = [stage for stage in chosen.stages if isinstance(stage.learner, train.Online)]
+    trained_on = TrainedOn(
+        data=str((folder / f"replay-{online[-1].name}").absolute()),
+        fingerprint=_hash(about + spec.to_json()),
+        statistics=_hash(statistics.to_json()),
+        frames=sum(stage.learner.rounds * stage.learner.worlds * spec.budget for stage in online if isinstance(stage.learner, train.Online)),
+        world=about,
+    )
+    told = RunFile(preset=preset, changed=change is not None, size=chosen.size, skip=chosen.skip, seed=seed, shows=shows, trained_on=trained_on)
+    train.run(
+        model,
+        chosen.stages,
+        practice=train.Practice(world, lambda exploring: planning(model, recipe, chosen, exploring=exploring)),
+        provenance=_provenance(model, statistics, recipe, chosen, preset),
+        folder=folder,
+        accepted=lambda: _write(told, folder),
+        seed=seed,
+        device=device,
+        resume=resume,
+        tensorboard=tensorboard,
+        show=show,
+    )
+    return Run(folder, recipe, _named(told), chosen, model.eval(), shows, trained_on)
+
+
+def _chosen(name: str, preset: str, change: Callable[[Preset], Preset] | None, steps: int | None) -> tuple[Recipe, Preset]:
+    """A recipe, and its preset as it is to be trained."""
+    recipe = load_recipe(name)
+    chosen = recipe.preset(preset) if change is None else change(recipe.preset(preset))
+    return recipe, chosen if steps is None else replace(chosen, stages=tuple(_shortened(stage, steps) for stage in chosen.stages))
+
+
+def _built(recipe: Recipe, preset: Preset, shows: DataSpec, statistics: Statistics, seed: int) -> Any:
+    """The model; its weights start from `seed` alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return recipe.build(preset.config, shows, statistics)
+
+
+def _provenance(model: Any, statistics: Statistics, recipe: Recipe, chosen: Preset, preset: str) -> train.Provenance:
+    known = statistics.for_proprio(model.spec.observes.proprio)
+    return train.Provenance(spec=model.spec, statistics=known, recipe=recipe.name, preset=preset, config=asdict(chosen.config))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def load(folder: str | Path, *, device: str = "cpu") -> Run:
@@ -228,4 +295,8 @@ def export(folder: str | Path, target: str | Path) -> Path:
 
 
 def _shortened(stage: train.Stage, steps: int) -> train.Stage:
-    return replace(stage, learner=replace(stage.learner, steps=steps)) if isinstance(stage.learner, train.Gradient) else stage
+    if isinstance(stage.learner, train.Gradient):
+        return replace(stage, learner=replace(stage.learner, steps=steps))
+    if isinstance(stage.learner, train.Online):
+        return replace(stage, learner=replace(stage.learner, learner=replace(stage.learner.learner, steps=steps)))
+    return stage

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from wam.train.log import Line
-from wam.train.order import Order
+from wam.train.order import Draws, Order
 from wam.train.session import Session
 from wam.train.stage import Gradient
 
@@ -17,7 +17,7 @@ STEPS, SECONDS = 10, 1.0  # figures are written after so many steps; alone, also
 class Meter:
     """The figures of one gradient stage. A checkpoint is only taken after `write`, so never of weights that are not finite."""
 
-    def __init__(self, session: Session, index: int, learner: Gradient, order: Order):
+    def __init__(self, session: Session, index: int, learner: Gradient, order: Order | Draws):
         self.session, self.index, self.learner, self.order = session, index, learner, order
         self.stage = session.stages[index].name
         self.steps: list[tuple[int, float, dict[str, float] | None]] = []

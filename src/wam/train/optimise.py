@@ -27,13 +27,31 @@ def learning_rate(learner: Gradient, step: int) -> float:
 
 
 def adamw(learner: Gradient, parameters: Parameters) -> torch.optim.AdamW:
-    """The optimiser: tensors with two or more axes decay, vectors do not."""
-    groups = [
-        {"params": [parameter for parameter in parameters.values() if parameter.ndim >= 2], "weight_decay": learner.weight_decay},
-        {"params": [parameter for parameter in parameters.values() if parameter.ndim < 2], "weight_decay": 0.0},
-    ]
+    """The optimiser: tensors with two or more axes decay, vectors do not. Each group has its `factor` of the learning rate.
+
+    ValueError where `learner.factors` names a part without trained parameters.
+    """
+    factors = {name: factor_of(name, learner) for name in parameters}
+    if idle := [part for part in learner.factors if not any(within(name, part) for name in parameters)]:
+        raise ValueError(f"learning-rate factors are given for {idle}, which have no trained parameters. Name submodules that learn in this stage.")
+    groups = []
+    for factor in dict.fromkeys(factors.values()):
+        mine = [parameter for name, parameter in parameters.items() if factors[name] == factor]
+        for matrices, decay in ((True, learner.weight_decay), (False, 0.0)):
+            some = [parameter for parameter in mine if (parameter.ndim >= 2) == matrices]
+            groups += [{"params": some, "weight_decay": decay, "factor": factor}] if some else []
     fused = all(parameter.device.type in FUSED for parameter in parameters.values())
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=learner.learning_rate, betas=learner.betas, fused=fused)
+    return torch.optim.AdamW(groups, lr=learner.learning_rate, betas=learner.betas, fused=fused)
+
+
+def factor_of(name: str, learner: Gradient) -> float:
+    """Of the learning rate, for a parameter by its dotted name."""
+    return next((factor for part, factor in learner.factors.items() if within(name, part)), 1.0)
+
+
+def within(name: str, part: str) -> bool:
+    """Is the parameter in this submodule?"""
+    return name.startswith(f"{part}.")
 
 
 def moments(optimiser: torch.optim.Optimizer, parameters: Parameters) -> dict[str, Tensor]:

@@ -2,7 +2,8 @@
 
 One endless stream of windows, a fresh permutation per epoch, cut into batches; a batch may cross from one epoch into the
 next, and nothing is dropped. Any step can be computed without those before it, so a resumed run needs only its step number,
-and several processes cut their shares from the same global batch.
+and several processes cut their shares from the same global batch. Windows that grow in number while they are learned from are
+drawn with replacement instead.
 """
 
 import hashlib
@@ -52,10 +53,31 @@ class Order:
 
     def noise(self, step: int, start: int, stop: int) -> Noise:
         """Noise of rows `start:stop` of the global batch, a sequence of its own for every place in the stream."""
-        return Noise.of(seed_from("noise", *self.seed) + torch.arange(start, stop) + step * self.batch)
+        return noise_of(self.seed, step * self.batch + start, stop - start)
 
     def _shuffled(self, epoch: int) -> Tensor:
         if epoch != self._epoch:
             generator = torch.Generator().manual_seed(seed_from("order", *self.seed, epoch))
             self._epoch, self._permutation = epoch, torch.randperm(self.count, generator=generator)
         return self._permutation
+
+
+class Draws:
+    """The windows of each step, drawn uniformly with replacement from `count`, which may be raised between steps."""
+
+    def __init__(self, batch: int, *seed: int | str):
+        self.count, self.batch, self.seed = 0, batch, seed
+
+    def indices(self, step: int) -> Int[Tensor, "B"]:
+        """Window numbers of the global batch of a step."""
+        generator = torch.Generator().manual_seed(seed_from("draws", *self.seed, step))
+        return torch.randint(self.count, (self.batch,), generator=generator)
+
+    def noise(self, step: int, start: int, stop: int) -> Noise:
+        """Noise of rows `start:stop` of the global batch, a sequence of its own for every place in the stream."""
+        return noise_of(self.seed, step * self.batch + start, stop - start)
+
+
+def noise_of(seed: tuple[int | str, ...], position: int, count: int) -> Noise:
+    """Of so many windows from a place in the stream on."""
+    return Noise.of(seed_from("noise", *seed) + position + torch.arange(count))

@@ -3,15 +3,16 @@
 Knows: what learns, what stays frozen, by which learner, in which order.
 Does not know: files, devices, how a step is taken (`train.loop`), what a loss means.
 
-Two learners: `Gradient` (a model's named losses) and `Fit` (a model's own procedure: symbols, system identification).
-Learning online, from worlds that are acted in while learning, is not here yet.
+Three learners: `Gradient` (a model's named losses), `Fit` (a model's own procedure: symbols, system identification) and
+`Online` (gradient steps on what it lives through itself, in worlds that it acts in meanwhile).
 Footgun: a loss of shape [] is a statistic of the rows that it saw. With several processes each one computes it on its own
 share, batch / processes rows, and the gradients are averaged; that is not the statistic of the whole batch.
 """
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from torch import nn
@@ -34,6 +35,7 @@ class Gradient:
     final_learning_rate: float = 0.1  # fraction of it that the cosine ends at
     warmup: int = 100  # steps of linear rise
     weight_decay: float = 0.01  # on matrices and kernels; vectors (biases, norms) are never decayed
+    factors: Mapping[str, float] = field(default_factory=dict)  # of the learning rate, by submodule; 1 elsewhere
     betas: tuple[float, float] = (0.9, 0.999)  # memory of the first and second moment
     clip: float | None = 1.0  # largest gradient norm; None = only measured
     average: float | None = None  # decay of the exponential moving average of the weights (EMA), or None
@@ -59,19 +61,47 @@ class Fit:
     """Runs `model.fit(episodes, noise=...)` to its end. It has no inner checkpoints: a stopped fit starts again."""
 
 
-Derive = Callable[[nn.Module, Windows], Windows]
+@dataclass(frozen=True, kw_only=True)
+class Online:
+    """Acts and learns by turns. A round: one episode in each of several worlds, then gradient steps on all episodes so far.
+
+    The learner's steps are spread evenly over the rounds, from the last random one on. Raises ValueError for figures that cannot be meant.
+    """
+
+    learner: Gradient  # its steps are those of all rounds together
+    rounds: int  # of acting, the random ones included
+    worlds: int = 1  # acted in at once
+    random: int = 1  # first rounds, in which actions are random
+    look: int = 10  # rounds from one evaluation to the next; the last round ends with one
+    judged: int = 10  # episodes of an evaluation, from evaluation seeds
+
+    def __post_init__(self) -> None:
+        counts = {name: getattr(self, name) for name in ("rounds", "worlds", "random", "look", "judged")}
+        if wrong := {name: value for name, value in counts.items() if value < 1}:
+            raise ValueError(f"Online needs at least 1 of each, got {wrong}.")
+        if self.random > self.rounds:
+            raise ValueError(f"{self.random} random rounds of {self.rounds} in all: nothing would ever be done on purpose. Lower random or raise rounds.")
+
+    def steps_after(self, rounds: int) -> int:
+        """Gradient steps that are done when so many rounds are over."""
+        learning, all_learning = rounds - self.random + 1, self.rounds - self.random + 1
+        return round(self.learner.steps * max(0, learning) / all_learning)
+
+
+Derive = Callable[[nn.Module, Windows, Path], Windows]
 
 
 @dataclass(frozen=True)
 class Stage:
     """One step of a recipe's training.
 
-    `derives(model, windows)` makes this stage's windows from the recorded ones with the model as the stage found it:
-    encoded latents, inferred actions. It must be deterministic, since a resumed stage derives again.
+    `derives(model, windows, folder)` makes this stage's windows from the recorded ones with the model as the stage found it:
+    encoded latents, inferred actions. It may keep files in the run's folder, and set buffers of the model (moments of its
+    features). It must be deterministic, since a resumed stage derives again; several processes derive each for itself.
     """
 
     name: str  # letters, digits, "_" and "-": it names a folder
-    learner: Gradient | Fit
+    learner: Gradient | Fit | Online
     after: tuple[str, ...] = ()  # stages that must have ended
     parts: tuple[str, ...] = ()  # submodules whose own loss or fit is called, losses named "part.loss"; () = the model itself
     frozen: tuple[str, ...] = ()  # submodules that keep their weights and run in eval mode

@@ -21,10 +21,12 @@ from wam.world.protocols import Planner as Planner
 from wam.world.protocols import PlanningProblem as PlanningProblem
 from wam.world.protocols import Policy as Policy
 from wam.world.protocols import Progress as Progress
+from wam.world.protocols import Proposes as Proposes
 from wam.world.protocols import Scores as Scores
 from wam.world.protocols import SkillPlan as SkillPlan
 from wam.world.protocols import SkillPlanner as SkillPlanner
 from wam.world.protocols import Trainable as Trainable
+from wam.world.protocols import Values as Values
 from wam.world.protocols import Windows as Windows
 from wam.world.protocols import WorldModel as WorldModel
 from wam.world.record import Record as Record
@@ -33,6 +35,7 @@ from wam.world.record import Rename as Rename
 from wam.world.record import concatenate as concatenate
 from wam.world.record import record as record
 from wam.world.records import Actions as Actions
+from wam.world.records import Contacts as Contacts
 from wam.world.records import Episodes as Episodes
 from wam.world.records import Facts as Facts
 from wam.world.records import Future as Future

@@ -125,6 +125,26 @@ class Scores(ABC, Generic[Carry]):
         ...
 
 
+class Proposes(ABC, Generic[Carry]):
+    """Has a habit: what it would do by itself, for planners to start from."""
+
+    @abstractmethod
+    def propose(self, carry: Carry, count: int, horizon: int, *, noise: Noise) -> Float[Tensor, "B S H R A"]:
+        """`count` action sequences in physical units, within the limits of `spec.consumes`; the first is its mode."""
+        ...
+
+
+class Values(ABC):
+    """Knows what a state is worth."""
+
+    discount: float  # of a reward one model step later
+
+    @abstractmethod
+    def value(self, state: State) -> Float[Tensor, "B T"]:
+        """Expected discounted return after each of T states, of the kind that `spec.predicts.state` says. Differentiable."""
+        ...
+
+
 class Infers(ABC):
     """Inverse dynamics: the actions between consecutive frames; the first is not valid."""
 

@@ -8,13 +8,13 @@ import dataclasses
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from wam.plan.control.safety import Guard, Safety
 from wam.plan.objectives import Objective
 from wam.plan.problem import Problem
-from wam.world import Actions, Noise, Past, Plan, Planner, PolicySpec, Record, SpecError, Task, WorldModel, record, require_noise
+from wam.world import Actions, Noise, Past, Plan, Planner, PolicySpec, Proposes, Record, SpecError, Task, WorldModel, record, require_noise
 
 
 @record
@@ -40,16 +40,23 @@ class RecedingHorizon:
         execute: int = 1,
         safety: Safety | None = None,
         futures: Literal["mode", "shared", "own"] = "mode",
+        proposals: int = 0,
+        exploring: bool = False,
         at_once: int | None = None,
         autocast: torch.dtype | None = None,
     ) -> None:
         """`horizon`: H, model steps looked ahead; `execute`: of them executed before the next plan.
 
         `futures`, for stochastic models: every candidate meets the mode, one sampled chance per row, or chance of its own.
+        `proposals`: candidates that the model itself proposes, where it declares `Proposes`. `exploring`: act with the spread that
+        is left at the end of the search, for collecting.
         `at_once`: rows (B x S) given to the model at once, None = all. `autocast`: type of the predictions, e.g. bfloat16.
         """
         if not 1 <= execute <= horizon:
             raise SpecError(f"{execute} steps of a horizon of {horizon} cannot be executed. Set 1 <= execute <= horizon.")
+        if proposals and not isinstance(model, Proposes):
+            raise SpecError(f"{type(model).__name__} does not declare Proposes, so it cannot make {proposals} proposals. Pass proposals=0.")
+        self.proposals, self.exploring = proposals, exploring
         self.model, self.planner, self.objective, self.safety = model, planner, objective, safety or Safety()
         self.horizon, self.futures, self.at_once, self.autocast = horizon, futures, at_once, autocast
         self.spec = PolicySpec(
@@ -87,13 +94,26 @@ class RecedingHorizon:
             noise=chance.fork("predict") if chance is not None else None,
             own_noise=self.futures == "own",
             at_once=self.at_once,
+            proposals=self._propose(carry, noise.fork("propose")),
         )
         with torch.autocast(carry.device.type, dtype=self.autocast or torch.bfloat16, enabled=self.autocast is not None):
             plan = self.planner.plan(problem, warm=shifted(memory.warm, _steps(since)), noise=noise.fork("plan"))
-        low_level = torch.where(plan.valid[:, None, None, None], plan.actions, torch.nan)  # no finite cost: no plan
+        chosen = self._explored(plan, noise.fork("explore")) if self.exploring else plan.actions
+        low_level = torch.where(plan.valid[:, None, None, None], chosen, torch.nan)  # no finite cost: no plan
         actions = Actions(valid=torch.ones_like(low_level[..., 0], dtype=torch.bool), low_level=low_level)
         guard, actions = self.safety.apply(memory.guard, since, actions, self.spec)
         return dataclasses.replace(memory, carry=carry, warm=plan, guard=guard), actions
+
+    def _propose(self, carry: Record, noise: Noise) -> Float[Tensor, "B S H R A"] | None:
+        """What the model would do by itself."""
+        return self.model.propose(carry, self.proposals, self.horizon, noise=noise) if self.proposals and isinstance(self.model, Proposes) else None
+
+    def _explored(self, plan: Plan, noise: Noise) -> Float[Tensor, "B H R A"]:
+        """The plan with noise as wide as the search still was, within the limits."""
+        if plan.spread is None:
+            raise SpecError(f"{type(self.planner).__name__} leaves no spread to explore with. Explore with CEM, iCEM or MPPI, or with a policy that explores.")
+        low, high = self.model.spec.consumes.limits(plan.actions.device)
+        return (plan.actions + plan.spread * noise.normal(*plan.actions.shape[1:])).clamp(low, high)
 
 
 def shifted(plan: Plan, steps: Int[Tensor, "B"]) -> Plan:

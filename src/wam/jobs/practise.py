@@ -1,0 +1,33 @@
+"""Train a recipe in a world by name, which it acts in while it learns.
+
+Knows: worlds by module name and their options, the clock of a preset.   Does not know: models, the command line.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from wam.jobs.record import load_world
+from wam.recipes.recipe import load_recipe
+from wam.recipes.runs import Run, practise_recipe
+from wam.sim.adapters.skip import Skip
+from wam.world import Env, SpecError
+
+
+def practise_world(recipe: str, world: str, folder: Path, *, options: Mapping[str, object] | None = None, preset: str = "tiny", **training: Any) -> Run:
+    """See `practise_recipe` for what may be said of the training. SpecError for pictures of another size than the preset's."""
+    module, chosen = load_world(world), load_recipe(recipe).preset(preset)
+
+    def make(batch: int) -> Env:
+        env: Env = module.make(batch, **(options or {}))
+        return Skip(env, chosen.skip) if chosen.skip > 1 else env
+
+    seen = {(camera.height, camera.width) for camera in make(1).spec.observes.cameras.values()}
+    if seen and chosen.size is not None and seen != {(chosen.size, chosen.size)}:
+        raise SpecError(f"{recipe} {preset} sees pictures of {chosen.size} px, the world {world!r} shows {sorted(seen)}. Pass --option size={chosen.size}.")
+    return practise_recipe(recipe, make, described(world, options or {}), folder, preset=preset, **training)
+
+
+def described(world: str, options: Mapping[str, object]) -> str:
+    """A world's name with its options, as they are written on the command line."""
+    return " ".join([world, *(f"{name}={value}" for name, value in sorted(options.items()))])
