@@ -2,14 +2,22 @@
 PYTHON ?= python3
 WAM_TEST_DATA ?= ../shared/data
 BIN := .venv/bin
+SUITE := .venv-suite/bin
 
-.PHONY: demo results real-robots moving pages benchmarks test test-slow lint types clean
+.PHONY: demo results real-robots moving tabletop pages benchmarks test test-slow test-suite lint types clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch .venv/ready
+
+# dm_control does not go with MuJoCo 4: the world `control_suite` lives in an environment of its own.
+.venv-suite/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-suite
+	$(SUITE)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(SUITE)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[control-suite,data,show,train,test]'
+	touch .venv-suite/ready
 
 demo: .venv/ready
 	$(BIN)/wam demo
@@ -36,11 +44,19 @@ moving: .venv/ready
 	$(BIN)/python -m tests.reference.moving
 	$(BIN)/python -m tests.reference.moving_page
 
+tabletop: .venv/ready
+	$(BIN)/python benchmarks/tabletop_pictures.py
+	$(BIN)/python benchmarks/tabletop_success.py goal_images --result results/tabletop_goal_images.json
+	$(BIN)/python benchmarks/tabletop_success.py experts --result results/tabletop_expert.json
+	$(BIN)/python benchmarks/tabletop_success.py splits --result results/tabletop_splits.json
+	$(BIN)/python -m wam.jobs.pages
+
 pages: .venv/ready
 	$(BIN)/python -m wam.jobs.pages
 
 benchmarks: .venv/ready
 	$(BIN)/python benchmarks/push_world.py --result results/speed_push_world.json
+	$(BIN)/python benchmarks/tabletop_world.py --result results/speed_tabletop_world.json
 	$(BIN)/python benchmarks/data_windows.py --result results/speed_data_windows.json
 	$(BIN)/python benchmarks/training_wait.py --result results/speed_training_wait.json
 	$(BIN)/python benchmarks/cem.py --threads 2 --result results/speed_cem.json
@@ -52,6 +68,9 @@ test: .venv/ready
 test-slow: .venv/ready
 	$(BIN)/python -m pytest -m slow
 
+test-suite: .venv-suite/ready
+	$(SUITE)/python -m pytest tests/sim/worlds/control_suite tests/sim/adapters
+
 lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -60,4 +79,4 @@ types: .venv/ready
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv runs
+	rm -rf .venv .venv-suite runs

@@ -74,10 +74,10 @@ def test_there_and_back_is_the_same_world():
 def test_success_and_ends_come_across():
     env = world(2)
     env.reset(torch.ones(2, dtype=torch.bool), torch.arange(2))
-    inwards = env.save()[0].sees["place"]
+    inwards = env.save()[0].felt
     steps = []
     for _ in range(12):
-        push = torch.tensor(np.stack([np.clip(-5 * env.save()[0].sees["place"], -1, 1), np.ones(2)]), dtype=torch.float32)
+        push = torch.tensor(np.stack([np.clip(-5 * env.save()[0].felt, -1, 1), np.ones(2)]), dtype=torch.float32)
         steps.append(env.step(Actions(valid=torch.ones(2, 1, 1, dtype=torch.bool), low_level=push[:, None, None])))
     assert np.abs(inwards).max() > 0.1 and bool(steps[-1].success[0, 0]) and not bool(steps[-1].alive[1, 0])
     assert float(steps[-1].reward[1, 0]) == 0  # nothing more is given to a row that is over

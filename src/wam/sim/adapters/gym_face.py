@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from wam.sim.adapters.gym_world import gymnasium_
+from wam.sim.adapters.gym_spec import gymnasium_
 from wam.world import Actions, Env, Observation, SpecError, to_uint8
 
 

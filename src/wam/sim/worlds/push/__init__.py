@@ -37,3 +37,4 @@ POLICIES: dict[str, Callable[[PushWorld], Policy[Any]]] = {
     "wander": lambda world: Wander(world, memory=0.9),
     "drive_to_goal": DriveToGoal,
 }
+MIXTURE = {"play": 0.7, "noisy_expert": 0.15, "wander": 0.15}  # who acts in a data set, with shares, unless asked otherwise

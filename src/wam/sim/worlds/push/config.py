@@ -15,6 +15,7 @@ HELD_OUT = (("green", "disc"), ("purple", "disc"), ("blue", "block"), ("yellow",
 Split = Literal["train", "colour_shape", "background", "dynamics"]
 TaskKind = Literal["goal_image", "instruction", "play"]
 PusherPlace = Literal["beside", "anywhere"]
+Sees = Literal["pixels", "state"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,7 @@ class PushConfig:
     """One family of tables; everything else about a row follows from its seed."""
 
     task: TaskKind = "goal_image"  # what is asked for; play asks for nothing
+    sees: Sees = "pixels"  # pictures and the pusher's place; or true places and velocities, no pictures
     objects: int = 1  # 1 to 4
     moves: int = 1  # how many of them the goal image displaces; the others must stay
     zones: int = 0  # 0 to 4 coloured places on the table; instructions need at least one
@@ -53,6 +55,8 @@ class PushConfig:
             raise SpecError("an instruction names a zone, but the table has none: set zones=2.")
         if self.size < 16:
             raise SpecError(f"a picture of {self.size} px is too small to see a disc; use at least 16.")
+        if self.sees == "state":
+            self._require_state_says_all()
         usable = [colour for colour in self.colours if self.shapes_of(colour)]
         if len(usable) < self.objects:
             raise SpecError(
@@ -64,3 +68,13 @@ class PushConfig:
         """Shapes in which a colour comes in this split."""
         held = self.split == "colour_shape"
         return tuple(shape for shape in self.shapes if ((colour, shape) in HELD_OUT) == held)
+
+    def _require_state_says_all(self) -> None:
+        """SpecError for what only pictures show, and for options of pictures: they would be ignored."""
+        only_seen = {"inner_walls": 0, "varied_background": False, "size": PushConfig.size}
+        odd = {name: getattr(self, name) for name, usual in only_seen.items() if getattr(self, name) != usual}
+        odd |= {"shapes": self.shapes} if len(self.shapes) > 1 else {}
+        odd |= {"split": self.split} if self.split in ("colour_shape", "background") else {}
+        odd |= {"colours of objects and zones": self.task} if self.task == "instruction" and self.objects + self.zones > 2 else {}
+        if odd:
+            raise SpecError(f"sees='state' gives places and velocities only, so it cannot show {odd}. Leave these options out, or use sees='pixels'.")

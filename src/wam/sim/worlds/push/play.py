@@ -95,7 +95,7 @@ class Aim(Record):
 class DriveToGoal:
     """The trivial baseline: straight to where the goal image shows the pusher, whatever stands in the way.
 
-    Reads proprioception only: of the frame, and of the goal.
+    Reads proprioception only, the pusher's part: of the frame, and of the goal.
     """
 
     def __init__(self, world: PushWorld) -> None:
@@ -106,9 +106,9 @@ class DriveToGoal:
         """A fresh memory. ValueError without a goal image."""
         if task.goal is None or task.goal.proprio is None:
             raise ValueError("DriveToGoal needs a task with a goal observation; this world asks for something else. Use PushConfig(task='goal_image').")
-        return Aim(place=task.goal.proprio[:, -1])
+        return Aim(place=task.goal.proprio[:, -1, :2])
 
     def act(self, memory: Aim, since: Past, *, noise: Noise | None = None) -> tuple[Aim, Actions]:
         """One displacement."""
         assert since.observation.proprio is not None, "the caller checks observations against the spec"
-        return memory, one_action(stride(memory.place - since.observation.proprio[:, -1], PUSHER_LIMIT))
+        return memory, one_action(stride(memory.place - since.observation.proprio[:, -1, :2], PUSHER_LIMIT))

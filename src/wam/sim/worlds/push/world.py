@@ -1,7 +1,7 @@
 """The `push` world: B tables seen from above, each with a pusher that shoves coloured discs and blocks about.
 
 Time: 10 steps per second. Action: displacement of the pusher in one step (m, world frame), tried by a servo of limited force.
-Sees: one camera "top" (uint8) and the pusher's place. Asks for: a goal image, an instruction, or nothing (free play).
+Sees: one camera "top" (uint8) and the pusher's place, or the true state (`sees`, `state.py`). Asks for: a goal image, an instruction, or nothing (free play).
 Success: every object within half its radius of its place in the goal image, wherever the pusher is; or the centre of the
 object that the instruction names in the zone that it names. It is judged at each instant and does not end an episode.
 Reward: minus the mean distance (m) of what must move from where it must go; 0 in free play.
@@ -21,9 +21,10 @@ from wam.sim.worlds.push import picture, truth
 from wam.sim.worlds.push.config import PushConfig
 from wam.sim.worlds.push.draw import draw, largest_reach
 from wam.sim.worlds.push.physical import physical_spec, to_physical
-from wam.sim.worlds.push.scene import HALF_TABLE, PUSHER_LIMIT, Scene, length
+from wam.sim.worlds.push.scene import PUSHER_LIMIT, Scene, length
+from wam.sim.worlds.push.state import at_rest, place_slots, state_of, state_slots
 from wam.sim.worlds.push.words import FACTS, SENTENCES
-from wam.world import Actions, ActionSpec, Camera, EnvSpec, Observation, ObservationSpec, Outcome, Record, Slot, SpecError, Task, Truth, record
+from wam.world import Actions, ActionSpec, Camera, EnvSpec, Observation, ObservationSpec, Outcome, Record, Slot, SpecError, Task, Truth, concatenate, record
 
 CAMERA = "top"
 SOLVER = PlanarSolver()
@@ -72,25 +73,23 @@ class PushWorld:
                 rows = mask.nonzero()[:, 0]
                 fresh = self._moment.map(lambda axes, old, new: old.index_copy(0, rows, new), fresh)
             self._moment = fresh
-        return self._observe(self._frames(self.moment.state)[:, None], self._places()[:, None]), self._task()
+        return self._observe(self.moment.state), self._task()
 
     def step(self, actions: Actions) -> Outcome:
         """T steps. Actions are clipped to +-0.06 m per axis."""
         push = self._pushes(actions)
-        frames, places, rewards, alive, success = [], [], [], [], []
+        seen, rewards, alive, success = [], [], [], []
         for step in range(push.shape[1]):
             now = self.moment
             moves = actions.valid[:, step, 0].to(self.device) & (now.clock < self.config.budget)
             ahead = planar.step(now.state, push[:, step], now.scene.parameters, SOLVER)
             state, clock = ahead.where(moves, now.state), now.clock + moves.long()
             self._moment = now = dataclasses.replace(now, state=state, clock=clock)
-            frames.append(self._frames(state))
-            places.append(self._places())
+            seen.append(self._observe(state))
             rewards.append(-remaining(now.scene, state, self.config).float())
             success.append(solved(now.scene, state, self.config))
             alive.append(clock < self.config.budget)
-        observation = self._observe(torch.stack(frames, 1), torch.stack(places, 1))
-        return Outcome(observation=observation, reward=torch.stack(rewards, 1), alive=torch.stack(alive, 1), success=torch.stack(success, 1))
+        return Outcome(observation=concatenate(seen, "T"), reward=torch.stack(rewards, 1), alive=torch.stack(alive, 1), success=torch.stack(success, 1))
 
     def truth(self) -> Truth:
         """Poses, tracks, segmentation, facts and the full physical state of the current instant. Bodies as in `spec.objects`."""
@@ -98,7 +97,7 @@ class PushWorld:
         return Truth(
             pose=truth.poses(state),
             tracks=truth.tracks(scene, state),
-            segmentation={CAMERA: truth.segmentation(self.brush, scene, state)},
+            segmentation={CAMERA: truth.segmentation(self.brush, scene, state)} if self.config.sees == "pixels" else None,
             facts=truth.facts(scene, state),
             physical=to_physical(state, scene.parameters),
         )
@@ -118,7 +117,7 @@ class PushWorld:
     def _begin(self, seeds: Tensor) -> Moment:
         scene = draw(self.config, seeds, self.dtype)
         base, colours = picture.backdrop(scene, self.config.size), picture.body_colours(scene)
-        state = PlanarState(pose=scene.start, velocity=torch.zeros_like(scene.start))
+        state = at_rest(scene.start)
         goal = picture.picture(self.brush, base, scene.goal, scene, colours)
         return Moment(scene=scene, state=state, clock=torch.zeros_like(seeds), base=base, colours=colours, goal=goal)
 
@@ -141,17 +140,18 @@ class PushWorld:
             parts.append(picture.picture(self.brush, now.base[rows], state.pose[rows], scene, now.colours[rows]))
         return torch.cat(parts)
 
-    def _places(self) -> Tensor:
-        """Proprioception "B 2"."""
-        return self.moment.state.pose[:, -1, :2]
-
-    def _observe(self, frames: Tensor, places: Tensor) -> Observation:
-        return Observation(rgb={CAMERA: frames}, proprio=places)
+    def _observe(self, state: PlanarState) -> Observation:
+        """One instant (T = 1)."""
+        if self.config.sees == "state":
+            return Observation(proprio=state_of(state, self.moment.scene, self.config)[:, None])
+        return Observation(rgb={CAMERA: self._frames(state)[:, None]}, proprio=state.pose[:, None, -1, :2])
 
     def _task(self) -> Task:
         now = self.moment
         if self.config.task == "goal_image":
-            return Task(goal=self._observe(now.goal[:, None], now.scene.goal[:, None, -1, :2]))
+            if self.config.sees == "state":
+                return Task(goal=Observation(proprio=state_of(at_rest(now.scene.goal), now.scene, self.config)[:, None]))
+            return Task(goal=Observation(rgb={CAMERA: now.goal[:, None]}, proprio=now.scene.goal[:, None, -1, :2]))
         if self.config.task == "instruction":
             return Task(instruction=now.scene.instruction)
         return Task()
@@ -187,10 +187,10 @@ def _errand(scene: Scene, state: PlanarState) -> tuple[Tensor, Tensor]:
 def push_spec(config: PushConfig) -> EnvSpec:
     """What the world shows, accepts and knows."""
     axes = [Slot(name=f"pusher {axis}", unit="m", meaning=f"displacement along {axis}", relative=True, low=-PUSHER_LIMIT, high=PUSHER_LIMIT) for axis in "xy"]
-    places = tuple(Slot(name=f"pusher {axis}", unit="m", meaning=f"place along {axis}", low=-HALF_TABLE, high=HALF_TABLE) for axis in "xy")
+    pixels = ObservationSpec(cameras={CAMERA: Camera(height=config.size, width=config.size)}, proprio=place_slots("pusher"))
     return EnvSpec(
         name="push",
-        observes=ObservationSpec(cameras={CAMERA: Camera(height=config.size, width=config.size)}, proprio=places),
+        observes=pixels if config.sees == "pixels" else ObservationSpec(proprio=state_slots(config)),
         acts=ActionSpec(low_level=tuple(axes)),
         rate=1 / SOLVER.period,
         budget=config.budget,

@@ -1,0 +1,22 @@
+"""The DeepMind Control suite (Tassa et al. 2018), seen as states. Needs the extra "control-suite", in an environment of its own."""
+
+from collections.abc import Callable
+from typing import Any
+
+from wam.sim.adapters.gym_world import GymWorld
+from wam.sim.adapters.policies import Anyhow, Idle
+from wam.sim.options import from_options
+from wam.sim.worlds.control_suite.world import ControlSuiteConfig as ControlSuiteConfig
+from wam.sim.worlds.control_suite.world import control_suite as control_suite
+from wam.world import Policy
+
+
+def make(batch: int, *, device: str = "cpu", **options: Any) -> GymWorld:
+    """The world by name: options are fields of `ControlSuiteConfig`; `task` is needed. It is simulated on the CPU alone."""
+    if device != "cpu":
+        raise ValueError(f"the control suite is simulated on the CPU, asked for {device!r}: leave the device out.")
+    return control_suite(batch, from_options(ControlSuiteConfig, options, "control_suite"))
+
+
+POLICIES: dict[str, Callable[[GymWorld], Policy[Any]]] = {"random": Anyhow, "idle": Idle}
+MIXTURE = {"random": 1.0}  # who acts in a data set, with shares, unless asked otherwise
