@@ -9,7 +9,7 @@ from rich.console import Console
 
 from wam import train
 from wam.evaluate.origin import commit
-from wam.jobs.control import ControlResult, control_run
+from wam.jobs.control import ControlResult, control_runs
 from wam.jobs.imagine import imagine_run
 from wam.jobs.record import record_world
 from wam.recipes import export, load, train_recipe
@@ -113,11 +113,24 @@ def test_without_git_the_commit_is_empty(monkeypatch):
 def test_control_writes_a_page_and_refuses_other_picture_sizes(data, tmp_path):
     fit(data, tmp_path / "run")
     with Bars(Console(quiet=True)) as bars:
-        found, page = control_run(tmp_path / "run", "push", goals=2, bars=bars)
+        found, page = control_runs([tmp_path / "run"], "push", goals=2, bars=bars)
         with pytest.raises(SpecError, match="trained on pictures of 32 px, the option size=64"):
-            control_run(tmp_path / "run", "push", goals=2, options={"size": 64}, bars=bars)
+            control_runs([tmp_path / "run"], "push", goals=2, options={"size": 64}, bars=bars)
         with pytest.raises(ValueError, match="Did you mean 'push'"):
-            control_run(tmp_path / "run", "psh", goals=2, bars=bars)
-    assert [row.name for row in found.rows] == ["random", "drive_to_goal", "lewm", "expert"]
+            control_runs([tmp_path / "run"], "psh", goals=2, bars=bars)
+    assert [row.name for row in found.rows] == ["random", "drive_to_goal", "lewm", "expert"] and found.parameters > 1e4
+    assert found.pooled is not None and found.pooled.per_training == (found.rows[2].success,)
     assert page.name == "control.html" and "lewm tiny, changed in the world push" in page.read_text()
     assert ControlResult.from_json(found.save(tmp_path / "result.json").read_text()) == found
+
+
+def test_runs_that_differ_in_their_seed_are_judged_together(data, other, tmp_path):
+    fit(data, tmp_path / "run")
+    fit(data, tmp_path / "again", seed=1)
+    fit(other, tmp_path / "other")
+    with Bars(Console(quiet=True)) as bars:
+        found, _ = control_runs([tmp_path / "run", tmp_path / "again"], "push", goals=2, bars=bars)
+        with pytest.raises(SpecError, match="differ in training data"):
+            control_runs([tmp_path / "run", tmp_path / "other"], "push", goals=2, bars=bars)
+    assert [row.name for row in found.rows] == ["random", "drive_to_goal", "lewm", "lewm", "expert"]
+    assert found.pooled is not None and len(found.pooled.per_training) == 2 and found.origin.seeds.startswith("training 0, 1;")

@@ -1,54 +1,76 @@
 """Let a trained model act in a world, beside the world's own reference policies, on the same held-out starts."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from wam.evaluate.origin import Origin
+from wam.evaluate.pooled import Pooled, pooled
 from wam.evaluate.result import Result
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessRow, compare_success, evaluation_seeds, measure_success
+from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
 from wam.recipes.runs import Run, load
 from wam.show.bars import Bars
 from wam.show.report import Report
 from wam.show.sections import episodes_section, origin_section, success_sections
-from wam.sim.adapters.skip import Skip
 from wam.world import Env, Episodes, Policy, SpecError
 
 BATCH = 50  # goals tried together
-REFERENCES = ("random", "drive_to_goal")  # before the model
-CEILING = "expert"  # after it
+TRIVIAL = ("random", "stay", "drive_to_goal")  # before the model
+CEILINGS = ("replay", "expert")  # after it
 
 
 @dataclass(frozen=True, kw_only=True)
 class ControlResult(Result):
-    """A trained run and the world's reference policies over the same held-out starts."""
+    """Runs of one recipe and the world's reference policies over the same held-out starts."""
 
-    rows: tuple[SuccessRow, ...]
+    rows: tuple[SuccessRow, ...]  # trivial policies, one row per run, ceilings
+    pooled: Pooled | None  # all runs together; None where the world has no trivial policy
+    parameters: int  # of one run's model
+    learned_from: str  # name of the data set, or the world that was acted in
+    needs: str  # what data, in words
 
 
-def control_run(
-    folder: Path, world: str, *, goals: int, options: Mapping[str, object] | None = None, bars: Bars, device: str = "cpu"
+def control_runs(
+    folders: Sequence[Path], world: str, *, goals: int, options: Mapping[str, object] | None = None, bars: Bars, device: str = "cpu"
 ) -> tuple[ControlResult, Path]:
-    """See `control`; the run is loaded from its folder. Also writes control.html there, and returns its path."""
+    """Let each run act, beside the references. Also writes control.html into the first run's folder, and returns its path.
+
+    SpecError for runs of different recipes, presets or data.
+    """
     load_world(world)  # its name first: a wrong one has a better error than what follows
-    started, run = time.monotonic(), load(folder, device=device)
+    started, runs = time.monotonic(), [load(folder, device=device) for folder in folders]
+    run = require_alike(runs)
     sources = Sources.of("wam.jobs.control", f"wam.recipes.{run.recipe.name}", f"wam.sim.worlds.{world}")
-    rows, films = control(run, world, goals=goals, options={**size_of(run), **(options or {})}, bars=bars, device=device)
+    options = {**size_of(run), **(options or {})}
+    found = [control(each, world, goals=goals, options=options, bars=bars, references=each is run, device=device) for each in runs]
+    (rows, films), others = found[0], [row for more, _ in found[1:] for row in more]
+    place = next(index for index, row in enumerate(rows) if row.name == run.recipe.name)
+    rows = [*rows[: place + 1], *others, *rows[place + 1 :]]
+    trained, trivial = [row for row in rows if row.name == run.recipe.name], rows[:place]
     origin = Origin.now(
         started=started,
-        protocol=f"{goals} held-out starts of {world!r}, options {dict(options or {})}; success at the end of the budget of {rows[0].steps} steps.",
-        seeds="evaluation 2,000,000 and up",
+        protocol=f"{goals} held-out starts of {described(world, options)}, the same for all; success at the end of the budget of {rows[0].steps} steps.",
+        seeds=f"training {', '.join(str(each.seed) for each in runs)}; evaluation 2,000,000 and up",
         sources=sources,
         device=device,
         recipe=run.name,
         data=run.trained_on.fingerprint,
         statistics=run.trained_on.statistics,
     )
-    acted = next(row for row in rows if row.name == run.recipe.name)
+    result = ControlResult(
+        rows=tuple(rows),
+        pooled=pooled(trained, trivial) if trivial else None,
+        parameters=sum(parameter.numel() for parameter in run.model.parameters()),
+        learned_from=run.trained_on.world or Path(run.trained_on.data).name,
+        needs=run.recipe.card.data,
+        origin=origin,
+    )
+    acted = trained[0]
     page = Report(
         title=f"{run.name} in the world {world}",
         summary=f"It solves {acted.success:.0%} of {acted.episodes} held-out starts ({acted.low:.0%} to {acted.high:.0%}).",
@@ -58,21 +80,20 @@ def control_run(
             origin_section(origin),
         ),
     )
-    return ControlResult(rows=tuple(rows), origin=origin), page.save(folder / "control.html")
+    return result, page.save(run.folder / "control.html")
 
 
 def control(
     run: Run, world_name: str, *, goals: int, options: Mapping[str, object], bars: Bars, references: bool = True, device: str = "cpu"
 ) -> tuple[list[SuccessRow], dict[str, Episodes]]:
-    """One row per policy (references, the model, the expert), and the first batch of episodes of each."""
+    """One row per policy (trivial ones, the model, ceilings), and the first batch of episodes of each."""
     module = load_world(world_name)
     if wrong := [name for name, size in size_of(run).items() if options.get(name, size) != size]:
         raise SpecError(f"the model was trained on pictures of {size_of(run)['size']} px, the option size={options[wrong[0]]} asks for others: leave it out.")
     env: Env = module.make(min(BATCH, goals), device=device, **options)
-    policies: dict[str, Policy[Any]] = {name: module.POLICIES[name](env) for name in REFERENCES if references and name in module.POLICIES}
+    policies: dict[str, Policy[Any]] = {name: module.POLICIES[name](env) for name in TRIVIAL if references and name in module.POLICIES}
     policies[run.recipe.name] = run.policy()
-    if references and CEILING in module.POLICIES:
-        policies[CEILING] = module.POLICIES[CEILING](env)
+    policies |= {name: module.POLICIES[name](env) for name in CEILINGS if references and name in module.POLICIES}
     rows, films = [], {}
     for name, policy in policies.items():
         seen: list[Episodes] = []
@@ -84,9 +105,21 @@ def control(
     return rows, films
 
 
+def require_alike(runs: Sequence[Run]) -> Run:
+    """The first run; SpecError where others are of something else."""
+    first, *others = runs
+    for other in others:
+        for what, mine, theirs in (("system", first.name, other.name), ("training data", first.trained_on.fingerprint, other.trained_on.fingerprint)):
+            if mine != theirs:
+                raise SpecError(
+                    f"{first.folder} and {other.folder} differ in {what}: {mine} and {theirs}. Control runs together that differ in their seed alone."
+                )
+    return first
+
+
 def clocked(env: Env, run: Run) -> Env:
-    """The world at the steps that the model was trained on."""
-    return Skip(env, run.preset.skip) if run.preset.skip > 1 else env
+    """The world as the model was trained to see it."""
+    return as_shown(env, run.preset)
 
 
 def size_of(run: Run) -> dict[str, int]:

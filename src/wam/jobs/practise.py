@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from wam.jobs.record import load_world
-from wam.recipes.recipe import load_recipe
+from wam.recipes.recipe import Preset, load_recipe
 from wam.recipes.runs import Run, practise_recipe
+from wam.sim.adapters.goal_seen import GoalSeen
 from wam.sim.adapters.skip import Skip
 from wam.world import Env, SpecError
 
@@ -19,13 +20,18 @@ def practise_world(recipe: str, world: str, folder: Path, *, options: Mapping[st
     module, chosen = load_world(world), load_recipe(recipe).preset(preset)
 
     def make(batch: int) -> Env:
-        env: Env = module.make(batch, **(options or {}))
-        return Skip(env, chosen.skip) if chosen.skip > 1 else env
+        return as_shown(module.make(batch, **(options or {})), chosen)
 
     seen = {(camera.height, camera.width) for camera in make(1).spec.observes.cameras.values()}
     if seen and chosen.size is not None and seen != {(chosen.size, chosen.size)}:
         raise SpecError(f"{recipe} {preset} sees pictures of {chosen.size} px, the world {world!r} shows {sorted(seen)}. Pass --option size={chosen.size}.")
     return practise_recipe(recipe, make, described(world, options or {}), folder, preset=preset, **training)
+
+
+def as_shown(env: Env, preset: Preset) -> Env:
+    """A world as a preset wants to see it: with its goal beside each frame, at its clock."""
+    shown = GoalSeen(env) if preset.shows_goal else env
+    return Skip(shown, preset.skip) if preset.skip > 1 else shown
 
 
 def described(world: str, options: Mapping[str, object]) -> str:

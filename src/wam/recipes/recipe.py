@@ -43,6 +43,7 @@ class Preset:
     stages: tuple[Stage, ...]
     size: int | None = None  # picture height and width; None = as recorded
     skip: int = 1  # recorded frames per model step, in training and in acting
+    shows_goal: bool = False  # the task's goal stands beside each frame, for models that read observations only
     planner: Planner | None = None
     horizon: int = 1  # model steps looked ahead
     execute: int = 1  # of them executed before planning again

@@ -60,6 +60,7 @@ class Run:
     model: Any  # nn.Module, and a WorldModel or a Policy
     data: DataSpec  # what its windows showed
     trained_on: TrainedOn
+    seed: int
 
     @property
     def name(self) -> str:
@@ -150,7 +151,7 @@ def train_recipe(
         tensorboard=tensorboard,
         show=show,
     )
-    return Run(folder, recipe, _named(told), chosen, model.eval(), windows.spec, trained_on)
+    return Run(folder, recipe, _named(told), chosen, model.eval(), windows.spec, trained_on, seed)
 
 
 def practise_recipe(
@@ -201,7 +202,7 @@ def practise_recipe(
         tensorboard=tensorboard,
         show=show,
     )
-    return Run(folder, recipe, _named(told), chosen, model.eval(), shows, trained_on)
+    return Run(folder, recipe, _named(told), chosen, model.eval(), shows, trained_on, seed)
 
 
 def _chosen(name: str, preset: str, change: Callable[[Preset], Preset] | None, steps: int | None) -> tuple[Recipe, Preset]:
@@ -245,7 +246,7 @@ def load(folder: str | Path, *, device: str = "cpu") -> Run:
     preset = replace(base, config=config, size=told.size, skip=told.skip)
     model: Any = recipe.build(config, told.shows, about.statistics)
     checkpoint.restore(model)
-    return Run(folder, recipe, _named(told), preset, model.to(device).eval(), told.shows, told.trained_on)
+    return Run(folder, recipe, _named(told), preset, model.to(device).eval(), told.shows, told.trained_on, told.seed)
 
 
 def _named(told: RunFile) -> str:

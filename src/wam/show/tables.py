@@ -5,14 +5,20 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from wam.evaluate.card import RolloutCard
+from wam.evaluate.returns import ReturnRow
 from wam.evaluate.success import SuccessRow
 from wam.show import report
-from wam.show.summaries import card_summaries, success_summary
+from wam.show.summaries import card_summaries, return_summary, success_summary
 
 
 def success_table(rows: Sequence[SuccessRow]) -> Table:
     """Success with intervals and time per decision."""
     return terminal_table(success_summary(rows))
+
+
+def score_table(rows: Sequence[ReturnRow]) -> Table:
+    """Returns with intervals and time per decision."""
+    return terminal_table(return_summary(rows))
 
 
 def card_tables(card: RolloutCard) -> list[Table]:

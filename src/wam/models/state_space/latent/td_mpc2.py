@@ -63,7 +63,7 @@ class TDMPC2Config:
     unit: float = 1.0  # of the world's rewards: what counts as one inside
     discount: float = 0.99  # of a reward one step later
     fading: float = 0.5  # rho, weight of a step relative to the one before
-    following: float = 0.01  # tau, share by which the target heads follow per step
+    following: float = 0.02  # tau, share by which the target heads follow per step
     entropy: float = 1e-4  # weight of the policy's entropy
 
 

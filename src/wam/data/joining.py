@@ -1,0 +1,81 @@
+"""Several data sets of one robot as one: demonstrations and play, say.
+
+What they show and do must mean the same. Rewards, ends, success and truth are kept where every set has them.
+Does not know: who learns from it. Each episode keeps its own source.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from wam.data.dataset import EpisodeDataset, open_dataset
+from wam.data.episode import Episode
+from wam.data.errors import DataError
+from wam.data.meaning import DataSpec
+from wam.data.recording import Recorder
+
+OPTIONAL = ("reward", "alive", "success", "truth")
+
+
+def join(sources: Sequence[str | Path], target: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Path:
+    """Write all episodes of `sources`, in this order, into a new set; returns its folder.
+
+    `progress` is told (episodes done, all). DataError where the sets differ in cameras, proprioception, actions or rate.
+    """
+    sets = [open_dataset(source) for source in sources]
+    if len(sets) < 2:
+        raise DataError(f"{len(sets)} data set was named.", remedy="Name two or more.")
+    for other in sets[1:]:
+        _require_alike(sets[0], other)
+    kept = {name for name in OPTIONAL if all(getattr(one.read(0), name) is not None for one in sets)}
+    total, done = sum(len(one) for one in sets), 0
+    with Recorder(target, _spec([one.spec for one in sets], "truth" in kept)) as recorder:
+        for one in sets:
+            for episode in one:
+                recorder.write(_with(episode, kept))
+                done += 1
+                if progress is not None:
+                    progress(done, total)
+    return Path(target)
+
+
+def _require_alike(first: EpisodeDataset, other: EpisodeDataset) -> None:
+    mine, theirs = first.spec, other.spec
+    parts = {
+        "cameras": (mine.observes.cameras, theirs.observes.cameras),
+        "proprioception": (mine.observes.proprio, theirs.observes.proprio),
+        "actions": (mine.acts, theirs.acts),
+        "rate": (mine.rate, theirs.rate),
+    }
+    if differ := [name for name, (a, b) in parts.items() if a != b]:
+        told = "; ".join(f"{name}: {parts[name][0]} and {parts[name][1]}" for name in differ)
+        raise DataError(
+            f"it differs from {first.root} in {told}.", remedy="Record or convert both with the same cameras, sizes, actions and rate.", path=other.root
+        )
+
+
+def _spec(specs: Sequence[DataSpec], truth: bool) -> DataSpec:
+    """Of the joined set. What truth means is kept where it means the same in all."""
+    first = specs[0]
+    told = {
+        name: getattr(first, name) for name in ("facts", "physical", "objects") if truth and all(getattr(one, name) == getattr(first, name) for one in specs)
+    }
+    return DataSpec(
+        observes=first.observes,
+        acts=first.acts,
+        rate=first.rate,
+        sentences=tuple(dict.fromkeys(sentence for spec in specs for sentence in spec.sentences)),
+        embodiment=first.embodiment,
+        source="; ".join(dict.fromkeys(spec.source for spec in specs if spec.source)),
+        **told,
+    )
+
+
+def _with(episode: Episode, kept: set[str]) -> Episode:
+    return replace(
+        episode,
+        reward=episode.reward if "reward" in kept else None,
+        alive=episode.alive if "alive" in kept else None,
+        success=episode.success if "success" in kept else None,
+        truth=episode.truth if "truth" in kept else None,
+    )

@@ -1,0 +1,41 @@
+"""Two sets become one, or it is said what differs."""
+
+from dataclasses import replace
+
+import pytest
+
+from wam.data import DataError, DataSpec, Recorder, cut, open_dataset
+from wam.data.joining import join
+from wam.plan.control.rollout import rollout
+from wam.sim.worlds.push import Play, PushConfig, PushWorld
+from wam.world import Noise
+
+BRIEF = PushConfig(budget=4)
+
+
+def recorded(path, seeds, config=BRIEF, **dropped):
+    world = PushWorld(len(seeds), config)
+    episodes = cut(rollout(world, Play(world), 4, seeds=seeds, noise=Noise.of(seeds), truth=True), world.spec.sentences, source=str(path.name))
+    with Recorder(path, DataSpec.of_world(world.spec, source=f"made for {path.name}")) as recorder:
+        for episode in episodes:
+            recorder.write(replace(episode, **dropped))
+    return path
+
+
+def test_all_episodes_in_order_with_what_all_have(tmp_path):
+    first, second = recorded(tmp_path / "a", [1, 2]), recorded(tmp_path / "b", [3], truth=None, reward=None)
+    told = []
+    whole = open_dataset(join([first, second], tmp_path / "both", progress=lambda done, total: told.append((done, total))))
+    assert [(episode.seed, episode.source) for episode in whole] == [(1, "a"), (2, "a"), (3, "b")] and told == [(1, 3), (2, 3), (3, 3)]
+    assert whole.spec.source == "made for a; made for b"
+    for episode, source in zip(whole, [*open_dataset(first), *open_dataset(second)], strict=True):
+        assert episode.truth is None and episode.reward is None and episode.success is not None
+        assert episode.observation.rgb["top"].equal(source.observation.rgb["top"]) and episode.actions.low_level.equal(source.actions.low_level)
+
+
+def test_sets_of_other_meaning_are_refused(tmp_path):
+    first, second = recorded(tmp_path / "a", [1]), recorded(tmp_path / "b", [3], PushConfig(budget=4, size=64))
+    with pytest.raises(DataError, match=r"differs from .*a in cameras: "):
+        join([first, second], tmp_path / "both")
+    with pytest.raises(DataError, match="Name two or more"):
+        join([first], tmp_path / "one")
