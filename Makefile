@@ -4,7 +4,7 @@ WAM_TEST_DATA ?= ../shared/data
 BIN := .venv/bin
 SUITE := .venv-suite/bin
 
-.PHONY: demo results real-robots moving tabletop pages benchmarks test test-slow test-suite lint types clean
+.PHONY: demo results dino-wm real-robots moving tabletop pages benchmarks test test-slow test-suite lint types clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -28,6 +28,14 @@ results: .venv/ready
 	$(BIN)/wam export runs/results/run-0 --out checkpoints/lewm-push
 	$(BIN)/wam control checkpoints/lewm-push --goals 100 --result results/push_checkpoint.json
 	$(BIN)/wam compare lewm --data runs/results/data --out runs/results --goals 100 --result results/lewm_mechanism.json
+	$(BIN)/python -m wam.jobs.pages
+
+dino-wm: .venv/ready
+	[ -d runs/results/data ] || $(BIN)/wam record push --out runs/results/data --episodes 2500
+	[ -d runs/results/fresh ] || $(BIN)/wam record push --out runs/results/fresh --episodes 100 --seed 1000000
+	$(BIN)/python -m wam.jobs.probe_features --data runs/results/data --held-out runs/results/fresh --out runs/dino_wm
+	$(BIN)/wam control runs/dino_wm/run-0 --goals 100 --result results/dino_wm_control.json
+	$(BIN)/wam compare dino_wm --data runs/results/data --out runs/dino_wm --goals 100 --result results/dino_wm_mechanism.json
 	$(BIN)/python -m wam.jobs.pages
 
 real-robots: .venv/ready
@@ -54,12 +62,25 @@ tabletop: .venv/ready
 pages: .venv/ready
 	$(BIN)/python -m wam.jobs.pages
 
-benchmarks: .venv/ready
+# Learning online in DeepMind Control: three trainings of each task, half an hour a training on one core. Stopped ones go on.
+CONTROL := cartpole_swingup reacher_easy
+online: .venv-suite/ready
+	for task in $(CONTROL); do for seed in 0 1 2; do \
+	    run=runs/online/$$task-$$seed; \
+	    $(SUITE)/wam train td_mpc2 --preset control --world control_suite --option task=$$task --seed $$seed --out $$run $$(test -d $$run && echo --resume) || exit 1; \
+	done; done
+	$(SUITE)/wam score runs/online/cartpole_swingup-? --world control_suite --option task=cartpole_swingup --published 839 --result results/score_cartpole_swingup.json
+	$(SUITE)/wam score runs/online/reacher_easy-? --world control_suite --option task=reacher_easy --published 937 --result results/score_reacher_easy.json
+	$(BIN)/python -m wam.jobs.pages
+
+benchmarks: .venv/ready .venv-suite/ready
 	$(BIN)/python benchmarks/push_world.py --result results/speed_push_world.json
 	$(BIN)/python benchmarks/tabletop_world.py --result results/speed_tabletop_world.json
 	$(BIN)/python benchmarks/data_windows.py --result results/speed_data_windows.json
 	$(BIN)/python benchmarks/training_wait.py --result results/speed_training_wait.json
 	$(BIN)/python benchmarks/cem.py --threads 2 --result results/speed_cem.json
+	$(SUITE)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torchrl==0.14.1
+	$(SUITE)/python benchmarks/td_mpc2.py --result results/speed_td_mpc2.json
 	$(BIN)/python benchmarks/publish.py
 
 test: .venv/ready

@@ -1,5 +1,7 @@
 """dino_wm tiny: conforms, trains in two stages of which the second leaves the encoder alone, loads, and acts."""
 
+import copy
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -11,7 +13,7 @@ from wam.data import WindowDataset
 from wam.jobs.record import record_world
 from wam.plan.control.rollout import rollout
 from wam.recipes import load, train_recipe
-from wam.recipes.dino_wm import RECIPE, one_vector
+from wam.recipes.dino_wm import RECIPE, one_vector, remember
 from wam.recipes.runs import frames_for
 from wam.sim.adapters.skip import Skip
 from wam.sim.worlds.push import PushWorld
@@ -30,7 +32,7 @@ def run(recorded, tmp_path_factory):
 
 @pytest.mark.parametrize("change", [lambda preset: preset, one_vector], ids=["patches", "one vector"])
 def test_conforms(change):
-    config = replace(change(RECIPE.presets["tiny"]).config, features=16, encoder_depth=1, dim=16, depth=2, heads=2)
+    config = replace(change(RECIPE.presets["tiny"]).config, features=16, channels=8, dim=16, depth=2, heads=2)
 
     def make():
         torch.manual_seed(0)
@@ -52,7 +54,40 @@ def test_the_second_stage_leaves_the_encoder_alone_and_learns(recorded, run):
     with torch.no_grad():
         z = run.model.encode(window.whole()[0].observation).z
         loss = run.model.loss(window, noise=Noise.of(range(64)))["prediction"].mean()
-    assert loss < ((z[:, 1:] - z[:, :-1]) ** 2).mean()  # already better than copying
+    assert loss < ((z[:, 1:] - z[:, :1]) ** 2).mean()  # already better than copying
+
+
+@pytest.mark.parametrize("cached", [True, False], ids=["features kept", "features lost"])
+def test_the_second_stage_starts_again_from_the_same_features(recorded, run, tmp_path, cached):
+    folder = shutil.copytree(run.folder, tmp_path / "again")
+    shutil.rmtree(folder / "checkpoints" / "01-world-00000025")
+    if not cached:
+        shutil.rmtree(folder / "cache")
+    again = train_recipe("dino_wm", recorded, folder, steps=25, show=False, resume=True)
+    assert all(torch.equal(one, two) for one, two in zip(run.model.state_dict().values(), again.model.state_dict().values(), strict=True))
+    assert [path.name for path in (folder / "cache").iterdir()] == [path.name for path in (run.folder / "cache").iterdir()]
+
+
+def test_the_encoder_runs_once_per_frame_and_features_have_unit_scale(recorded, run):
+    model, frames = copy.deepcopy(run.model), frames_for(run.preset, recorded)
+    windows = WindowDataset(frames, past=1, horizon=4, skip=3)
+    window = remember(model, windows, run.folder).batch(torch.arange(0, 400))
+    assert torch.equal(model.standardise.spread, run.model.standardise.spread)
+    asked = []
+    for encoder in model.encoders.values():
+        encoder.register_forward_hook(lambda *_: asked.append(1))
+    with torch.no_grad():
+        kept = model.loss(window, noise=Noise.of(range(400)))["prediction"]
+        assert not asked
+        encoded = model.loss(windows.batch(torch.arange(0, 400)), noise=Noise.of(range(400)))["prediction"]
+        z = model.encode(windows.batch(torch.arange(len(windows))[::5]).past.observation).z
+    assert asked and torch.allclose(kept, encoded, rtol=0.02, atol=1e-3)  # but for half precision
+    assert 0.7 < float(z.std(0).mean()) < 1.1
+
+
+def test_features_are_kept_of_recorded_frames_only(run):
+    with pytest.raises(TypeError, match="WindowDataset"):
+        remember(run.model, object(), run.folder)
 
 
 def test_loads_and_acts(run):
@@ -71,5 +106,9 @@ def test_a_pretrained_encoder_by_folder(tmp_path):
     chosen = replace(RECIPE.presets["tiny"].config, pretrained=str(tmp_path / "tiny"), dim=16, depth=1, heads=2)
     model = RECIPE.build(chosen, data_spec(), statistics(data_spec()))
     assert model.pretrain is None and model.spec.predicts.state.shape == (4, 16)
-    z = model.encode(model.spec.observes.sample(2, 3)).z
+    sampled = model.spec.observes.sample(8, 3)
+    model.standardise.fit(model.features(sampled).z.flatten(0, 1).detach())
+    every = model.encode(sampled).z
+    assert torch.allclose(every.flatten(0, 1).mean(0), torch.zeros(4, 16), atol=1e-4)
+    z = every[:2]
     assert z.shape == (2, 3, 4, 16) and not any(parameter.requires_grad for parameter in model.encoders.parameters())

@@ -13,6 +13,7 @@ from wam.data.dataset import EpisodeDataset, open_dataset
 from wam.data.episode import Episode, cut
 from wam.data.errors import DataError
 from wam.data.frames import Frames, frames_of
+from wam.data.latents import with_latents
 from wam.data.meaning import DataSpec
 from wam.data.recording import Recorder
 from wam.data.statistics import compute_statistics, require_statistics
@@ -35,4 +36,5 @@ __all__ = [
     "frames_of",
     "open_dataset",
     "require_statistics",
+    "with_latents",
 ]

@@ -5,7 +5,8 @@ and `next.done` come with that action. So on writing row t gets action, reward a
 they move back. The last row's action led to nothing recorded: it is written as a copy and not valid; on reading it goes.
 
 LeRobot's own names are used where it has one; every other field is stored under "wam." + its path in the record.
-RGB "1 T 3 h w" uint8 <-> pictures; depth in metres <-> uint16 millimetres; a segmentation id i <-> uint16 i + 1.
+RGB "1 T 3 h w" uint8 <-> pictures; depth in metres <-> uint16 millimetres; a segmentation id i <-> uint16 i + 1; scene flow in metres
+<-> uint16 tenths of a millimetre + 32768, its three parts below each other.
 Does not know: files, PNG, video.
 """
 
@@ -22,13 +23,15 @@ from wam.data.errors import DataError
 from wam.data.layout import CAMERA_PREFIX, DEPTH_SUFFIX, Feature
 from wam.data.meaning import DataSpec, file_key
 from wam.world.images import to_uint8
-from wam.world.records import Actions, Facts, Observation, Physical, Points, Tracks, Truth
+from wam.world.records import Actions, Contacts, Facts, Latent, Observation, Physical, Points, Tracks, Truth
 
 KEYS = {"observation.proprio": "observation.state", "actions.low_level": "action", "reward": "next.reward"}
 PATHS = {key: path for path, key in KEYS.items()}
 OURS = "wam."
 SCALARS = ("reward", "alive", "success", "actions.language")  # one number per instant: shape [1] on disk, no axis in memory
 SEGMENTATION = OURS + "truth.segmentation."
+FLOW = OURS + "truth.scene_flow."
+FLOW_PER_METRE, FLOW_ZERO = 10_000, 32768  # counts per metre, and the count that stands for 0
 NUMBERS = {torch.float32: "float32", torch.bool: "bool", torch.int64: "int64"}
 
 
@@ -68,6 +71,9 @@ def disk_columns(episode: Episode) -> dict[str, NDArray[Any]]:
             columns[CAMERA_PREFIX + file_key(path.split(".", 2)[2]) + DEPTH_SUFFIX] = np.rint(array * 1000).clip(0, 65535).astype(np.uint16)
         elif path.startswith("truth.segmentation."):
             columns[OURS + path] = (array[:, None] + 1).astype(np.uint16)
+        elif path.startswith("truth.scene_flow."):
+            counts = (np.rint(array * FLOW_PER_METRE) + FLOW_ZERO).clip(0, 65535).astype(np.uint16)
+            columns[OURS + path] = counts.reshape(len(counts), 1, -1, counts.shape[-1])
         elif path == "actions.valid":
             array[-1] = False
             columns[OURS + path] = array
@@ -120,6 +126,8 @@ def episode_from(columns: Mapping[str, NDArray[Any]], spec: DataSpec, length: in
             values = values.float() / 1000
         elif key.startswith(SEGMENTATION):
             values = values[:, 0].long() - 1
+        elif key.startswith(FLOW):
+            values = (values.float() - FLOW_ZERO).unflatten(2, (3, -1))[:, 0] / FLOW_PER_METRE
         if is_shifted(path) or key == "next.success":
             values = led_to(values, first=path == "alive")
         parts[path] = values[None]
@@ -171,11 +179,15 @@ def assemble(parts: Mapping[str, Tensor], spec: DataSpec) -> Episode:
     physical = groups.get("truth.physical", {})
     if "parameters" in physical:
         physical["parameters"] = physical["parameters"][:, 0]
-    points, tracks, facts = (groups.get(name) for name in ("observation.points", "truth.tracks", "truth.facts"))
+    points, state, tracks, facts, contacts = (
+        groups.get(name) for name in ("observation.points", "observation.state", "truth.tracks", "truth.facts", "truth.contacts")
+    )
     truth = None
     if any(name.startswith("truth") for name in groups):
         truth = Truth(
             segmentation=groups.get("truth.segmentation"),
+            scene_flow=groups.get("truth.scene_flow"),
+            contacts=Contacts(**contacts) if contacts else None,
             tracks=Tracks(**tracks) if tracks else None,
             physical=Physical(**physical) if physical else None,
             facts=Facts(**facts, atoms=spec.facts.atoms if spec.facts else ()) if facts else None,
@@ -187,6 +199,7 @@ def assemble(parts: Mapping[str, Tensor], spec: DataSpec) -> Episode:
             depth=groups.get("observation.depth"),
             camera_pose=groups.get("observation.camera_pose"),
             points=Points(**points) if points else None,
+            state=Latent(**state) if state else None,
             **groups.get("observation", {}),
         ),
         actions=Actions(**groups["actions"]),

@@ -1,7 +1,7 @@
 """All frames of several episodes end to end, each field one array: what windows are cut from.
 
 In memory (`frames_of`) or memory-mapped from a cache (`cache.py`). Values are at rest: RGB uint8, depth uint16 millimetres,
-segmentation int16, everything else as in the records. `gather` wakes them: depth in metres, ids int64.
+segmentation int16, scene flow int16 tenths of a millimetre, latents float16, everything else as in the records. `gather` wakes them: metres, ids int64.
 Knows: where each episode begins.   Does not know: windows, files.
 """
 
@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wam.data.columns import assemble, flatten
+from wam.data.columns import FLOW_PER_METRE, assemble, flatten
 from wam.data.episode import Episode
 from wam.data.errors import DataError
 from wam.data.meaning import DataSpec
@@ -59,7 +59,9 @@ def wake(path: str, values: NDArray[Any], flat: NDArray[np.int64], shape: tuple[
     rows = np.take(values, flat, axis=0).reshape(*shape, *values.shape[1:])
     if rows.dtype == np.uint16:
         return torch.from_numpy(rows.astype(np.float32) / 1000)
-    tensor = torch.from_numpy(rows)
+    if path.startswith("truth.scene_flow."):
+        return torch.from_numpy(rows).float() / FLOW_PER_METRE
+    tensor = torch.from_numpy(rows.astype(np.float32) if rows.dtype == np.float16 else rows)
     return tensor.long() if path.startswith("truth.segmentation.") else tensor
 
 
@@ -71,6 +73,8 @@ def rest(path: str, values: Tensor) -> NDArray[Any]:
         return (values * 1000).round().clamp(0, 65535).numpy().astype(np.uint16)
     if path.startswith("truth.segmentation."):
         return values.numpy().astype(np.int16)
+    if path.startswith("truth.scene_flow."):
+        return (values * FLOW_PER_METRE).round().clamp(-32768, 32767).numpy().astype(np.int16)
     return values.numpy()
 
 

@@ -109,7 +109,7 @@ def live(session: Session, stage: str, number: int, learner: Online, practice: P
     """One episode in each world."""
     starts = [seed_from("start", session.seed, stage, number, row) % EVALUATION_SEEDS for row in range(worlds.batch)]
     policy = Uniform(worlds.spec) if number < learner.random else practice.policy(True)
-    noise = Noise.of(torch.tensor(starts), session.team.device).fork(f"round {number}")
+    noise = Noise.of(starts).fork(f"round {number}")
     episodes = rollout(worlds, policy, worlds.spec.budget, seeds=starts, noise=noise)
     return cut(episodes.to("cpu"), worlds.spec.sentences, source="random" if number < learner.random else "policy")
 

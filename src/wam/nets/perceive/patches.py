@@ -1,18 +1,23 @@
 """Pictures as tokens, one per patch, and a small encoder that learns without labels or actions by filling in what is hidden.
 
 `PatchEncoder` is what every encoder of this room gives: "N 3 h w" in [0, 1] -> "N P D", patches row by row from the top left.
-`SmallPatchEncoder` is a transformer over patches. `MaskedReconstruction` hides most patches of each frame and asks for their
-pixels (after SimMIM, 2111.09886: hidden patches become one learned token, the head is linear).
+`ConvPatchEncoder` halves the picture until a pixel is a patch. `MaskedReconstruction` hides most cells of each frame and asks
+for all of its pixels (after SimMIM, 2111.09886: what is hidden has one learned colour, the head is linear). Cells should be
+smaller than the things that matter: where a part of one stays visible, it can be told where it is, and has to be.
 Does not know: robots, time.
 """
 
 from abc import ABC, abstractmethod
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from wam.world import Noise
+
+GROUPS = 8  # of channels that are normalised together
+EMPHASIS = 0.02  # weight of a pixel that need not be looked at; one of full emphasis has 1 more
 
 
 class PatchEncoder(nn.Module, ABC):
@@ -26,61 +31,56 @@ class PatchEncoder(nn.Module, ABC):
         """Pictures in [0, 1]."""
 
 
-class SmallPatchEncoder(PatchEncoder):
-    """Patches -> linear tokens + learned places -> transformer layers (pre-norm)."""
+class ConvPatchEncoder(PatchEncoder):
+    """2 x 2 pixels fold into channels, then the picture is halved until a pixel is a patch; one more layer looks at the neighbours."""
 
-    def __init__(self, height: int, width: int, *, patch: int = 8, dim: int = 64, depth: int = 3, heads: int = 4):
+    def __init__(self, height: int, width: int, *, patch: int = 8, dim: int = 64, channels: int = 32):
         super().__init__()
-        if height % patch or width % patch:
-            raise ValueError(f"pictures of {height} x {width} px cannot be cut into patches of {patch} px; choose a size that is a multiple.")
+        halvings = patch.bit_length() - 2
+        if patch != 2 * 2**halvings or height % patch or width % patch:
+            raise ValueError(f"pictures of {height} x {width} px cannot be cut into patches of {patch} px; choose 2, 4, 8, ... that divides both.")
+        if channels % GROUPS:
+            raise ValueError(f"channels is {channels}, expected a multiple of {GROUPS}: so many groups are normalised.")
         self.patch, self.grid, self.width = patch, (height // patch, width // patch), dim
-        self.embed = nn.Conv2d(3, dim, patch, patch)
-        self.place = nn.Parameter(torch.randn(self.grid[0] * self.grid[1], dim) * 0.02)
-        self.layers = nn.ModuleList([nn.TransformerEncoderLayer(dim, heads, 4 * dim, 0.0, "gelu", batch_first=True, norm_first=True) for _ in range(depth)])
-        self.norm = nn.LayerNorm(dim)
+        parts: list[nn.Module] = [nn.PixelUnshuffle(2), *_layer(nn.Conv2d(12, channels, 3, padding=1))]
+        for level in range(halvings):
+            parts += _layer(nn.Conv2d(channels * 2**level, channels * 2 ** (level + 1), 4, stride=2, padding=1))
+        top = channels * 2**halvings
+        self.body = nn.Sequential(*parts, *_layer(nn.Conv2d(top, top, 3, padding=1)), nn.Conv2d(top, dim, 1))
 
     def forward(self, rgb: Float[Tensor, "N 3 h w"]) -> Float[Tensor, "N P D"]:
         """See `PatchEncoder`."""
-        return self.contextual(self.tokens(rgb))
+        tokens: Tensor = self.body(rgb - 0.5).flatten(2).transpose(1, 2)
+        return tokens
 
-    def tokens(self, rgb: Float[Tensor, "N 3 h w"]) -> Float[Tensor, "N P D"]:
-        """Each patch by itself, before places are added."""
-        found: Tensor = self.embed(rgb - 0.5).flatten(2).transpose(1, 2)
-        return found
 
-    def contextual(self, tokens: Float[Tensor, "N P D"]) -> Float[Tensor, "N P D"]:
-        """With places, after all layers."""
-        x = tokens + self.place
-        for layer in self.layers:
-            x = layer(x)
-        out: Tensor = self.norm(x)
-        return out
+def _layer(convolution: nn.Conv2d) -> list[nn.Module]:
+    return [convolution, nn.GroupNorm(GROUPS, convolution.out_channels), nn.GELU()]
 
 
 class MaskedReconstruction(nn.Module):
-    """Pretrains an encoder: hidden patches are to be told from the others."""
+    """Pretrains an encoder: hidden cells are to be told from the others."""
 
-    def __init__(self, encoder: SmallPatchEncoder, hidden: float = 0.6):
+    def __init__(self, encoder: ConvPatchEncoder, hidden: float = 0.5, cell: int = 4):
         super().__init__()
-        self.encoder, self.hidden = encoder, hidden
-        self.blank = nn.Parameter(torch.zeros(encoder.width))
+        if encoder.patch % cell:
+            raise ValueError(f"cells of {cell} px do not fill patches of {encoder.patch} px; choose a size that divides them.")
+        self.encoder, self.hidden, self.cell = encoder, hidden, cell  # share of the picture; px
+        self.blank = nn.Parameter(torch.full((3, 1, 1), 0.5))  # colour of what is hidden
         self.head = nn.Linear(encoder.width, 3 * encoder.patch**2)
 
-    def loss(self, rgb: Float[Tensor, "N 3 h w"], noise: Noise) -> Float[Tensor, "N"]:
-        """Mean absolute error of the hidden patches' pixels; patches with detail count as much as flat ones."""
-        mask = self.mask(noise, len(rgb))
-        tokens = self.encoder.tokens(rgb)
-        seen = torch.where(mask[..., None], self.blank.to(tokens.dtype), tokens)
-        wrong = (self.head(self.encoder.contextual(seen)) - self.patches(rgb)).abs().mean(-1)
-        error: Tensor = (wrong * mask).sum(1) / mask.sum(1)
+    def loss(self, rgb: Float[Tensor, "N 3 h w"], emphasis: Float[Tensor, "N 1 h w"], noise: Noise) -> Float[Tensor, "N"]:
+        """Squared error of all pixels, hidden or not, weighted by EMPHASIS + emphasis (0..1): small things are few pixels."""
+        hidden = self.mask(noise, len(rgb)).to(rgb.dtype)
+        tokens = self.encoder(rgb * (1 - hidden) + self.blank.to(rgb.dtype) * hidden)
+        found = F.fold(self.head(tokens).float().transpose(1, 2), rgb.shape[-2:], self.encoder.patch, stride=self.encoder.patch)
+        weight = EMPHASIS + emphasis
+        error: Tensor = ((found - rgb) ** 2 * weight).mean((1, 2, 3)) / weight.mean((1, 2, 3))
         return error
 
-    def mask(self, noise: Noise, count: int) -> Bool[Tensor, "N P"]:
-        """Which patches are hidden: the same number in every picture, other ones by chance."""
-        patches = self.encoder.grid[0] * self.encoder.grid[1]
-        order = noise.fork("mask").uniform(1, patches)[:, 0].argsort(1).argsort(1)
-        return order < max(1, round(self.hidden * patches))
-
-    def patches(self, rgb: Float[Tensor, "N 3 h w"]) -> Float[Tensor, "N P K"]:
-        """Pixels of each patch."""
-        return nn.functional.unfold(rgb, self.encoder.patch, stride=self.encoder.patch).transpose(1, 2)
+    def mask(self, noise: Noise, count: int) -> Float[Tensor, "N 1 h w"]:
+        """1 where a pixel is hidden: the same number of cells in every picture, other ones by chance."""
+        down, across = (side * self.encoder.patch // self.cell for side in self.encoder.grid)
+        order = noise.fork("mask").uniform(1, down * across)[:, 0].argsort(1).argsort(1)
+        cells = (order < max(1, round(self.hidden * down * across))).view(-1, 1, down, across)
+        return cells.float().repeat_interleave(self.cell, 2).repeat_interleave(self.cell, 3)

@@ -3,8 +3,11 @@
 Source: DINO-WM (arXiv 2411.04983). The state of an instant is the P patch tokens of all cameras; a transformer that is causal
 by frame predicts the next frame's tokens from the last ones and the actions; loss = their squared error, features fixed.
 The encoder is any vision model by name (`nets.perceive.pretrained`), or a small one that first learns by filling in hidden
-patches of the same data, without actions (`pretrain`). `pooled` replaces the tokens by their mean: the paper's comparison of
-patches against one global vector. A decoder is trained on the features, for looking only.
+parts of the same data's pictures, without actions (`pretrain`). `pooled` replaces the tokens by their mean: the paper's
+comparison of patches against one global vector. A decoder is trained on the features, for looking only.
+
+Features are standardised per place and channel (`standardise`), with moments over the training data that must be taken before
+the predictor learns: what never changes then counts for nothing, in the loss and in distances to a goal.
 
 Frame t is (tokens_t, action t+1) and predicts tokens_t+1, as a change. Frames whose action is not valid start a new segment.
 Knows: any number of cameras.   Does not know: proprioception, goals, rewards, how it will be planned with.
@@ -17,12 +20,13 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wam.nets.blocks.frame_transformer import FrameCache, FrameTransformer
+from wam.nets.blocks.frame_transformer import FrameCache, FrameRolling, FrameTransformer
 from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.normalise import Normalise
 from wam.nets.blocks.reduce import masked_mean
-from wam.nets.perceive.patches import MaskedReconstruction, PatchEncoder, SmallPatchEncoder
+from wam.nets.perceive.patches import ConvPatchEncoder, MaskedReconstruction, PatchEncoder
 from wam.nets.perceive.pretrained import PretrainedPatchEncoder
+from wam.nets.perceive.standardise import Standardise
 from wam.world import (
     Actions,
     ActionSpec,
@@ -56,10 +60,11 @@ class DinoWMConfig:
     """Sizes. Defaults are `tiny`."""
 
     pretrained: str = ""  # vision model by name or folder; "" = a small encoder that learns from the data itself
-    patch: int = 8  # px, of the small encoder
+    patch: int = 16  # px, of the small encoder
     features: int = 64  # D, numbers per token, of the small encoder
-    encoder_depth: int = 3
-    hidden_share: float = 0.6  # of the patches, while the small encoder learns
+    channels: int = 32  # of the small encoder's first layer
+    hidden_share: float = 0.5  # of the picture, while the small encoder learns
+    hidden_cell: int = 4  # px, side of the cells that are hidden, smaller than the things that matter
     pooled: bool = False  # one global vector, the mean of the tokens, instead of the tokens
     dim: int = 128  # of the transition
     depth: int = 3
@@ -77,11 +82,14 @@ class Frame(Record):
 
 
 class MaskedFrames(nn.Module):
-    """Pretraining of small encoders: hidden patches of each camera's frames, no actions."""
+    """Pretraining of small encoders: hidden parts of each camera's frames, no actions.
 
-    def __init__(self, encoders: dict[str, SmallPatchEncoder], hidden: float):
+    What differs from the mean of its window's frames is looked at more closely: what moves is small.
+    """
+
+    def __init__(self, encoders: dict[str, ConvPatchEncoder], hidden: float, cell: int):
         super().__init__()
-        self.cameras = nn.ModuleDict({name: MaskedReconstruction(encoder, hidden) for name, encoder in encoders.items()})
+        self.cameras = nn.ModuleDict({name: MaskedReconstruction(encoder, hidden, cell) for name, encoder in encoders.items()})
 
     def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
         """masked "B": of one frame per window, drawn by chance."""
@@ -90,7 +98,10 @@ class MaskedFrames(nn.Module):
         errors = []
         for name, task in self.cameras.items():
             assert isinstance(task, MaskedReconstruction) and stretch.observation.rgb is not None
-            errors.append(task.loss(to_float(stretch.observation.rgb[name][rows, frame]), noise.fork(name)))
+            frames = to_float(stretch.observation.rgb[name])
+            usual = (frames * real[..., None, None, None]).sum(1) / real.sum(1)[:, None, None, None]
+            shown = frames[rows, frame]
+            errors.append(task.loss(shown, (shown - usual).abs().amax(1, keepdim=True), noise.fork(name)))
         return {"masked": torch.stack(errors).mean(0) * real[rows, frame]}
 
 
@@ -104,9 +115,9 @@ class DinoWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded]):
             raise SpecError(f"DinoWorldModel needs cameras and moments of the actions, got cameras {sorted(observes.cameras)} and {statistics.action}.")
         self.config = config
         encoders = {name: encoder_for(config, camera) for name, camera in observes.cameras.items()}
-        own = {name: encoder for name, encoder in encoders.items() if isinstance(encoder, SmallPatchEncoder)}
+        own = {name: encoder for name, encoder in encoders.items() if isinstance(encoder, ConvPatchEncoder)}
         self.encoders = nn.ModuleDict(encoders)
-        self.pretrain = MaskedFrames(own, config.hidden_share) if own else None
+        self.pretrain = MaskedFrames(own, config.hidden_share, config.hidden_cell) if own else None
         self.counts = [1 if config.pooled else encoder.grid[0] * encoder.grid[1] for encoder in encoders.values()]
         tokens, width = sum(self.counts), next(iter(encoders.values())).width
         self.spec = WorldModelSpec(
@@ -117,6 +128,7 @@ class DinoWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded]):
             rate=rate,
             shares_context=True,
         )
+        self.standardise = Standardise(tokens, width)
         self.normalise_action = Normalise(statistics.action.mean, statistics.action.std)
         self.embed_action = mlp(acts.per_step * len(acts.low_level), config.dim, config.dim)
         self.embed = nn.Linear(width, config.dim)
@@ -144,19 +156,18 @@ class DinoWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded]):
         done = since.actions.valid.any(-1)
         done = torch.cat([done[:, :1] & seen.started[:, None], done[:, 1:]], 1)
         before = torch.cat([seen.z[:, None], z[:, :-1]], 1)
-        _, cache = self._transition(before, since.actions, done, seen.cache)
-        assert cache is not None
+        _, cache = self.transition(self._enter(before), self._embed_actions(since.actions), done, seen.cache)
         frame = Frame(z=z[:, -1], started=torch.ones_like(seen.started), cache=cache)
         return Grounded(seen=frame, now=frame)
 
     def predict(self, carry: Grounded[Frame, Frame], actions: Actions, *, noise: Noise | None = None) -> tuple[Grounded[Frame, Frame], Future]:
         """Deterministic. An action that is not valid leaves the tokens as they are, and a new stretch begins."""
-        done, path = actions.valid.any(-1), []
+        done = actions.valid.any(-1)
         share = len(done) // len(carry.now.z)
         z, started = carry.now.z.repeat_interleave(share, 0), carry.now.started.repeat_interleave(share, 0)
-        roll = self.transition.roll(carry.now.cache, self._embed_actions(actions), done)
+        roll, path = self.transition.roll(carry.now.cache, self._embed_actions(actions), done), []
         for joined in done.unbind(1):
-            z = torch.where(joined[:, None, None], z + self.change(roll(self.embed(z) + self.place)).to(z.dtype), z)
+            z = torch.where(joined[:, None, None], self._next(z, roll), z)
             path.append(z)
         now = Frame(z=z, started=started, cache=roll.cache())
         return Grounded(seen=carry.seen, now=now), Future(state=Latent(z=torch.stack(path, 1)))
@@ -182,28 +193,38 @@ class DinoWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded]):
 
     # -- training ----------------------------------------------------------------------------------------------------
 
-    def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
-        """prediction "B", picture "B". The encoder learns nothing here."""
-        stretch, real = window.whole()
-        with torch.no_grad():
-            z = self._encode(stretch.observation)
-        joined = (stretch.actions.valid.any(-1) & real)[:, 1:]
-        out, _ = self._transition(z[:, :-1], stretch.actions.narrow("T", 1), joined, None)
-        error = ((out - z[:, 1:]) ** 2).mean((-1, -2))
-        rows, frame = torch.arange(len(z), device=z.device), noise.fork("picture").integers(1, z.shape[1])[:, 0]
-        shown = self.decode(Latent(z=z[rows, frame][:, None])).rgb or {}
-        wrong = [((shown[name][:, 0] - to_float((stretch.observation.rgb or {})[name][rows, frame])) ** 2).flatten(1).mean(1) for name in shown]
-        return {"prediction": masked_mean(error, joined), "picture": torch.stack(wrong).mean(0) * real[rows, frame]}
-
-    # -- inside ------------------------------------------------------------------------------------------------------
-
-    def _encode(self, observation: Observation) -> Float[Tensor, "B T P D"]:
+    def features(self, observation: Observation) -> Latent:
+        """The encoder's tokens, layer-normalised, before they are standardised: what `standardise.fit` takes."""
         assert observation.rgb is not None  # `require` has seen to it
         batch, found = observation.size("B"), []
         for name, encoder in self.encoders.items():
             tokens = F.layer_norm(encoder(to_float(observation.rgb[name], self.place.dtype).flatten(0, 1)), (self.change.out_features,))
             found.append(tokens.mean(1, keepdim=True) if self.config.pooled else tokens)
-        z: Tensor = torch.cat(found, 1).to(self.place.dtype).unflatten(0, (batch, -1))
+        return Latent(z=torch.cat(found, 1).to(self.place.dtype).unflatten(0, (batch, -1)))
+
+    def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
+        """prediction "B": of all frames after the first, open loop, as it is used; picture "B".
+
+        The encoder learns nothing here: windows may bring what `encode` gives as their observation's state.
+        """
+        stretch, real = window.whole()
+        with torch.no_grad():
+            kept = stretch.observation.state
+            z = kept.z.to(self.place.dtype) if isinstance(kept, Latent) else self._encode(stretch.observation)
+        joined = (stretch.actions.valid.any(-1) & real)[:, 1:]
+        roll, now, errors = self.transition.roll(self.transition.empty(len(z)), self._embed_actions(stretch.actions.narrow("T", 1)), joined), z[:, 0], []
+        for step, true in zip(joined.unbind(1), z[:, 1:].unbind(1), strict=True):
+            now = torch.where(step[:, None, None], self._next(now, roll), true)  # what is not joined starts from what is seen
+            errors.append(((now - true) ** 2).mean((-1, -2)))
+        rows, frame = torch.arange(len(z), device=z.device), noise.fork("picture").integers(1, z.shape[1])[:, 0]
+        shown = self.decode(Latent(z=z[rows, frame][:, None])).rgb or {}
+        wrong = [((shown[name][:, 0] - to_float((stretch.observation.rgb or {})[name][rows, frame])) ** 2).flatten(1).mean(1) for name in shown]
+        return {"prediction": masked_mean(torch.stack(errors, 1), joined), "picture": torch.stack(wrong).mean(0) * real[rows, frame]}
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _encode(self, observation: Observation) -> Float[Tensor, "B T P D"]:
+        z: Tensor = self.standardise(self.features(observation).z)
         return z
 
     def _embed_actions(self, actions: Actions) -> Float[Tensor, "B T E"]:
@@ -215,10 +236,15 @@ class DinoWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded]):
         embedded: Tensor = self.embed_action((self.normalise_action(low_level) * actions.valid[..., None]).flatten(2))
         return embedded
 
-    def _transition(self, z: Tensor, after: Actions, joined: Tensor, cache: FrameCache | None) -> tuple[Tensor, FrameCache | None]:
-        """Predicted tokens after each frame (z_t, action t+1), "B T P D"."""
-        out, cache = self.transition(self.embed(z) + self.place, self._embed_actions(after), joined, cache)
-        return z + self.change(out).to(z.dtype), cache
+    def _enter(self, z: Float[Tensor, "... P D"]) -> Float[Tensor, "... P E"]:
+        """Tokens as the transition takes them: each knows its place."""
+        entered: Tensor = self.embed(z) + self.place
+        return entered
+
+    def _next(self, z: Float[Tensor, "N P D"], roll: FrameRolling) -> Float[Tensor, "N P D"]:
+        """The tokens that follow z, which joins the history."""
+        following: Tensor = z + self.change(roll(self._enter(z))).to(z.dtype)
+        return following
 
 
 class TokenDecoder(nn.Module):
@@ -238,4 +264,4 @@ def encoder_for(config: DinoWMConfig, camera: Camera) -> PatchEncoder:
     """As configured, for pictures of one camera."""
     if config.pretrained:
         return PretrainedPatchEncoder(config.pretrained)
-    return SmallPatchEncoder(camera.height, camera.width, patch=config.patch, dim=config.features, depth=config.encoder_depth)
+    return ConvPatchEncoder(camera.height, camera.width, patch=config.patch, dim=config.features, channels=config.channels)
