@@ -11,10 +11,12 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from wam.sim.worlds.tabletop import Expert, TabletopConfig, TabletopWorld
-from wam.world import Observation, Truth
+from wam.sim.worlds.tabletop import Expert, Play, TabletopConfig, TabletopWorld
+from wam.world import Noise, Observation, Truth
+from wam.world.geometry import cameras
 
 SIZE, EDGE, BAND = 200, 4, 18  # px
+NEWTON = 0.1  # m of arrow
 THINGS = {
     "push": TabletopConfig(tasks=("push",), blocks=2, dishes=1, zones=2),
     "sink": TabletopConfig(tasks=("sink",), blocks=1, dishes=2, zones=0),
@@ -22,7 +24,12 @@ THINGS = {
     "open": TabletopConfig(tasks=("open",), blocks=1, dishes=1, zones=0),
     "close": TabletopConfig(tasks=("close",), blocks=1, dishes=1, zones=0),
     "clear": TabletopConfig(tasks=("clear",), blocks=2, dishes=2, zones=0),
+    "dishes": TabletopConfig(tasks=("dishes",), blocks=1, dishes=2, zones=0),
+    "store": TabletopConfig(tasks=("store",), blocks=2, dishes=1, zones=0),
+    "fetch": TabletopConfig(tasks=("fetch",), blocks=2, dishes=1, zones=0),
+    "tower": TabletopConfig(tasks=("tower",), blocks=3, dishes=0, zones=0),
 }
+CAMERAS = ("front", "side", "wrist", "free")
 SPLITS = ("train", "colours", "shapes", "looks", "clutter", "dynamics", "gripper")
 LABELS = np.array([(230, 60, 50), (60, 170, 70), (60, 90, 220), (240, 210, 60), (160, 60, 190), (250, 140, 40), (90, 200, 220)], np.uint8)
 
@@ -46,6 +53,24 @@ def depth(seen: Observation, camera: str) -> np.ndarray:
     return np.repeat(grey[..., None], 3, 2)
 
 
+def flow(truth: Truth, camera: str) -> np.ndarray:
+    """Red, green and blue are how far a point moved along x, y and z; middle grey is not at all, 3 cm either way is full."""
+    metres = truth.scene_flow[camera][0, 0].permute(1, 2, 0).numpy()
+    return (128 + 127 * np.clip(metres / 0.03, -1, 1)).astype(np.uint8)
+
+
+def marked(picture: np.ndarray, pose: torch.Tensor, lens: tuple[float, ...], points: torch.Tensor, arrows: torch.Tensor | None, seen: list[bool]) -> np.ndarray:
+    """Points of the world "n 3" as dots (hollow where hidden), and arrows "n 3" (m) from them."""
+    image = Image.fromarray(picture)
+    pen = ImageDraw.Draw(image)
+    ends = points if arrows is None else points + arrows
+    (starts, _), (tips, _) = (cameras.project_world(places, torch.tensor(lens), pose) for places in (points, ends))
+    for (x, y), (u, v), whole in zip(starts.tolist(), tips.tolist(), seen, strict=True):
+        pen.line((x, y, u, v), fill=(255, 0, 255), width=2)
+        pen.ellipse((x - 2, y - 2, x + 2, y + 2), fill=(255, 0, 255) if whole else None, outline=(0, 0, 0))
+    return np.asarray(image)
+
+
 def labels(truth: Truth, camera: str) -> np.ndarray:
     index = truth.segmentation[camera][0, 0].numpy()
     return np.where(index[..., None] < 0, np.uint8(40), LABELS[index % len(LABELS)])
@@ -64,6 +89,48 @@ def episode(config: TabletopConfig, seed: int, frames: int) -> tuple[list[np.nda
             break
     chosen = np.linspace(0, len(pictures) - 1, frames).round().astype(int)
     return [pictures[index] for index in chosen], words, rgb(goal)
+
+
+def channels() -> list[tuple[str, list[np.ndarray]]]:
+    """Every camera and channel of one instant, while a dish is carried; then a steered camera."""
+    world, *_ = started(dataclasses.replace(THINGS["clear"], cameras=CAMERAS, depth=True), 5)
+    expert = Expert(world)
+    memory = expert.begin(1, None)
+    for _ in range(24):
+        memory, action = expert.act(memory, None)
+        seen = world.step(action).observation
+    truth, lenses = world.truth(), {name: camera.intrinsics for name, camera in world.spec.observes.cameras.items()}
+    colours, poses = [rgb(seen, camera) for camera in CAMERAS], {camera: seen.camera_pose[camera][0, 0] for camera in CAMERAS}
+    tracks, touching = truth.tracks, truth.contacts.valid[0, 0]
+    pressed = truth.contacts.xyz[0, 0, touching], NEWTON * truth.contacts.force[0, 0, touching]
+    everywhere = [True] * int(touching.sum())
+    points = [
+        marked(picture, poses[camera], lenses[camera], tracks.xyz[0, 0], None, tracks.visible[0, 0].tolist())
+        for camera, picture in zip(CAMERAS, colours, strict=True)
+    ]
+    forces = [marked(picture, poses[camera], lenses[camera], *pressed, everywhere) for camera, picture in zip(CAMERAS, colours, strict=True)]
+    return [
+        ("RGB", colours),
+        ("metric depth (near is bright, each camera on its own scale)", [depth(seen, camera) for camera in CAMERAS]),
+        ("truth: segmentation (things, drawer, gripper)", [labels(truth, camera) for camera in CAMERAS]),
+        ("truth: scene flow since the last step (red, green, blue = x, y, z; grey = still)", [flow(truth, camera) for camera in CAMERAS]),
+        ("truth: point tracks (hollow: hidden from the front camera)", points),
+        (f"truth: contacts and their forces (1 N is {100 * NEWTON:.0f} cm)", forces),
+        ("the free camera, steered: play goes round the table, pictures 12 steps apart", steered()),
+    ]
+
+
+def steered() -> list[np.ndarray]:
+    """What a camera sees that actions move."""
+    world, *_ = started(dataclasses.replace(THINGS["clear"], cameras=("free",), steered_camera=True, free_place=(0.5, -0.6, 0.8)), 5)
+    play, noise, pictures = Play(world), Noise.of([6]), []
+    memory = play.begin(1, None)
+    for step in range(12 * len(CAMERAS)):
+        memory, action = play.act(memory, None, noise=noise.advance(step))
+        seen = world.step(action).observation
+        if step % 12 == 11:
+            pictures.append(rgb(seen, "free"))
+    return pictures
 
 
 def sheet(rows: list[tuple[str, list[np.ndarray]]], heads: list[str]) -> Image.Image:
@@ -91,23 +158,11 @@ def main() -> None:
     rows = []
     for name, config in THINGS.items():
         pictures, words, goal = episode(config, 3, 5)
-        rows.append((f"{name}: {words}", [*pictures, goal]))
-    sheet(rows, ["start", "", "", "", "solved", "goal image"]).save(folder / "tabletop_tasks.png", optimize=True)
+        above = started(dataclasses.replace(config, goal_arm="above"), 3)[2]
+        rows.append((f"{name}: {words}", [*pictures, goal, rgb(above)]))
+    sheet(rows, ["start", "", "", "", "solved", "goal image, arm at its start", "goal image, arm above"]).save(folder / "tabletop_tasks.png", optimize=True)
 
-    cameras = ("front", "side", "wrist", "free")
-    world, *_ = started(dataclasses.replace(THINGS["clear"], cameras=cameras, depth=True), 5)
-    expert = Expert(world)
-    memory = expert.begin(1, None)
-    for _ in range(16):
-        memory, action = expert.act(memory, None)
-        outcome = world.step(action)
-    truth = world.truth()
-    channels = [
-        ("RGB", [rgb(outcome.observation, camera) for camera in cameras]),
-        ("metric depth (near is bright, each camera on its own scale)", [depth(outcome.observation, camera) for camera in cameras]),
-        ("segmentation (truth only): things, drawer, gripper", [labels(truth, camera) for camera in cameras]),
-    ]
-    sheet(channels, list(cameras)).save(folder / "tabletop_cameras.png", optimize=True)
+    sheet(channels(), list(CAMERAS)).save(folder / "tabletop_cameras.png", optimize=True)
 
     config = dataclasses.replace(THINGS["clear"], cameras=("front", "wrist"), varied_looks=True)
     shown = []

@@ -59,7 +59,10 @@ def test_options_are_read_as_json_where_they_are():
         options(["size"])
 
 
-@pytest.mark.parametrize(("world", "config"), [("push", "PushConfig"), ("pusht", "PushTConfig"), ("tabletop", "TabletopConfig")])
+CONFIGS = {"push": "PushConfig", "pusht": "PushTConfig", "tabletop": "TabletopConfig", "control_suite": "ControlSuiteConfig", "gym": "GymConfig"}
+
+
+@pytest.mark.parametrize(("world", "config"), CONFIGS.items())
 def test_the_help_of_record_names_policies_and_options(world, config):
     """As the worlds themselves have them, so that the text cannot grow old."""
     module = importlib.import_module(f"wam.sim.worlds.{world}")

@@ -107,7 +107,7 @@ def record(
     """Record episodes of a world as a LeRobot 3.0 data set.
 
     push: policies expert, noisy_expert, play, random, wander, drive_to_goal;
-    options task, objects, moves, zones, inner_walls, shapes, colours, radius,
+    options task, sees, objects, moves, zones, inner_walls, shapes, colours, radius,
     size, budget, nearest, farthest, pusher, around, varied_dynamics,
     varied_background, split.
 
@@ -118,6 +118,11 @@ def record(
     drive_to_goal; options tasks, ask, goal_arm, blocks, dishes, zones, colours,
     cameras, size, depth, segmentation, free_place, free_target,
     steered_camera, budget, varied_dynamics, varied_looks, split.
+
+    control_suite: policies random, idle;
+    options task (needed), repeat, control_steps.
+
+    gym: policies random, idle; options id (needed), budget, success.
     """
     from wam.jobs.record import held, record_world
     from wam.show.bars import Bars
@@ -219,6 +224,7 @@ def imagine(
     horizon: Annotated[int, typer.Option(help="Model steps to look ahead.", min=1)] = 5,
     windows: Annotated[int, typer.Option(help="How many to judge.", min=2)] = 128,
     training: Annotated[str | None, typer.Option(help="Where the data that it learned from lies now, if it was moved.")] = None,
+    result: Annotated[Path | None, typer.Option(help="Write the card and provenance here, as JSON.", dir_okay=False)] = None,
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
@@ -227,12 +233,14 @@ def imagine(
     from wam.show.tables import card_tables
 
     found, page = imagine_run(run, data, horizon=horizon, count=windows, training=training, device=device)
-    show(found.to_dict(), [*card_tables(found), f"report: {page}"], as_json)
+    if result is not None:
+        found.save(result)
+    show(found.card.to_dict(), [*card_tables(found.card), f"report: {page}"], as_json)
 
 
 @app.command(epilog="Example: [bold]wam control runs/lewm --world push --goals 100[/]")
 def control(
-    run: RunFolder,
+    run: Annotated[list[Path], typer.Argument(help="Run folder, or several that differ in their seed alone.", exists=True, file_okay=False)],
     world: Annotated[str, typer.Option(help="A world of the library.")] = "push",
     goals: Annotated[int, typer.Option(help="Held-out starts.", min=1)] = 100,
     option: Annotated[list[str] | None, typer.Option(help="Options of the world.")] = None,
@@ -241,15 +249,38 @@ def control(
     as_json: AsJson = False,
 ) -> None:
     """Act in closed loop: success with interval and seconds per decision, beside the world's reference policies."""
-    from wam.jobs.control import control_run
+    from wam.jobs.control import control_runs
     from wam.show.bars import Bars
     from wam.show.tables import success_table
 
     with Bars(Console(stderr=True)) as bars:
-        found, page = control_run(run, world, goals=goals, options=options(option), bars=bars, device=device)
+        found, page = control_runs(run, world, goals=goals, options=options(option), bars=bars, device=device)
     if result is not None:
         found.save(result)
     show([row.to_dict() for row in found.rows], [success_table(found.rows), f"report: {page}"], as_json)
+
+
+@app.command(epilog="Example: [bold]wam score runs/cartpole-0 runs/cartpole-1 --world control_suite --option task=cartpole_swingup[/]")
+def score(
+    run: Annotated[list[Path], typer.Argument(help="Run folder, or several that differ in their seed alone.", exists=True, file_okay=False)],
+    world: Annotated[str, typer.Option(help="A world of the library that gives rewards.")],
+    episodes: Annotated[int, typer.Option(help="Held-out starts per run and arm.", min=1)] = 20,
+    option: Annotated[list[str] | None, typer.Option(help="Options of the world.")] = None,
+    published: Annotated[float | None, typer.Option(help="The paper's score after as many steps, to stand beside ours.")] = None,
+    result: Annotated[Path | None, typer.Option(help="Write returns and provenance here, as JSON.", dir_okay=False)] = None,
+    device: Device = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Act in closed loop for reward: return with interval, with planning, without, and at random."""
+    from wam.jobs.score import score_runs
+    from wam.show.bars import Bars
+    from wam.show.tables import score_table
+
+    with Bars(Console(stderr=True)) as bars:
+        found = score_runs(run, world, episodes=episodes, options=options(option), published=published, device=device, progress=bars.task("arms"))
+    if result is not None:
+        found.save(result)
+    show(found.to_dict(), [score_table(found.rows)], as_json)
 
 
 @app.command(epilog="Example: [bold]wam compare lewm --data runs/push --out runs/compare --seeds 3[/]")
@@ -430,6 +461,21 @@ def data_convert(
     told = {"path": str(made.path), "episodes": made.episodes, "frames": made.frames, "notes": [asdict(note) for note in made.notes]}
     lines = [f"{made.episodes} episodes, {made.frames} frames in {made.path}", *(escape(str(note)) for note in made.notes)]
     show(told, lines, as_json)
+
+
+@data_app.command("join", epilog="Example: [bold]wam data join runs/demonstrations runs/play --out runs/both[/]")
+def data_join(
+    sources: Annotated[list[str], typer.Argument(help="Folders or Hub ids, two or more.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new data set.", file_okay=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Several data sets of one robot as one."""
+    from wam.data.joining import join
+    from wam.show.bars import Bars
+
+    with Bars(Console(stderr=True)) as bars:
+        path = join(sources, out, progress=bars.task("episodes"))
+    show({"path": str(path)}, f"joined: {path}", as_json)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import torch
 from tests.data.toy import assert_same, toy_episode, toy_spec
 from wam.data import DataError, DataSpec, Episode
 from wam.data.columns import disk_columns, episode_from, features_of, led_to
-from wam.world import Actions, Facts, FactsSpec, Latent, Observation, Physical, Points, Tracks, Truth
+from wam.world import Actions, Contacts, Facts, FactsSpec, Latent, Observation, Physical, Points, Tracks, Truth
 
 
 def test_shift_by_hand() -> None:
@@ -75,6 +75,8 @@ def full_episode(spec: DataSpec) -> Episode:
             pose=number(2, 7),
             tracks=Tracks(xyz=number(4, 2), visible=number(4) > 0),
             segmentation={"top": torch.randint(-1, 6, (1, t, 8, 9), generator=rng)},
+            scene_flow={"top": (number(3, 8, 9) * 100).round() / 10_000},
+            contacts=Contacts(bodies=torch.randint(-1, 2, (1, t, 3, 2), generator=rng), xyz=number(3, 3), force=number(3, 3), valid=number(3) > 0),
             facts=Facts(holds=number(3) > 0, atoms=spec.facts.atoms),
             physical=Physical(q=number(2), v=number(2), parameters=torch.tensor([[0.5, 2.0, 3.0]])),
         ),

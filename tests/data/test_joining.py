@@ -7,15 +7,15 @@ import pytest
 from wam.data import DataError, DataSpec, Recorder, cut, open_dataset
 from wam.data.joining import join
 from wam.plan.control.rollout import rollout
-from wam.sim.worlds.push import Play, PushConfig, PushWorld
+from wam.plan.control.uniform import Uniform
+from wam.sim.adapters.goal_seen import GoalSeen
+from wam.sim.worlds.push import PushConfig, PushWorld
 from wam.world import Noise
 
-BRIEF = PushConfig(budget=4)
 
-
-def recorded(path, seeds, config=BRIEF, **dropped):
-    world = PushWorld(len(seeds), config)
-    episodes = cut(rollout(world, Play(world), 4, seeds=seeds, noise=Noise.of(seeds), truth=True), world.spec.sentences, source=str(path.name))
+def recorded(path, seeds, world=None, **dropped):
+    world = world or PushWorld(len(seeds), PushConfig(budget=4))
+    episodes = cut(rollout(world, Uniform(world.spec), 4, seeds=seeds, noise=Noise.of(seeds), truth=True), world.spec.sentences, source=path.name)
     with Recorder(path, DataSpec.of_world(world.spec, source=f"made for {path.name}")) as recorder:
         for episode in episodes:
             recorder.write(replace(episode, **dropped))
@@ -33,8 +33,19 @@ def test_all_episodes_in_order_with_what_all_have(tmp_path):
         assert episode.observation.rgb["top"].equal(source.observation.rgb["top"]) and episode.actions.low_level.equal(source.actions.low_level)
 
 
+def test_of_proprioception_the_common_slots_are_kept(tmp_path):
+    pixels, state = PushConfig(budget=4), PushConfig(budget=4, sees="state")
+    sets = [recorded(tmp_path / "a", [1], GoalSeen(PushWorld(1, state))), recorded(tmp_path / "b", [2], PushWorld(1, state))]
+    both = open_dataset(join(sets, tmp_path / "both"))
+    assert both.spec.observes == PushWorld(1, state).spec.observes
+    for episode, source in zip(both, (open_dataset(place).read(0) for place in sets), strict=True):
+        assert episode.observation.proprio.equal(source.observation.proprio[..., : len(both.spec.observes.proprio)])
+    with pytest.raises(DataError, match="in cameras"):
+        join([sets[0], recorded(tmp_path / "c", [3], PushWorld(1, pixels))], tmp_path / "none")
+
+
 def test_sets_of_other_meaning_are_refused(tmp_path):
-    first, second = recorded(tmp_path / "a", [1]), recorded(tmp_path / "b", [3], PushConfig(budget=4, size=64))
+    first, second = recorded(tmp_path / "a", [1]), recorded(tmp_path / "b", [3], PushWorld(1, PushConfig(budget=4, size=64)))
     with pytest.raises(DataError, match=r"differs from .*a in cameras: "):
         join([first, second], tmp_path / "both")
     with pytest.raises(DataError, match="Name two or more"):

@@ -10,7 +10,7 @@ from rich.console import Console
 from wam import train
 from wam.evaluate.origin import commit
 from wam.jobs.control import ControlResult, control_runs
-from wam.jobs.imagine import imagine_run
+from wam.jobs.imagine import ImaginedResult, imagine_run
 from wam.jobs.record import record_world
 from wam.recipes import export, load, train_recipe
 from wam.recipes.lewm import without_regulariser
@@ -90,10 +90,12 @@ def test_an_exported_run_imagines_without_log_and_training_data(data, other, tmp
     told = json.loads((folder / "run.json").read_text())
     told["trained_on"]["data"] = str(tmp_path / "gone")
     (folder / "run.json").write_text(json.dumps(told))
-    card, page = imagine_run(folder, other, horizon=2, count=8)
+    found, page = imagine_run(folder, other, horizon=2, count=8)
+    card = found.card
     assert {curve.arm for curve in card.curves} == {"model", "shuffled", "copy"} and "is not here" in page.read_text()
-    card, _ = imagine_run(folder, other, horizon=2, count=8, training=data)
-    assert "background" in {curve.arm for curve in card.curves}
+    found, _ = imagine_run(folder, other, horizon=2, count=8, training=data)
+    assert "background" in {curve.arm for curve in found.card.curves} and found.verdicts.conforms
+    assert ImaginedResult.from_json(found.save(tmp_path / "card.json").read_text()) == found
 
 
 def test_what_cannot_be_held_out_is_refused(data, other, tmp_path):

@@ -8,7 +8,9 @@ import torch
 from tests.train.practice import SEES, SPEC, Learner
 from wam.check import check_world_model
 from wam.data import DataSpec, open_dataset
+from wam.jobs.pages import refreshed
 from wam.jobs.practise import practise_world
+from wam.jobs.score import ScoreResult, score_runs
 from wam.models.state_space.latent.td_mpc2 import TDMPC2, TDMPC2Config, two_of
 from wam.plan import MPPI, Habit
 from wam.recipes import load, train_recipe
@@ -142,7 +144,7 @@ def brief(preset):
 def test_learns_in_a_world_loads_and_acts(sees, tmp_path):
     training = {"options": {"sees": sees, "budget": 6}, "change": brief, "steps": 6, "show": False}
     run = practise_world("td_mpc2", "push", tmp_path / "run", **training)
-    assert len(open_dataset(run.trained_on.data)) == 6 and run.trained_on.frames == 36 and "sees=" in run.trained_on.world
+    assert len(open_dataset(run.trained_on.data)) == 6 and run.trained_on.frames == 12 and "sees=" in run.trained_on.world
     again = load(run.folder)
     assert again.name == "td_mpc2 tiny, changed" and isinstance(again.policy().planner, MPPI)
     assert all(torch.equal(one, two) for one, two in zip(run.model.state_dict().values(), again.model.state_dict().values(), strict=True))
@@ -158,3 +160,16 @@ def test_data_and_world_are_told_apart(tmp_path):
     with pytest.raises(SpecError, match=r"shows .*Pass --option size=32"):
         practise_world("td_mpc2", "push", tmp_path / "run", options={"size": 64})
     assert all(isinstance(stage.learner, Online) for preset in RECIPE.presets.values() for stage in preset.stages)
+
+
+def test_scores_with_and_without_planning(tmp_path):
+    training = {"options": {"sees": "state", "budget": 6}, "change": brief, "steps": 6, "show": False}
+    folders = [practise_world("td_mpc2", "push", tmp_path / f"run-{seed}", seed=seed, **training).folder for seed in (0, 1)]
+    found = score_runs(folders, "push", episodes=3, options=training["options"], published=2.0)
+    assert [row.name for row in found.rows] == ["random", "planning", "habit", "planning", "habit"]
+    plan = [value for row in found.rows if row.name == "planning" for value in row.returns]
+    assert found.planning.value == pytest.approx(sum(plan) / 6) and found.over_habit is not None
+    assert found.verdicts.mechanism == ("effect" if found.over_habit.low > 0 else "reversed" if found.over_habit.high < 0 else "null")
+    assert ScoreResult.from_json(found.save(tmp_path / "score_push.json").read_text()) == found
+    page = refreshed("<!-- score_*.json -->\n<!-- end -->", tmp_path)
+    assert "push budget=6 sees=state" in page and "of 2" in page and "2 x 3" in page

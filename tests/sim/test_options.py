@@ -40,7 +40,6 @@ def test_what_fits_is_taken_over():
         ({"kind": "c"}, "is 'c', expected one of 'a', 'b'"),
         ({"deep": 1}, "is 1, expected true or false"),
         ({"budget": "x"}, "expected a whole number or null"),
-        ({"names": "c"}, "is 'c', expected a list like [a word, ...]"),
         ({"names": (1,)}, "expected a list like [a word, ...]"),
         ({"place": (1, 2, 3)}, "expected a list [a number, a number]"),
         ({}, "needs the option path, which was not given. On the command line: --option path=VALUE"),
@@ -50,6 +49,12 @@ def test_what_does_not_fit_is_named(options, words):
     with pytest.raises(SpecError) as error:
         from_options(Config, {"path": "x", **options} if options else {}, "dots")
     assert words in str(error.value)
+
+
+def test_words_may_be_listed_with_commas():
+    assert from_options(Config, {"path": "x,y", "names": "c,d"}, "dots").names == ("c", "d")
+    assert from_options(Config, {"path": "x,y", "names": ""}, "dots").names == ()
+    assert from_options(Config, {"path": "x,y", "names": "c,d"}, "dots").path == "x,y"
 
 
 def test_the_push_world_reads_its_options_so():

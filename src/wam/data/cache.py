@@ -43,7 +43,7 @@ def cached_frames(
     """Frames of a data set, decoded on the first call and memory-mapped from then on.
 
     cameras   names, all by default
-    size      (height, width) of RGB frames, as recorded by default; not for sets with depth or segmentation
+    size      (height, width) of RGB frames, as recorded by default; not for sets with depth, segmentation or scene flow
     episodes  which to keep, in this order; the cache holds all of them and serves any choice
     folder    where caches lie; inside the data set by default
     progress  called with (episodes done, episodes in all) while decoding
@@ -145,7 +145,7 @@ def resized(path: str, values: NDArray[Any], size: tuple[int, int] | None) -> ND
         return values
     if path.startswith("observation.rgb."):
         return resize_area(values, size)
-    if path.startswith(("observation.depth.", "truth.segmentation.")):
+    if path.startswith(("observation.depth.", "truth.segmentation.", "truth.scene_flow.")):
         raise DataError(f"{path} cannot be resized by averaging.", remedy="Record at the size you need, or leave this camera out.")
     return values
 

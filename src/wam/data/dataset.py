@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wam.data.columns import SEGMENTATION, episode_from, path_of
+from wam.data.columns import FLOW, SEGMENTATION, episode_from, path_of
 from wam.data.episode import Episode
 from wam.data.errors import DataError
 from wam.data.index import Note, read_index
@@ -69,8 +69,9 @@ class EpisodeDataset:
 
     def readable(self, feature: Feature, cameras: set[str]) -> bool:
         """Is this feature part of an episode read with these cameras?"""
-        if feature.key.startswith(SEGMENTATION):
-            return feature.key.removeprefix(SEGMENTATION) in cameras
+        for maps in (SEGMENTATION, FLOW):
+            if feature.key.startswith(maps):
+                return feature.key.removeprefix(maps) in cameras
         if feature.visual:
             return camera_name(feature.key) in cameras or (feature.depth and camera_name(feature.key).removesuffix("_depth") in cameras)
         return feature.dtype != "string" and path_of(feature.key) is not None
@@ -109,7 +110,7 @@ class EpisodeDataset:
         return found
 
     def _pictures(self, column: Any, feature: Feature, entry: EpisodeEntry) -> NDArray[Any]:
-        depth = feature.depth or feature.key.startswith(SEGMENTATION)
+        depth = feature.depth or feature.key.startswith((SEGMENTATION, FLOW))
         frames = []
         for cell in column.to_pylist():
             data = cell["bytes"] if cell["bytes"] is not None else (self.root / cell["path"]).read_bytes()

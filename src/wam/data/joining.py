@@ -1,6 +1,7 @@
 """Several data sets of one robot as one: demonstrations and play, say.
 
-What they show and do must mean the same. Rewards, ends, success and truth are kept where every set has them.
+Cameras, actions and rate must be the same. Of proprioception the slots are kept that every set has, and rewards, ends, success
+and truth where every set has them.
 Does not know: who learns from it. Each episode keeps its own source.
 """
 
@@ -20,7 +21,7 @@ OPTIONAL = ("reward", "alive", "success", "truth")
 def join(sources: Sequence[str | Path], target: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Path:
     """Write all episodes of `sources`, in this order, into a new set; returns its folder.
 
-    `progress` is told (episodes done, all). DataError where the sets differ in cameras, proprioception, actions or rate.
+    `progress` is told (episodes done, all). DataError where the sets differ in cameras, actions or rate.
     """
     sets = [open_dataset(source) for source in sources]
     if len(sets) < 2:
@@ -29,10 +30,12 @@ def join(sources: Sequence[str | Path], target: str | Path, *, progress: Callabl
         _require_alike(sets[0], other)
     kept = {name for name in OPTIONAL if all(getattr(one.read(0), name) is not None for one in sets)}
     total, done = sum(len(one) for one in sets), 0
-    with Recorder(target, _spec([one.spec for one in sets], "truth" in kept)) as recorder:
+    spec = _spec([one.spec for one in sets], "truth" in kept)
+    with Recorder(target, spec) as recorder:
         for one in sets:
+            places = [one.spec.observes.proprio.index(slot) for slot in spec.observes.proprio]
             for episode in one:
-                recorder.write(_with(episode, kept))
+                recorder.write(_with(episode, kept, places))
                 done += 1
                 if progress is not None:
                     progress(done, total)
@@ -43,7 +46,6 @@ def _require_alike(first: EpisodeDataset, other: EpisodeDataset) -> None:
     mine, theirs = first.spec, other.spec
     parts = {
         "cameras": (mine.observes.cameras, theirs.observes.cameras),
-        "proprioception": (mine.observes.proprio, theirs.observes.proprio),
         "actions": (mine.acts, theirs.acts),
         "rate": (mine.rate, theirs.rate),
     }
@@ -60,8 +62,9 @@ def _spec(specs: Sequence[DataSpec], truth: bool) -> DataSpec:
     told = {
         name: getattr(first, name) for name in ("facts", "physical", "objects") if truth and all(getattr(one, name) == getattr(first, name) for one in specs)
     }
+    felt = tuple(slot for slot in first.observes.proprio if all(slot in one.observes.proprio for one in specs))
     return DataSpec(
-        observes=first.observes,
+        observes=replace(first.observes, proprio=felt),
         acts=first.acts,
         rate=first.rate,
         sentences=tuple(dict.fromkeys(sentence for spec in specs for sentence in spec.sentences)),
@@ -71,9 +74,12 @@ def _spec(specs: Sequence[DataSpec], truth: bool) -> DataSpec:
     )
 
 
-def _with(episode: Episode, kept: set[str]) -> Episode:
+def _with(episode: Episode, kept: set[str], places: Sequence[int]) -> Episode:
+    """What is kept of an episode; `places` are columns of its proprioception."""
+    felt = episode.observation.proprio
     return replace(
         episode,
+        observation=replace(episode.observation, proprio=felt[..., places] if felt is not None and places else None),
         reward=episode.reward if "reward" in kept else None,
         alive=episode.alive if "alive" in kept else None,
         success=episode.success if "success" in kept else None,

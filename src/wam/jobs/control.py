@@ -8,7 +8,7 @@ from typing import Any
 
 from wam.evaluate.origin import Origin
 from wam.evaluate.pooled import Pooled, pooled
-from wam.evaluate.result import Result
+from wam.evaluate.result import Result, Verdicts
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessRow, compare_success, evaluation_seeds, measure_success
 from wam.jobs.practise import as_shown, described
@@ -20,6 +20,7 @@ from wam.show.sections import episodes_section, origin_section, success_sections
 from wam.world import Env, Episodes, Policy, SpecError
 
 BATCH = 50  # goals tried together
+MARGIN = 0.25  # over the best trivial policy: what "learns" asks for
 TRIVIAL = ("random", "stay", "drive_to_goal")  # before the model
 CEILINGS = ("replay", "expert")  # after it
 
@@ -52,9 +53,13 @@ def control_runs(
     place = next(index for index, row in enumerate(rows) if row.name == run.recipe.name)
     rows = [*rows[: place + 1], *others, *rows[place + 1 :]]
     trained, trivial = [row for row in rows if row.name == run.recipe.name], rows[:place]
+    together = pooled(trained, trivial) if trivial else None
     origin = Origin.now(
         started=started,
-        protocol=f"{goals} held-out starts of {described(world, options)}, the same for all; success at the end of the budget of {rows[0].steps} steps.",
+        protocol=(
+            f"{goals} held-out starts of {described(world, options)}, the same for all; success at the end of the budget of {rows[0].steps} steps. "
+            f"Learns: at least {MARGIN:.0%} above the best trivial policy, whole interval; a world where it is not says nothing of others."
+        ),
         seeds=f"training {', '.join(str(each.seed) for each in runs)}; evaluation 2,000,000 and up",
         sources=sources,
         device=device,
@@ -64,10 +69,11 @@ def control_runs(
     )
     result = ControlResult(
         rows=tuple(rows),
-        pooled=pooled(trained, trivial) if trivial else None,
+        pooled=together,
         parameters=sum(parameter.numel() for parameter in run.model.parameters()),
         learned_from=run.trained_on.world or Path(run.trained_on.data).name,
         needs=run.recipe.card.data,
+        verdicts=Verdicts(learns=True if together is not None and together.over_trivial.low >= MARGIN else None),
         origin=origin,
     )
     acted = trained[0]

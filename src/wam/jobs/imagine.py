@@ -1,15 +1,18 @@
 """Judge a trained world model's predictions on data that it has not seen, and write the page."""
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from wam.check import check_world_model
 from wam.data import WindowDataset
-from wam.evaluate.card import RolloutCard
+from wam.evaluate.card import CLEAR, RolloutCard
 from wam.evaluate.imagine import Imagined, imagine, others
 from wam.evaluate.origin import Origin
 from wam.evaluate.probe import Positions, position_of_slots, positions_of_objects
+from wam.evaluate.result import Result, Verdicts
 from wam.evaluate.rollouts import rollout_card
 from wam.evaluate.sources import Sources
 from wam.recipes.runs import Run, frames_for, load
@@ -21,9 +24,16 @@ from wam.world import Window
 STRIPS = 4  # windows that are drawn
 
 
+@dataclass(frozen=True, kw_only=True)
+class ImaginedResult(Result):
+    """How well one trained run predicts, open loop."""
+
+    card: RolloutCard
+
+
 def imagine_run(
     folder: Path, data: str | Path, *, horizon: int, count: int, training: str | Path | None = None, device: str = "cpu"
-) -> tuple[RolloutCard, Path]:
+) -> tuple[ImaginedResult, Path]:
     """The rollout card on `count` windows of `data`, and the path of report.html in the run's folder.
 
     `training`: where the data that the run learned from lies now, by default where it lay; without it there are no mean and
@@ -41,7 +51,10 @@ def imagine_run(
     missing = "" if learned else f" Its training data ({run.trained_on.data}) is not here, so there are no mean and background pictures and no probes."
     origin = Origin.now(
         started=started,
-        protocol=f"{card.windows} windows of {data}; trained on {run.trained_on.data}.{missing}",
+        protocol=(
+            f"{card.windows} windows of {data}; trained on {run.trained_on.data}.{missing} Uses its conditions: every error with true actions "
+            f"below {CLEAR} times that with shuffled ones, whole interval."
+        ),
         seeds="windows drawn with seed 0",
         sources=sources,
         device=device,
@@ -60,7 +73,9 @@ def imagine_run(
             origin_section(origin),
         ),
     )
-    return card, page.save(run.folder / "report.html")
+    used = all(contrast.better for contrast in card.action_use())
+    verdicts = Verdicts(conforms=check_world_model(run.model).ok, uses_conditions=used)
+    return ImaginedResult(card=card, origin=origin, verdicts=verdicts), page.save(run.folder / "report.html")
 
 
 def imagined_sections(run: Run, window: Window) -> tuple[Section, ...]:

@@ -1,4 +1,5 @@
 """Published results as tables in the docs: what stands between `<!-- name.json -->` and `<!-- end -->` is written from that file.
+A name with a star, `<!-- latent_*.json -->`, makes one table of several files (`TABLES`).
 
 make pages
 """
@@ -6,20 +7,22 @@ make pages
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from wam.evaluate.cross_validation import CrossValidated
+from wam.evaluate.grid import SuccessGrid
 from wam.evaluate.intervals import Interval
 from wam.evaluate.result import FOLDER, Result
 from wam.jobs.compare import MechanismComparison
 from wam.jobs.control import ControlResult
+from wam.jobs.score import ScoreResult
 from wam.jobs.seeds import SeedResult
 from wam.show import cross_validation
 from wam.show.report import Table
-from wam.show.summaries import contrast_summary, success_summary
-from wam.show.words import percent
+from wam.show.summaries import contrast_summary, grid_summary, success_summary
+from wam.show.words import duration, percent
 
 PLACE = re.compile(r"<!-- (\S+\.json) -->\n.*?<!-- end -->", re.DOTALL)
 ROOT = FOLDER.parent
@@ -29,8 +32,8 @@ def refreshed(page: str, results: Path = FOLDER) -> str:
     """A page's text with every section written anew; a section without its result says so."""
 
     def section(found: re.Match[str]) -> str:
-        path = results / found[1]
-        told = written(path) if path.exists() else "Not run yet.\n"
+        paths = sorted(results.glob(found[1]))
+        told = (TABLES[found[1]](paths) if "*" in found[1] else written(*paths)) if paths else "Not run yet.\n"
         return f"<!-- {found[1]} -->\n{told}<!-- end -->"
 
     return PLACE.sub(section, page)
@@ -73,10 +76,65 @@ def mechanism(result: MechanismComparison) -> str:
     return markdown(table)
 
 
+def grid(result: SuccessGrid) -> str:
+    """Tasks by conditions."""
+    return f"{markdown(grid_summary(result))}\n\n{result.origin.protocol}"
+
+
 def real_robot(result: CrossValidated) -> str:
     """Leave one episode out."""
     tables = [f"**{table.title}**\n\n{markdown(table)}" if table.title else markdown(table) for table in cross_validation.summaries(result)]
     return "\n\n".join([cross_validation.head(result), *tables, cross_validation.probe_line(result)])
+
+
+def scores(paths: Sequence[Path]) -> str:
+    """A line per world and arm, of several files."""
+    rows = []
+    for result in (ScoreResult.from_json(path.read_text()) for path in paths):
+        runs = sum(row.name == "planning" for row in result.rows)
+        reached = "" if result.published is None else f"{percent(result.planning.value / result.published)} of {result.published:.0f}"
+        habit = "" if result.over_habit is None else score(result.over_habit)
+        starts = f"{runs} x {result.rows[0].episodes}"
+        rows.append(
+            (result.world, f"{result.steps:,}", score(result.planning), reached, habit, score(result.over_random), starts, f"{result.parameters / 1e6:.2f} M")
+        )
+    columns = ("world", "decisions lived through", "return", "of the published", "over the policy alone", "over random", "trainings x starts", "parameters")
+    table = Table(title="", columns=columns, rows=tuple(rows), numbers=tuple(range(1, len(columns))), note="")
+    return f"{markdown(table)}\n\nWritten by `wam score`, each line with the command in its file.\n"
+
+
+def score(interval: Interval) -> str:
+    """A return, or a difference of returns, with its interval."""
+    return f"{interval.value:.0f} ({interval.low:.0f} to {interval.high:.0f})"
+
+
+def latents(paths: Sequence[Path]) -> str:
+    """A line per controlled system, of several files."""
+    results = [ControlResult.from_json(path.read_text()) for path in paths]
+    return f"{markdown(latents_summary(results))}\n\nWritten by `wam control`, each line with the command in its file.\n"
+
+
+def latents_summary(results: Sequence[ControlResult]) -> Table:
+    """Which latent? Sorted by world, then by what it learned from."""
+    rows = []
+    for result in sorted(results, key=lambda one: (one.rows[0].world, one.learned_from, one.origin.recipe)):
+        assert result.pooled is not None  # these worlds have trivial policies
+        found, over = result.pooled, result.pooled.over_trivial
+        rows.append(
+            (
+                result.rows[0].world,
+                result.learned_from,
+                result.origin.recipe,
+                told(found.success),
+                f"{len(found.per_training)} x {result.rows[0].episodes}",
+                f"{100 * over.value:.0f} ({100 * over.low:.0f} to {100 * over.high:.0f}) over {found.trivial}",
+                duration(found.seconds_per_decision),
+                f"{result.parameters / 1e6:.2f} M",
+                result.needs,
+            )
+        )
+    columns = ("world", "learned from", "system", "solved", "trainings x goals", "points over the best trivial policy", "a decision", "parameters", "needs")
+    return Table(title="", columns=columns, rows=tuple(rows), numbers=(3, 4, 5, 6, 7), note="")
 
 
 WRITERS: dict[str, tuple[type[Result], Callable[[Any], str]]] = {
@@ -84,7 +142,11 @@ WRITERS: dict[str, tuple[type[Result], Callable[[Any], str]]] = {
     "ControlResult": (ControlResult, control),
     "MechanismComparison": (MechanismComparison, mechanism),
     "CrossValidated": (CrossValidated, real_robot),
+    "SuccessGrid": (SuccessGrid, grid),
 }
+
+
+TABLES: dict[str, Callable[[Sequence[Path]], str]] = {"latent_*.json": latents, "score_*.json": scores}
 
 
 def told(interval: Interval, points: bool = False) -> str:

@@ -15,17 +15,22 @@ from wam.sim.adapters.skip import Skip
 from wam.world import Env, SpecError
 
 
-def practise_world(recipe: str, world: str, folder: Path, *, options: Mapping[str, object] | None = None, preset: str = "tiny", **training: Any) -> Run:
-    """See `practise_recipe` for what may be said of the training. SpecError for pictures of another size than the preset's."""
+def practise_world(
+    recipe: str, world: str, folder: Path, *, options: Mapping[str, object] | None = None, preset: str = "tiny", device: str = "cpu", **training: Any
+) -> Run:
+    """See `practise_recipe` for what may be said of the training. World and model compute on `device`.
+
+    SpecError for pictures of another size than the preset's.
+    """
     module, chosen = load_world(world), load_recipe(recipe).preset(preset)
 
     def make(batch: int) -> Env:
-        return as_shown(module.make(batch, **(options or {})), chosen)
+        return as_shown(module.make(batch, device=device, **(options or {})), chosen)
 
     seen = {(camera.height, camera.width) for camera in make(1).spec.observes.cameras.values()}
     if seen and chosen.size is not None and seen != {(chosen.size, chosen.size)}:
         raise SpecError(f"{recipe} {preset} sees pictures of {chosen.size} px, the world {world!r} shows {sorted(seen)}. Pass --option size={chosen.size}.")
-    return practise_recipe(recipe, make, described(world, options or {}), folder, preset=preset, **training)
+    return practise_recipe(recipe, make, described(world, options or {}), folder, preset=preset, device=device, **training)
 
 
 def as_shown(env: Env, preset: Preset) -> Env:

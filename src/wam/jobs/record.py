@@ -22,6 +22,7 @@ from wam.world import Env, Noise, Truth
 
 BATCH = 250  # episodes recorded together
 TRUTH = tuple(field.name for field in fields(Truth))
+ALL = ("all",)  # whatever the world knows
 
 
 def load_world(name: str) -> ModuleType:
@@ -37,7 +38,7 @@ def record_world(
     path: Path,
     *,
     episodes: int,
-    policies: Mapping[str, float],
+    policies: Mapping[str, float] | None = None,
     seed: int = 0,
     resume: bool = False,
     truth: Sequence[str] = ("pose",),
@@ -45,20 +46,22 @@ def record_world(
     device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Write episodes until the set holds `episodes`; `policies` are names of the world's policies and their shares.
+    """Write episodes until the set holds `episodes`; `policies` are names of the world's policies and their shares, by default its own MIXTURE.
 
-    `truth` says what of the simulator's knowledge is kept. Episode e has seed `seed` + e, so a set can be continued (`resume`) and never repeats itself.
+    `truth` says what of the simulator's knowledge is kept; ("all",) keeps everything that this world tells.
+    Episode e has seed `seed` + e, so a set can be continued (`resume`) and never repeats itself.
     The world and its policies compute on `device`. ValueError for unknown names, for shares that are not above 0, and for truth that the world lacks.
     """
     world = load_world(name)
+    policies = world.MIXTURE if policies is None else policies
     if unknown := [asked for asked in policies if asked not in world.POLICIES]:
         raise ValueError(f"the world {name!r} has no policies {unknown}; it has {', '.join(world.POLICIES)}. Name those in the shares.")
     if odd := {asked: share for asked, share in policies.items() if not 0 < share < math.inf}:
         raise ValueError(f"the shares of policies are {odd}, expected numbers above 0. Leave out a policy that shall not act.")
-    if unknown := [asked for asked in truth if asked not in TRUTH]:
+    if unknown := [asked for asked in truth if asked not in TRUTH and tuple(truth) != ALL]:
         raise ValueError(f"no truth is called {unknown[0]!r}. {suggestion(unknown[0], TRUTH)}")
     probe: Env = world.make(1, device=device, **(options or {}))
-    require_truth(probe, truth)
+    truth = kept_truth(probe, truth)
     with Recorder(path, DataSpec.of_world(probe.spec, source=f"recorded in the {name} world of wam"), resume=resume) as recorder:
         while recorder.episodes < episodes:
             chosen, count = _next(policies, recorder.episodes, episodes)
@@ -79,15 +82,18 @@ def held(path: Path) -> int:
     return len(open_dataset(path)) if path.is_dir() and any(path.iterdir()) else 0
 
 
-def require_truth(env: Env, truth: Sequence[str]) -> None:
-    """ValueError where the world does not know what was asked for."""
+def kept_truth(env: Env, truth: Sequence[str]) -> tuple[str, ...]:
+    """The parts of the truth to keep. ValueError where the world does not know what was asked for."""
     if not truth:
-        return
+        return ()
     env.reset(torch.ones(env.batch, dtype=torch.bool), torch.zeros(env.batch, dtype=torch.int64))
     found = env.truth()
     known = [part for part in TRUTH if getattr(found, part) is not None]
+    if tuple(truth) == ALL:
+        return tuple(known)
     if lacking := [part for part in truth if part not in known]:
         raise ValueError(f"the world {env.spec.name!r} does not know the truth {lacking}. It knows {', '.join(known)}: ask for those, or none.")
+    return tuple(truth)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -58,7 +58,7 @@ def score_runs(
     module, started, runs = load_world(world), time.monotonic(), [load(folder, device=device) for folder in folders]
     run = require_alike(runs)
     options = {**size_of(run), **(options or {})}
-    env: Env = clocked(module.make(min(BATCH, episodes), **options), run)
+    env: Env = clocked(module.make(min(BATCH, episodes), device=device, **options), run)
     sources = Sources.of("wam.jobs.score", "wam.jobs.practise", f"wam.recipes.{run.recipe.name}", f"wam.sim.worlds.{world}")
     seeds, arms = evaluation_seeds(episodes), [arm for each in runs for arm in arms_of(each)]
     rows = [measure_return(env, Uniform(env.spec), name="random", seeds=seeds)]

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from statistics import median_low
 
 from wam.evaluate.card import SHUFFLED, BranchFigure, Contrast, Measure, RolloutCard
+from wam.evaluate.grid import GridRow, SuccessGrid
 from wam.evaluate.intervals import Interval
+from wam.evaluate.returns import ReturnRow
 from wam.evaluate.success import SuccessDifference, SuccessRow
 from wam.show.report import Table
 from wam.show.words import duration, percent, span
@@ -18,6 +20,39 @@ def success_summary(rows: Sequence[SuccessRow]) -> Table:
         rows=tuple(_success(row) for row in rows),
         numbers=(1, 2, 3, 4, 5),
         note=f"Wilson intervals. {span(row.batch for row in rows)} episodes decide together and share the wall time of a decision.",
+    )
+
+
+def grid_summary(grid: SuccessGrid) -> Table:
+    """A line per task; beside it, where something was asked of the first column, what, and whether it was done."""
+    barred = any(row.bar is not None for row in grid.rows)
+    columns = (grid.corner, *(column.replace("_", " ") for column in grid.columns), *(("asked", "kept") if barred else ()))
+    return Table(
+        title="Closed-loop success",
+        columns=columns,
+        rows=tuple(
+            (row.name, *(f"{percent(cell.success)} ({100 * cell.low:.0f} to {100 * cell.high:.0f})" for cell in row.cells), *_asked(row, barred))
+            for row in grid.rows
+        ),
+        numbers=tuple(range(1, 1 + len(grid.columns))),
+        note="Solved at the end, with the 95 % Wilson interval.",
+    )
+
+
+def _asked(row: GridRow, barred: bool) -> tuple[str, ...]:
+    if not barred:
+        return ()
+    return ("", "") if row.bar is None else (f"at least {100 * row.bar:.0f} %", "yes" if row.kept else "**no**")
+
+
+def return_summary(rows: Sequence[ReturnRow]) -> Table:
+    """A line per policy."""
+    return Table(
+        title="Closed-loop return",
+        columns=("policy", "mean return", "95 % interval", "episodes", "time per decision"),
+        rows=tuple((row.name, f"{row.mean:.4g}", f"{row.low:.4g} to {row.high:.4g}", str(row.episodes), duration(row.seconds_per_decision)) for row in rows),
+        numbers=(1, 2, 3, 4),
+        note=f"Bootstrap intervals over starts. {span(row.batch for row in rows)} episodes decide together and share the wall time of a decision.",
     )
 
 

@@ -16,9 +16,12 @@ Config = TypeVar("Config")
 
 
 def from_options(config: type[Config], options: Mapping[str, Any], world: str) -> Config:
-    """`config(**options)`; lists become tuples. SpecError for unknown or missing names, and values of another type."""
+    """`config(**options)`; lists become tuples, as does a text with commas where words are listed. SpecError for unknown or missing names, and
+    values of another type.
+    """
     hints = get_type_hints(config)
     known = {field.name: field.default is MISSING and field.default_factory is MISSING for field in fields(config)}  # type: ignore[arg-type]
+    options = {name: _listed(hints.get(name), value) for name, value in options.items()}
     for name, value in options.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
@@ -28,6 +31,13 @@ def from_options(config: type[Config], options: Mapping[str, Any], world: str) -
     if missing := [name for name, needed in known.items() if needed and name not in options]:
         raise SpecError(f"{world} needs the option {', '.join(missing)}, which was not given. On the command line: --option {missing[0]}=VALUE.")
     return config(**{name: tuple(value) if isinstance(value, list) else value for name, value in options.items()})
+
+
+def _listed(hint: Any, value: object) -> object:
+    """`front,side` as a person types a list of words -> ("front", "side"); any other value as it is."""
+    if hint == tuple[str, ...] and isinstance(value, str):
+        return tuple(filter(None, value.split(",")))
+    return value
 
 
 def fits(hint: Any, value: object) -> bool:

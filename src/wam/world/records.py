@@ -61,6 +61,16 @@ class Physical(Record):
     parameters: Float[Tensor, "B M"] | None = None  # no time axis
 
 
+@record
+class Contacts(Record):
+    """Bodies that touch, pair by pair; `valid` masks the pairs that do not. What a pair does at several points is summed up."""
+
+    bodies: Int[Tensor, "B T K 2"]  # object ids; -1 = something fixed, or that has no id
+    xyz: Float[Tensor, "B T K 3"]  # m, world frame: the middle of the pressure
+    force: Float[Tensor, "B T K 3"]  # N, world frame: of the first body on the second
+    valid: Bool[Tensor, "B T K"]
+
+
 State = Latent | Tracks | Facts | Physical
 
 
@@ -85,6 +95,8 @@ class Truth(Record):
     segmentation: dict[str, Int[Tensor, "B T h w"]] | None = None  # object id per pixel, -1 = background
     facts: Facts | None = None
     physical: Physical | None = None
+    scene_flow: dict[str, Float[Tensor, "B T 3 h w"]] | None = None  # m, world frame: how far what a pixel shows has moved since the last instant
+    contacts: Contacts | None = None
 
 
 # -- what is done --------------------------------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ def rollout(
     observation, task = env.reset(torch.ones_like(seed, dtype=torch.bool), seed)
     policy.spec.observes.require(observation, f"{type(policy).__name__} in the world {env.spec.name!r}")
     device = observation.device
+    noise = noise.to(device) if noise is not None else None
     since = Past(observation=observation, actions=env.spec.acts.nothing(env.batch, 1, device))
     alive = torch.ones(env.batch, 1, dtype=torch.bool, device=device)
     first = Episodes(

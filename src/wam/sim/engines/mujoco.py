@@ -1,4 +1,4 @@
-"""MuJoCo, without worlds: loading it, compiling models, states, differential inverse kinematics, pictures.
+"""MuJoCo, without worlds: loading it, compiling models, contacts, differential inverse kinematics, pictures.
 
 MuJoCo belongs to the extra `sim` and is imported on first use. On Linux without a display its pictures come from EGL, unless
 the user chose a MUJOCO_GL; where the system has no EGL, physics works and asking for a picture says what to install. Pictures
@@ -42,25 +42,33 @@ def compiled(xml: str) -> Any:
     return library().MjModel.from_xml_string(xml)
 
 
-def get_state(model: Any, data: Any) -> Array:
-    """Everything that the next step depends on: time, positions, velocities, controls, the solver's warm start."""
-    mujoco = library()
-    kind = mujoco.mjtState.mjSTATE_INTEGRATION
-    state = np.empty(mujoco.mj_stateSize(model, kind))
-    mujoco.mj_getState(model, data, state, kind)
-    return state
-
-
-def set_state(model: Any, data: Any, state: Array) -> None:
-    """Back to a state; bodies, cameras and contacts are where they were then."""
-    mujoco = library()
-    mujoco.mj_setState(model, data, state, mujoco.mjtState.mjSTATE_INTEGRATION)
-    refresh(model, data)
-
-
 def refresh(model: Any, data: Any) -> None:
     """Bodies, cameras and contacts from the positions; the solver's warm start stays as it is."""
     library().mj_fwdPosition(model, data)
+
+
+@dataclass(frozen=True)
+class Touches:
+    """Contacts of one instant."""
+
+    bodies: NDArray[np.int64]  # "n 2"
+    place: Array  # "n 3", m
+    force: Array  # "n 3", N, world frame: of the first body on the second
+
+
+def touches(model: Any, data: Any) -> Touches:
+    """Where bodies touch, and the forces there under the present controls. `data` is refreshed; its positions, velocities and cameras stay."""
+    mujoco = library()
+    data.qacc_warmstart[:] = 0  # the forces then follow from the state alone
+    for stage in (mujoco.mj_fwdVelocity, mujoco.mj_fwdActuation, mujoco.mj_fwdAcceleration, mujoco.mj_fwdConstraint):
+        stage(model, data)
+    frames, wrench = data.contact.frame.reshape(-1, 3, 3), np.zeros(6)
+    force = np.zeros((len(frames), 3))
+    for index, frame in enumerate(frames):
+        mujoco.mj_contactForce(model, data, index, wrench)
+        force[index] = frame.T @ wrench[:3]
+    bodies = model.geom_bodyid[data.contact.geom].astype(np.int64).reshape(-1, 2)
+    return Touches(bodies, data.contact.pos.reshape(-1, 3).copy(), force)
 
 
 def angle_of(rotation: Array) -> Array:
@@ -211,6 +219,12 @@ def camera_pose(data: Any, camera: int) -> Array:
     pose[:3, :3] = data.cam_xmat[camera].reshape(3, 3) @ OPENCV
     pose[:3, 3] = data.cam_xpos[camera]
     return pose
+
+
+def put_camera(data: Any, camera: int, pose: Array) -> None:
+    """Move a camera of the state, not of the model, to world_T_camera "4 4", OpenCV; it stands there until bodies are computed anew."""
+    data.cam_xpos[camera] = pose[:3, 3]
+    data.cam_xmat[camera] = (pose[:3, :3] @ OPENCV).reshape(-1)
 
 
 def intrinsics(field_of_view: float, height: int, width: int) -> tuple[float, float, float, float]:

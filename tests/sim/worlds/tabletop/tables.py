@@ -1,6 +1,7 @@
 """Worlds that the tests share. Physics needs MuJoCo; pictures also need a graphics context."""
 
 import dataclasses
+import importlib.util
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from wam.world import Actions, Episodes, Noise, Policy
 
 BLIND = TabletopConfig(cameras=())
 FULL = TabletopConfig(
-    tasks=("push", "sink", "stack", "open", "close", "clear"),
+    tasks=("push", "sink", "stack", "open", "close", "clear", "dishes", "store", "fetch", "tower"),
     ask="both",
     blocks=2,
     dishes=2,
@@ -20,6 +21,7 @@ FULL = TabletopConfig(
     cameras=("front", "side", "wrist", "free"),
     size=32,
     depth=True,
+    steered_camera=True,
     varied_dynamics=True,
     varied_looks=True,
     budget=8,
@@ -31,7 +33,17 @@ THINGS = {
     "open": dataclasses.replace(BLIND, tasks=("open",)),
     "close": dataclasses.replace(BLIND, tasks=("close",)),
     "clear": dataclasses.replace(BLIND, tasks=("clear",), dishes=1),
+    "dishes": dataclasses.replace(BLIND, tasks=("dishes",), dishes=2),
+    "store": dataclasses.replace(BLIND, tasks=("store",), dishes=1),
+    "fetch": dataclasses.replace(BLIND, tasks=("fetch",), dishes=1),
+    "tower": dataclasses.replace(BLIND, tasks=("tower",), blocks=3),
 }
+
+
+def needs_physics() -> None:
+    """Skip where MuJoCo is not installed. It is not imported here: the engine first says how it shall draw."""
+    if importlib.util.find_spec("mujoco") is None:
+        pytest.skip("the tabletop world needs the extra `sim`")
 
 
 def needs_pictures() -> None:

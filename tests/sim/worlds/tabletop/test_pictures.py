@@ -5,10 +5,12 @@ import dataclasses
 import pytest
 import torch
 
-from tests.sim.worlds.tabletop.tables import FULL, needs_pictures, started
-from wam.world.geometry import cameras
+from tests.sim.worlds.tabletop.tables import FULL, needs_pictures, run, started
+from wam.sim.worlds.tabletop import DriveToGoal, Expert, Play, TabletopWorld
+from wam.world import Noise, SpecError
+from wam.world.geometry import cameras, se3
 
-CLEAR = dataclasses.replace(FULL, tasks=("push",), size=96, varied_looks=False)
+CLEAR = dataclasses.replace(FULL, tasks=("push",), size=96, varied_looks=False, steered_camera=False)
 
 
 @pytest.fixture(autouse=True)
@@ -69,3 +71,71 @@ def test_looks_vary_only_where_asked() -> None:
         world.reset(torch.zeros(2, dtype=torch.bool), torch.zeros(2, dtype=torch.int64))[0].rgb["front"][:, 0, :, -2, 2].int() for world in (plain, varied)
     ]
     assert torch.equal(corner[0][0], corner[0][1]) and not torch.equal(corner[1][0], corner[1][1])
+
+
+def test_scene_flow_is_how_far_each_surface_point_moved() -> None:
+    """Against the poses: points of a thing, in the thing's own frame before and after the step; what stands still has none."""
+    config = dataclasses.replace(CLEAR, tasks=("sink",), cameras=("front", "wrist"), size=64, budget=None)
+    world = TabletopWorld(1, config)
+    expert, checked = Expert(world), set()
+    world.reset(torch.tensor([True]), torch.tensor([2]))
+    memory = expert.begin(1, None)
+    before = world.truth()
+    assert all(float(flow.abs().max()) == 0 for flow in before.scene_flow.values())
+    for _ in range(45):
+        memory, action = expert.act(memory, None)
+        seen, known = world.step(action).observation, world.truth()
+        for name, camera in world.spec.observes.cameras.items():
+            flow, labels = known.scene_flow[name][0, 0], known.segmentation[name][0, 0]
+            points = cameras.world_points(seen.depth[name][0, 0, 0], torch.tensor(camera.intrinsics), seen.camera_pose[name][0, 0])
+            for body in range(len(world.spec.objects)):
+                mine = labels == body
+                if world.spec.objects[body] != "gripper" and bool(mine.any()):
+                    was, now = (se3.pose_from_vector(one.pose[0, 0, body]) for one in (before, known))
+                    moved = points[mine] - se3.transform(se3.compose(was, se3.inverse(now)), points[mine])
+                    assert (flow[:, mine].T - moved).abs().max() < 1e-5
+                    checked |= {body} if moved.norm(dim=-1).max() > 0.02 else set()
+            still = (labels == -1) & (points[..., 2].abs() < 0.002)
+            assert flow[:, still].abs().max() == 0
+        before = known
+    assert world.rows[0].scene.errand.thing in checked
+
+
+def test_the_free_camera_goes_where_actions_send_it() -> None:
+    world = TabletopWorld(2, dataclasses.replace(FULL, tasks=("push",), cameras=("front", "free"), size=64, varied_looks=False))
+    world.reset(torch.ones(2, dtype=torch.bool), torch.arange(2))
+    play, noise, start = Play(world), Noise.of(range(2)), world.free_cameras()
+    memory = play.begin(2, None)
+    for step in range(5):
+        memory, action = play.act(memory, None, noise=noise.advance(step))
+        outcome = world.step(action)
+        seen = outcome.observation
+        assert torch.allclose(seen.camera_pose["free"], action.camera, atol=1e-6)
+    assert (world.free_cameras() - start).abs().amax((1, 2)).min() > 0.01
+    lens = torch.tensor(world.spec.observes.cameras["free"].intrinsics)
+    for index in range(2):  # seen from there, the table top lies where it is
+        points = cameras.world_points(seen.depth["free"][index, 0, 0], lens, seen.camera_pose["free"][index, 0])
+        assert (points[..., 2].abs() < 0.003).float().mean() > 0.2
+    snapshot, shown = world.save(), seen.rgb["free"]
+    world.step(dataclasses.replace(action, camera=start[:, None]))
+    world.restore(snapshot)
+    again = world.step(dataclasses.replace(action, valid=torch.zeros_like(action.valid))).observation  # nothing is done: the camera stays too
+    assert torch.equal(again.rgb["free"], shown)
+
+
+def test_a_camera_pose_that_is_none_is_refused() -> None:
+    world = started(dataclasses.replace(FULL, cameras=("free",)), 1)
+    action = world.spec.acts.sample(1, 1)
+    for camera, words in ((None, "actions.camera of shape"), (2 * action.camera, "no rotation and place")):
+        with pytest.raises(SpecError, match=words):
+            world.step(dataclasses.replace(action, camera=camera))
+
+
+def test_a_goal_image_can_show_the_arm_above_what_was_moved() -> None:
+    world = TabletopWorld(3, dataclasses.replace(CLEAR, tasks=("push", "open", "close"), cameras=("front",), goal_arm="above", ask="goal_image", budget=None))
+    seeds = torch.arange(3)
+    _, task = world.reset(torch.ones(3, dtype=torch.bool), seeds)
+    wanted = task.goal.proprio[:, 0, 6:9]
+    assert (wanted[:, 2] - 0.17).abs().max() < 1e-3
+    done = run(world, DriveToGoal(world), 30)
+    assert (done.observation.proprio[:, -1, 6:9] - wanted).abs().max() < 0.01 and not done.success[:, -1].any()

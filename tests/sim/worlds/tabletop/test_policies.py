@@ -5,10 +5,25 @@ import dataclasses
 import pytest
 import torch
 
-from tests.sim.worlds.tabletop.tables import BLIND, THINGS, run, started
+from tests.sim.worlds.tabletop.tables import BLIND, THINGS, needs_pictures, run, started
 from wam.check import check_policy
-from wam.sim.worlds.tabletop import NAMES, SKILLS, WHERE, Expert, NoisyExpert, Play, TabletopSkill, TabletopWorld, Wander, skill_policies
-from wam.world import EVALUATION_SEEDS, SpecError
+from wam.sim.worlds.tabletop import (
+    CHAINS,
+    NAMES,
+    SKILLS,
+    WHERE,
+    DriveToGoal,
+    Expert,
+    NoisyExpert,
+    Play,
+    Stay,
+    TabletopConfig,
+    TabletopSkill,
+    TabletopWorld,
+    Wander,
+    skill_policies,
+)
+from wam.world import EVALUATION_SEEDS, SpecError, Task
 
 
 @pytest.mark.parametrize("task", ["push", "sink", "stack", "open", "close"])
@@ -18,9 +33,11 @@ def test_the_expert_solves_the_task(task: str) -> None:
     assert not found[:, 0].any() and found[:, -1].float().mean() > 0.8
 
 
-def test_the_expert_clears_the_table() -> None:
-    world = TabletopWorld(2, THINGS["clear"])
-    assert run(world, Expert(world), 300, EVALUATION_SEEDS).success[:, -1].all()
+@pytest.mark.parametrize("task", CHAINS)
+def test_the_expert_carries_out_chains(task: str) -> None:
+    world = TabletopWorld(2, THINGS[task])
+    found = run(world, Expert(world), min(world.spec.budget, 300), EVALUATION_SEEDS).success
+    assert not found[:, 0].any() and found[:, -1].all()
 
 
 @pytest.mark.parametrize("split", ["colours", "shapes", "looks", "clutter", "dynamics", "gripper"])
@@ -49,6 +66,28 @@ def test_noise_is_a_row_s_own(kind: type) -> None:
     one, two = run(whole, kind(whole), 12), run(part, kind(part), 12, first_seed=2)
     assert torch.equal(one.actions.low_level[2], two.actions.low_level[0])
     assert (one.actions.low_level[0, 1:] - one.actions.low_level[1, 1:]).abs().max() > 0.003
+
+
+def test_play_picks_nothing_up_where_no_task_wants_it() -> None:
+    world = TabletopWorld(6, dataclasses.replace(BLIND, tasks=("push", "open", "close")))
+    known = run(world, Play(world), 80, truth=True).truth
+    moved = (known.pose[:, -1, 0, :2] - known.pose[:, 0, 0, :2]).norm(dim=-1) > 0.02
+    drawer = known.physical.q[..., 0]
+    assert known.pose[..., 0, 2].max() < 0.1 and moved.any() and ((drawer.amax(1) - drawer.amin(1)) > 0.1).any()
+
+
+@pytest.mark.parametrize("policy", [Stay, DriveToGoal])
+def test_trivial_policies_read_the_arm_alone_and_move_nothing(policy: type) -> None:
+    needs_pictures()
+    config = TabletopConfig(tasks=("push", "open", "close"), ask="goal_image", size=16)
+    world = TabletopWorld(6, config)
+    done = run(world, policy(world), 20)
+    assert not done.success.any() and (done.observation.proprio - done.observation.proprio[:, :1]).abs().max() < 0.01
+    if policy is Stay:
+        check_policy(policy(world)).require()
+    else:
+        with pytest.raises(SpecError, match="needs a goal observation"):
+            policy(world).begin(6, Task())
 
 
 def test_wandering_conforms() -> None:

@@ -11,7 +11,7 @@ import torch
 from tests.sim.worlds.tabletop.tables import BLIND, FULL, THINGS, actions, needs_pictures, run, started
 from wam.check import check_env
 from wam.sim.worlds import tabletop
-from wam.sim.worlds.tabletop import Expert, Play, TabletopConfig, TabletopWorld
+from wam.sim.worlds.tabletop import Play, TabletopConfig, TabletopWorld
 from wam.world import Noise, SpecError
 
 
@@ -22,28 +22,6 @@ def test_conforms_with_everything_on() -> None:
 
 def test_conforms_without_pictures() -> None:
     check_env(TabletopWorld(4, dataclasses.replace(BLIND, blocks=2, dishes=1, budget=8))).require()
-
-
-def test_recorded_actions_from_a_restored_state_reproduce_the_poses() -> None:
-    """In another world too, while something is carried about."""
-    world = started(THINGS["sink"], 3)
-    expert = Expert(world)
-    memory = expert.begin(3, None)
-    for _ in range(20):
-        memory, action = expert.act(memory, None)
-        world.step(action)
-    snapshot, done, poses = world.save(), [], []
-    for _ in range(20):
-        memory, action = expert.act(memory, None)
-        world.step(action)
-        done.append(action)
-        poses.append(world.truth().pose)
-    assert any(row.held() for row in world.rows)
-    other = started(THINGS["sink"], 3, first_seed=50)
-    other.restore(snapshot)
-    for action, pose in zip(done, poses, strict=True):
-        other.step(action)
-        assert (other.truth().pose - pose).abs().max() < 1e-6
 
 
 def test_branches_share_their_past_and_differ_by_their_actions() -> None:
@@ -84,6 +62,8 @@ def test_make_takes_options_and_knows_only_the_cpu() -> None:
         ({"cameras": (), "ask": "goal_image"}, "where it asks with images"),
         ({"blocks": 3, "colours": ("red", "blue")}, "as many colours"),
         ({"size": 8}, "at least 16"),
+        ({"steered_camera": True}, "not among cameras"),
+        ({"tasks": ("tower",)}, "set blocks=3"),
     ],
 )
 def test_impossible_configurations_are_refused(options: dict, message: str) -> None:

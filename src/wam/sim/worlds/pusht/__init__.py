@@ -22,3 +22,4 @@ def make(batch: int, *, device: str = "cpu", **options: Any) -> PushTWorld:
 
 
 POLICIES: dict[str, Callable[[PushTWorld], Policy[Any]]] = {"random": Wander, "drive_to_goal": DriveToGoal, "play": Play, "expert": Replay}
+MIXTURE = {"play": 0.7, "expert": 0.3}  # who acts in a data set, with shares, unless asked otherwise

@@ -3,17 +3,22 @@
 from collections.abc import Callable
 from typing import Any
 
+from wam.sim.options import from_options
+from wam.sim.worlds.tabletop.config import CHAINS as CHAINS
 from wam.sim.worlds.tabletop.config import COLOURS as COLOURS
 from wam.sim.worlds.tabletop.config import TASKS as TASKS
 from wam.sim.worlds.tabletop.config import TabletopConfig as TabletopConfig
 from wam.sim.worlds.tabletop.experts import Expert as Expert
 from wam.sim.worlds.tabletop.experts import NoisyExpert as NoisyExpert
+from wam.sim.worlds.tabletop.operators import operators as operators
 from wam.sim.worlds.tabletop.play import Play as Play
-from wam.sim.worlds.tabletop.play import Wander as Wander
 from wam.sim.worlds.tabletop.skills import SKILLS as SKILLS
 from wam.sim.worlds.tabletop.skills import WHERE as WHERE
 from wam.sim.worlds.tabletop.skills import TabletopSkill as TabletopSkill
 from wam.sim.worlds.tabletop.skills import skill_policies as skill_policies
+from wam.sim.worlds.tabletop.trivial import DriveToGoal as DriveToGoal
+from wam.sim.worlds.tabletop.trivial import Stay as Stay
+from wam.sim.worlds.tabletop.trivial import Wander as Wander
 from wam.sim.worlds.tabletop.words import NAMES as NAMES
 from wam.sim.worlds.tabletop.words import SENTENCES as SENTENCES
 from wam.sim.worlds.tabletop.words import ZONES as ZONES
@@ -22,15 +27,10 @@ from wam.world import Policy, SpecError
 
 
 def make(batch: int, *, device: str = "cpu", **options: Any) -> TabletopWorld:
-    """The world by name: options are fields of `TabletopConfig`; lists may also be written with commas. SpecError for another device than the CPU."""
+    """The world by name: options are fields of `TabletopConfig`. SpecError for others, for values of another type, and for another device than the CPU."""
     if device != "cpu":
         raise SpecError(f"tabletop is simulated on the CPU, asked for {device!r}. Leave `device` out; models may run elsewhere.")
-    words: dict[str, Any] = {}
-    for name in ("tasks", "colours", "cameras"):
-        if name in options:
-            value = options[name]
-            words[name] = tuple(value.split(",")) if isinstance(value, str) else tuple(value)
-    return TabletopWorld(batch, TabletopConfig(**{**options, **words}))
+    return TabletopWorld(batch, from_options(TabletopConfig, options, "tabletop"))
 
 
 POLICIES: dict[str, Callable[[TabletopWorld], Policy[Any]]] = {
@@ -39,4 +39,7 @@ POLICIES: dict[str, Callable[[TabletopWorld], Policy[Any]]] = {
     "play": Play,
     "random": Wander,
     "wander": lambda world: Wander(world, memory=0.9),
+    "stay": Stay,
+    "drive_to_goal": DriveToGoal,
 }
+MIXTURE = {"play": 0.7, "noisy_expert": 0.15, "wander": 0.15}  # who acts in a data set, with shares, unless asked otherwise

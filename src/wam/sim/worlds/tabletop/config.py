@@ -9,12 +9,14 @@ COLOURS = ("red", "green", "blue", "yellow", "purple", "orange")
 KINDS = ("block", "cup", "bowl")
 ZONE_COLOURS = ("red", "green", "blue", "yellow")
 CAMERAS = ("front", "side", "wrist", "free")
-TASKS = ("push", "sink", "stack", "open", "close", "clear")
+CHAINS = ("clear", "dishes", "store", "fetch", "tower")  # tasks of several steps
+TASKS = ("push", "sink", "stack", "open", "close", *CHAINS)
 
 # Combinations of colour and kind that only split="colours" shows; each colour and each kind is seen in training.
 HELD_OUT = (("green", "block"), ("purple", "block"), ("red", "cup"), ("blue", "cup"), ("yellow", "bowl"), ("orange", "bowl"))
 
-STEPS = {"push": 80, "sink": 80, "stack": 80, "open": 60, "close": 60, "clear": 420}  # budgets, at 10 per second
+# Budgets, at 10 per second.
+STEPS = {"push": 80, "sink": 80, "stack": 80, "open": 60, "close": 60, "clear": 420, "dishes": 160, "store": 180, "fetch": 180, "tower": 140}
 
 Split = Literal["train", "colours", "shapes", "looks", "clutter", "dynamics", "gripper"]
 Ask = Literal["instruction", "goal_image", "both", "nothing"]
@@ -26,16 +28,18 @@ class TabletopConfig:
 
     tasks: tuple[str, ...] = ("push",)  # of TASKS; each row draws one
     ask: Ask = "instruction"  # how the task is put; nothing = free play
-    blocks: int = 1  # 0 to 3; stack needs two
+    goal_arm: Literal["start", "above"] = "start"  # where a goal image shows the arm: where it started, or above what was moved last
+    blocks: int = 1  # 0 to 3; stack and tower need two
     dishes: int = 0  # 0 to 2 cups and bowls; sink takes a block where there are none
     zones: int = 1  # 0 to 2 coloured places on the table; push needs one
     colours: tuple[str, ...] = COLOURS  # no two things of a row share one
     cameras: tuple[str, ...] = ("front",)  # of CAMERAS; none = physics and proprioception alone, which needs no graphics
     size: int = 64  # px, height and width of each picture
     depth: bool = False  # also metric depth and camera poses
-    segmentation: bool = True  # truth() also tells which thing each pixel shows (one more picture per camera)
+    segmentation: bool = True  # truth() also tells which thing each pixel shows (one more picture per camera) and, with depth, how far that has moved
     free_place: tuple[float, float, float] = (-0.1, 0.0, 1.1)  # m, where the free camera stands
     free_target: tuple[float, float, float] = (0.0, 0.0, 0.0)  # m, what it looks at
+    steered_camera: bool = False  # each action also says where the free camera stands (world_T_camera)
     budget: int | None = None  # steps of 0.1 s, then the episode is over; None = as the longest of the tasks needs
     varied_dynamics: bool = False  # draw mass, friction and the drawer's resistance per row
     varied_looks: bool = False  # draw the colours of table and room, and the light, per row
@@ -55,11 +59,17 @@ class TabletopConfig:
             ("stack", self.blocks < 2, "blocks=2"),
             ("sink", not self.blocks + self.dishes, "dishes=1"),
             ("clear", not self.blocks + self.dishes, "blocks=1, dishes=1"),
+            ("dishes", not self.dishes, "dishes=2"),
+            ("store", not self.blocks, "blocks=1"),
+            ("fetch", not self.blocks, "blocks=1"),
+            ("tower", self.blocks < 2, "blocks=3"),
         ):
             if task in self.tasks and lacks:
                 raise SpecError(f"the task {task!r} lacks things to be done with: set {remedy}.")
         if len(self.colours) < self.things:
             raise SpecError(f"{self.things} things of different colours need as many colours, got {self.colours}.")
+        if self.steered_camera and "free" not in self.cameras:
+            raise SpecError(f"steered_camera moves the free camera, which is not among cameras={self.cameras}: add it.")
         if self.size < 16:
             raise SpecError(f"a picture of {self.size} px is too small to see a block; use at least 16.")
 

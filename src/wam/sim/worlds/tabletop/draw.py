@@ -38,6 +38,10 @@ class Dice:
         """One number."""
         return low + (high - low) * float(self.uniform(name, 1)[0])
 
+    def constant(self, name: str, low: float, high: float) -> float:
+        """One float32 number: a constant of the physics can be recorded as it is."""
+        return float(np.float32(self.between(name, low, high)))
+
     def order(self, name: str, count: int) -> list[int]:
         """0 .. count - 1, shuffled."""
         return [int(index) for index in self.uniform(name, count).argsort()]
@@ -60,24 +64,26 @@ def draw(config: TabletopConfig, seed: int) -> Scene:
             outline=outline,
             colour=colour,
             half=half,
-            mass=dice.between(f"mass {index}", *ranges["mass"]),
-            friction=dice.between(f"friction {index}", *ranges["friction"]),
+            mass=dice.constant(f"mass {index}", *ranges["mass"]),
+            friction=dice.constant(f"friction {index}", *ranges["friction"]),
             place=place,
             yaw=dice.between(f"yaw {index}", -math.pi, math.pi),
             sides=6 if config.split == "shapes" else 8,
         )
         for index, (kind, colour, (outline, half), place) in enumerate(zip(kinds, colours, halves, places, strict=True))
     )
+    errand = _errand(dice, task, config)
     zone_colours = dice.order("zone colours", len(ZONE_COLOURS))
     return Scene(
         things=things,
         zones=tuple(Zone(colour=colour, place=place) for colour, (place, _) in zip(zone_colours, free, strict=False)),
         drawer=_drawer(dice, task),
-        resistance=dice.between("resistance", *ranges["resistance"]),
-        errand=_errand(dice, task, config),
+        resistance=dice.constant("resistance", *ranges["resistance"]),
+        errand=errand,
         look=_look(dice, config),
         gripper=LONG if config.split == "gripper" else Gripper(),
         tip=_tip(dice),
+        stored=errand.thing if task == "fetch" else -1,
     )
 
 
@@ -158,6 +164,8 @@ def _drawer(dice: Dice, task: str) -> float:
 def _errand(dice: Dice, task: str, config: TabletopConfig) -> Errand:
     blocks = dice.order("errand block", config.blocks) if config.blocks else []
     dishes = [config.blocks + index for index in dice.order("errand dish", config.dishes)] if config.dishes else []
+    if task in ("store", "fetch"):
+        return Errand(task, thing=blocks[0])
     if task == "push":
         return Errand(task, thing=blocks[0], zone=dice.order("errand zone", config.zones)[0])
     if task == "sink":

@@ -8,8 +8,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from wam.sim.worlds.tabletop import motions, tasks
+from wam.sim.worlds.tabletop import motions, tasks, truth
 from wam.sim.worlds.tabletop.row import Row
+from wam.sim.worlds.tabletop.scene import HIGH_ABOVE
 from wam.sim.worlds.tabletop.skills import (
     CLOSE,
     LIMIT,
@@ -24,6 +25,7 @@ from wam.sim.worlds.tabletop.skills import (
     one_action,
     policy_spec,
     run,
+    stacked,
 )
 from wam.sim.worlds.tabletop.words import NAMES
 from wam.sim.worlds.tabletop.world import TabletopWorld
@@ -61,11 +63,32 @@ def next_call(row: Row) -> Call:
         return Call(PLACE, (WHERE.index(where),)) if errand.thing in row.held() else Call(PICK, (things[errand.thing].name,))
     if errand.task in ("open", "close"):
         return Call(OPEN if errand.task == "open" else CLOSE)
-    return _next_chore(row)
+    if errand.task == "tower":
+        return _next_storey(row)
+    return _next_of_fetch(row) if errand.task == "fetch" else _next_chore(row)
+
+
+def _next_storey(row: Row) -> Call:
+    """The first block that is not part of the tower goes on its top."""
+    things, built = row.scene.things, tasks.tower(row)
+    if row.held():
+        return Call(PLACE, (WHERE.index(NAMES[things[built[-1]].name]),))
+    left = [block for block in range(row.config.blocks) if block not in built]
+    return Call(PICK, (things[left[0]].name,)) if left else Call(REST)
+
+
+def _next_of_fetch(row: Row) -> Call:
+    """Open the drawer, take the block out, put it on the table, close the drawer."""
+    thing = row.scene.errand.thing
+    if thing in row.held():
+        return Call(PLACE, (WHERE.index("table"),))
+    if truth.on_table(row, thing):
+        return Call(CLOSE)
+    return Call(PICK, (row.scene.things[thing].name,)) if motions.drawer_is_out(row) else Call(OPEN)
 
 
 def _next_chore(row: Row) -> Call:
-    """Dishes first, then open the drawer, blocks into it, and close it."""
+    """Dishes first, then open the drawer, blocks into it, and close it: as far as the task wants it."""
     things, chores = row.scene.things, tasks.chores(row)
     for thing in sorted(row.held() & set(chores)):
         inside = "drawer" if motions.drawer_is_out(row) else "table"  # with a full hand it cannot be opened
@@ -80,7 +103,7 @@ def _next_chore(row: Row) -> Call:
 
 def rest(row: Row) -> np.ndarray:
     """Up and out of the way."""
-    return motions.go(row, np.array([*row.place[:2], motions.HIGH_ABOVE]), float(row.place[3]), motions.NARROW)
+    return motions.go(row, np.array([*row.place[:2], HIGH_ABOVE]), float(row.place[3]), motions.NARROW)
 
 
 def work(world: TabletopWorld, memory: Busy, choose: Callable[[int, Row], Call]) -> tuple[Busy, list[np.ndarray]]:
@@ -118,7 +141,7 @@ class Expert:
     def act(self, memory: Busy, since: Past, *, noise: Noise | None = None) -> tuple[Busy, Actions]:
         """One move per row."""
         memory, moves = work(self.world, memory, lambda index, row: next_call(row))
-        return memory, one_action(moves)
+        return memory, one_action(self.world, stacked(moves))
 
 
 class NoisyExpert:
@@ -144,4 +167,4 @@ class NoisyExpert:
         disturbed = [move + np.array([*(part * self.noise).tolist(), 0]) for move, part in zip(moves, sway, strict=True)]
         still = [motions.stay(row, 0.0 if row.held() else row.opening) for row in self.world.rows]
         chosen = [one if stop else other for one, other, stop in zip(still, disturbed, (pause > 0).tolist(), strict=True)]
-        return dataclasses.replace(ahead.where(pause == 0, memory), sway=sway, pause=pause), one_action(chosen)
+        return dataclasses.replace(ahead.where(pause == 0, memory), sway=sway, pause=pause), one_action(self.world, stacked(chosen))

@@ -63,7 +63,7 @@ def table_model(scene: Scene, config: TabletopConfig) -> str:
 {_arm(scene.gripper)}
 {"".join(_thing(index, thing) for index, thing in enumerate(scene.things))}
 </worldbody>
-<contact><exclude body1="drawer" body2="cabinet"/><exclude body1="drawer" body2="table"/></contact>
+<contact><exclude body1="drawer" body2="cabinet"/><exclude body1="drawer" body2="table"/><exclude body1="link4" body2="palm"/></contact>
 {_motors()}
 </mujoco>"""
 
@@ -89,7 +89,7 @@ def _header(look: Look) -> str:
 
 
 def _table(look: Look) -> str:
-    """Four slabs around the hole of the sink, the sink's walls and floor, and the ground."""
+    """Four slabs around the hole of the sink, the sink's walls and floor, and the room."""
     left, right, low, high = TABLE
     (x, y), (half_x, half_y) = SINK, SINK_HALF
     slabs = (
@@ -106,7 +106,8 @@ def _table(look: Look) -> str:
     geoms += [_box((x, y + sign * (half_y + 0.005), -deep - 0.001), (half_x, 0.005, deep - 0.001), steel) for sign in (-1, 1)]
     geoms.append(_box((x, y, -SINK_DEPTH - 0.01), (half_x + 0.01, half_y + 0.01, 0.01), steel))
     ground, walls = f'rgba="{_text(look.floor)} 1" {NO_CONTACT}', f'rgba="{_text(look.wall)} 1" {NO_CONTACT}'
-    room = _box((0, 0, -0.75), (3, 3, 0.05), ground) + _box((-2, 0, 0.5), (0.05, 3, 1.5), walls) + _box((0, -2, 0.5), (3, 0.05, 1.5), walls)
+    sides = "".join(_box((side * 2, 0, 0.5), (0.05, 3, 1.5), walls) + _box((0, side * 2, 0.5), (3, 0.05, 1.5), walls) for side in (-1, 1))
+    room = _box((0, 0, -0.75), (3, 3, 0.05), ground) + sides
     return f'{room}<body name="table">{"".join(geoms)}</body>'
 
 

@@ -11,10 +11,21 @@ import numpy as np
 
 from wam.sim.worlds.tabletop.grasps import best_grasp
 from wam.sim.worlds.tabletop.row import HIGH, Numbers, Row
-from wam.sim.worlds.tabletop.scene import AREA, CABINET, CLOSED, DRAWER_HALF, DRAWER_TRAVEL, HANDLE, HANDLE_HEIGHT, SINK, SINK_DEPTH
-from wam.sim.worlds.tabletop.tasks import FLOOR, SPREAD
+from wam.sim.worlds.tabletop.scene import (
+    AREA,
+    CABINET,
+    CLOSED,
+    DRAWER_HALF,
+    DRAWER_TRAVEL,
+    FLOOR,
+    HANDLE,
+    HANDLE_HEIGHT,
+    HIGH_ABOVE,
+    SINK,
+    SINK_DEPTH,
+)
+from wam.sim.worlds.tabletop.tasks import SPREAD
 
-HIGH_ABOVE = 0.17  # m, height in which the arm travels
 NEAR, STRAIGHT = 0.008, 0.06  # m and rad: there
 STEP = float(HIGH[0])  # m
 WIDE, SHUT, NARROW = 1.0, 0.0, 0.5  # openings

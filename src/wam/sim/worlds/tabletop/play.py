@@ -1,25 +1,34 @@
-"""Policies of the `tabletop` world that solve nothing: exploring play and random motion."""
+"""Exploring play in the `tabletop` world: it solves nothing, and shows what happens."""
+
+import dataclasses
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from wam.sim.worlds.tabletop import motions
+from wam.sim.worlds.tabletop.camera import gone_round
 from wam.sim.worlds.tabletop.experts import Busy, idle, work
-from wam.sim.worlds.tabletop.row import HIGH, LOW, Row
-from wam.sim.worlds.tabletop.skills import CLOSE, OPEN, PICK, PLACE, PUSH_TO, REACH, WHERE, Call, one_action, policy_spec
+from wam.sim.worlds.tabletop.row import Numbers, Row
+from wam.sim.worlds.tabletop.skills import CLOSE, OPEN, PICK, PLACE, PUSH, PUSH_TO, REACH, WHERE, Call, one_action, policy_spec, stacked
 from wam.sim.worlds.tabletop.words import NAMES, ZONES
 from wam.sim.worlds.tabletop.world import TabletopWorld
-from wam.world import Actions, Noise, Past, Record, Task, record, require_noise
+from wam.world import Actions, Noise, Past, Task, require_noise
+
+TURN, LIFT = 0.05, 0.02  # rad per step, how fast a steered camera goes round the table
+LOW_SKILLS = frozenset(("push", "open", "close"))  # tasks for which nothing is picked up
 
 
 class Play:
-    """Explores without a goal: random skills with random things and places, carried out with a little noise."""
+    """Explores without a goal: random skills with random things and places, carried out with a little noise.
+
+    It picks things up unless all tasks of the world are pushing and the drawer. A steered camera goes round the table.
+    """
 
     def __init__(self, world: TabletopWorld, noise: float = 0.004) -> None:
         self.world, self.spec = world, policy_spec(world)
         self.noise = noise  # m, standard deviation of white noise on the displacement
+        self.picks = world.config.ask == "nothing" or not set(world.config.tasks) <= LOW_SKILLS
 
     def begin(self, batch: int, task: Task) -> Busy:
         """A fresh memory: the first act chooses."""
@@ -29,55 +38,39 @@ class Play:
         """One move per row."""
         noise = require_noise(noise, "Play")
         whim = noise.fork("whim").uniform(1, 5)[:, 0].double().numpy()
-        memory, moves = work(self.world, memory, lambda index, row: a_whim(row, whim[index]))
+        memory, moves = work(self.world, memory, lambda index, row: a_whim(row, whim[index], self.picks))
         jitter = self.noise * noise.fork("jitter").normal(1, 3)[:, 0].double().numpy()
-        return memory, one_action([move + np.array([*part, 0, 0]) for move, part in zip(moves, jitter, strict=True)])
+        jittered = stacked([move + np.array([*part, 0, 0]) for move, part in zip(moves, jitter, strict=True)])
+        if not self.world.config.steered_camera:
+            return memory, one_action(self.world, jittered)
+        memory = dataclasses.replace(memory, sway=0.95 * memory.sway + (1 - 0.95**2) ** 0.5 * noise.fork("camera").normal(1, 4)[:, 0])
+        return memory, one_action(self.world, jittered, self._cameras(memory.sway))
+
+    def _cameras(self, sway: Tensor) -> Tensor:
+        """Where each row's camera goes "B 4 4": a step round what it was set to look at."""
+        target = np.array(self.world.config.free_target)
+        now, speeds = self.world.free_cameras().double().numpy(), sway.double().numpy()
+        poses = [gone_round(pose, target, TURN * speed[0], LIFT * speed[1]) for pose, speed in zip(now, speeds, strict=True)]
+        return torch.from_numpy(np.stack(poses)).float()
 
 
-def a_whim(row: Row, dice: np.ndarray) -> Call:
+def a_whim(row: Row, dice: Numbers, picks: bool) -> Call:
     """Something to do, by five numbers in (0, 1). What is held is put somewhere; otherwise one of the other skills."""
     kind, which, x, y, z = dice.tolist()
     things = row.scene.things
-    names = [thing.name for thing in things]
     low, high = np.array([(-0.15, -0.2, 0.02), (0.18, 0.22, 0.2)])
     place = low + (high - low) * np.array([x, y, z])
     if row.held():
         here = ["sink", "table", *(["drawer"] if motions.drawer_is_out(row) else []), *(ZONES[zone.colour] for zone in row.scene.zones)]
         here += [NAMES[thing.name] for index, thing in enumerate(things) if thing.kind == "block" and index not in row.held()]
         return Call(PLACE, (WHERE.index(here[int(which * len(here))]),))
-    if kind < 0.15 or not names:
+    if kind < 0.15 or not things:
         return Call(REACH, tuple(place))
-    if kind < 0.3:
+    if kind < (0.3 if picks else 0.5):
         return Call(CLOSE if row.drawer > 0.06 else OPEN)
-    name = names[int(which * len(names))]
-    return Call(PUSH_TO, (name, float(place[0]), float(place[1]))) if kind < 0.65 else Call(PICK, (name,))
-
-
-@record
-class Drift(Record):
-    """The last action, in standard units."""
-
-    move: Float[Tensor, "B 5"]
-
-
-class Wander:
-    """Random actions: uniform and independent (`memory` = 0), or normal and correlated in time. Reads nothing."""
-
-    def __init__(self, world: TabletopWorld, memory: float = 0.0) -> None:
-        self.spec = policy_spec(world)
-        self.memory = memory  # correlation from step to step, 0 to 1
-        self.middle, self.half = torch.from_numpy((LOW + HIGH) / 2).float(), torch.from_numpy((HIGH - LOW) / 2).float()
-
-    def begin(self, batch: int, task: Task) -> Drift:
-        """A fresh memory."""
-        return Drift(move=torch.zeros(batch, 5))
-
-    def act(self, memory: Drift, since: Past, *, noise: Noise | None = None) -> tuple[Drift, Actions]:
-        """One move per row."""
-        noise = require_noise(noise, "Wander")
-        if self.memory == 0:
-            move = 2 * noise.uniform(1, 5)[:, 0] - 1
-        else:
-            move = self.memory * memory.move + (1 - self.memory**2) ** 0.5 * 0.6 * noise.normal(1, 5)[:, 0]
-        low_level = (self.middle + self.half * move.clamp(-1, 1))[:, None, None]
-        return Drift(move=move), Actions(valid=torch.ones(low_level.shape[:3], dtype=torch.bool), low_level=low_level)
+    name = things[int(which * len(things))].name
+    if picks and kind > 0.65:
+        return Call(PICK, (name,))
+    if not picks and kind > 0.8 and row.scene.zones:
+        return Call(PUSH, (name, row.scene.zones[int(x * len(row.scene.zones))].colour))
+    return Call(PUSH_TO, (name, float(place[0]), float(place[1])))

@@ -4,6 +4,9 @@ An action is (dx, dy, dz in m along the world's axes, turn in rad about the vert
 the tips are sent to; differential inverse kinematics turns that into joint angles within their limits, which servos of limited
 force follow. The hand always points down. Where the arm is held up, the place stays within LEAD of the tips.
 
+After each step all coordinates are rounded to float32, and the solver starts each step anew: what a record of float32 numbers holds
+(`Coordinates`) is all that the next step depends on, so a recorded state goes on exactly as the original did.
+
 Knows: physics of one row.   Does not know: batches, tasks, records.
 """
 
@@ -18,7 +21,7 @@ from numpy.typing import NDArray
 from wam.sim.engines import mujoco as engine
 from wam.sim.worlds.tabletop import mjcf
 from wam.sim.worlds.tabletop.config import TabletopConfig
-from wam.sim.worlds.tabletop.scene import BOUNDS, WIDEST, Gripper, Scene
+from wam.sim.worlds.tabletop.scene import BOUNDS, CABINET, DRAWER_HALF, FLOOR, STORED, WIDEST, Gripper, Scene
 
 Numbers = NDArray[np.float64]
 
@@ -32,12 +35,30 @@ SQUEEZE = -0.008  # m, where a closed finger is sent: past the middle, so that i
 
 
 @dataclass(frozen=True)
+class Coordinates:
+    """All that the next step depends on, in float32 numbers."""
+
+    q: Numbers  # MuJoCo's positions
+    v: Numbers  # MuJoCo's velocities
+    servos: Numbers  # rad "6", where the joints are sent, and m "1", where the left finger is
+    place: Numbers  # x, y, z (m) and yaw (rad) "4", where the tips are sent
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Where the bodies of a model are."""
+
+    place: Numbers  # "bodies 3", m
+    rotation: Numbers  # "bodies 3 3"
+
+
+@dataclass(frozen=True)
 class RowState:
     """Everything that changes in a row."""
 
-    physics: Numbers  # MuJoCo's integration state
-    joints: Numbers  # rad "6", where the servos are sent
-    place: Numbers  # x, y, z (m) and yaw (rad) "4", where the tips are sent
+    coordinates: Coordinates
+    before: Frames  # where bodies were one step ago
+    free_camera: Numbers | None  # world_T_camera "4 4" of the free camera where an action moved it
 
 
 @functools.cache
@@ -50,6 +71,11 @@ def turned(yaw: float) -> Numbers:
     """The rotation of the hand."""
     c, s = math.cos(yaw), math.sin(yaw)
     return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]]) @ DOWN
+
+
+def _rounded(numbers: Numbers) -> Numbers:
+    """The nearest float32 numbers."""
+    return numbers.astype(np.float32).astype(np.float64)
 
 
 class Row:
@@ -69,14 +95,19 @@ class Row:
         self.table: int = self.model.body("table").id
         self.slide: int = self.model.body("drawer").id
         self.tip_site: int = self.model.site("tip").id
-        self.place = np.array([*scene.tip, 0.0])
-        self.joints = START
-        for _ in range(10):
-            self.joints = reacher(scene.gripper).toward(self.joints, self.place[:3], turned(0.0))
-        self.data.qpos[self.arm], self.data.qpos[self.fingers] = self.joints, WIDEST
-        self.data.qpos[self.drawer_at] = scene.drawer
-        self.data.ctrl[:6], self.data.ctrl[6] = self.joints, WIDEST
-        engine.refresh(self.model, self.data)
+        self.objects = np.full(self.model.nbody + 1, -1)  # body -> place in `spec.objects`; the last entry is for "no body"
+        self.objects[self.bodies] = np.arange(len(self.bodies))
+        self.objects[self.slide] = len(self.bodies)
+        self.objects[[*self.pads, self.model.body("palm").id]] = len(self.bodies) + 1
+        self.free_camera: Numbers | None = None
+        self.place, self.joints = np.array([*scene.tip, 0.0]), START
+        self.data.qpos[self.fingers], self.data.qpos[self.drawer_at] = WIDEST, scene.drawer
+        self.data.ctrl[6] = WIDEST
+        if scene.stored >= 0:
+            start, height = self.thing_at(scene.stored), FLOOR + scene.things[scene.stored].half[2]
+            self.data.qpos[start : start + 3] = CABINET[0] - scene.drawer - DRAWER_HALF[0] + STORED, CABINET[1], height
+        self.stand_at(np.array(scene.tip))
+        self.before = self.frames()
 
     def step(self, action: Numbers) -> None:
         """One control step of 0.1 s; `action` "5" is within its limits."""
@@ -84,27 +115,54 @@ class Row:
         wanted = self.place[:3] + action[:3]
         wanted = np.clip(here + np.clip(wanted - here, -LEAD - np.abs(action[:3]), LEAD + np.abs(action[:3])), *np.array(BOUNDS).T)
         self.place = np.array([*wanted, np.clip(self.place[3] + action[3], -math.pi / 2 - 0.3, math.pi / 2 + 0.3)])
-        before = self.joints
+        self.before, before = self.frames(), self.joints
         self.joints = reacher(self.scene.gripper).toward(before, self.place[:3], turned(float(self.place[3])))
         self.data.ctrl[6] = SQUEEZE + (WIDEST - SQUEEZE) * action[4]
+        self.data.qacc_warmstart[:] = 0
         substeps = round(PERIOD / mjcf.SUBSTEP / PIECES)
         for piece in range(1, PIECES + 1):
             self.data.ctrl[:6] = before + (self.joints - before) * (piece / PIECES)
             engine.library().mj_step(self.model, self.data, substeps)
-        engine.refresh(self.model, self.data)
+        self.put(self.coordinates())
+
+    def stand_at(self, tips: Numbers) -> None:
+        """Put the arm where the tips are at a place "3" (m), without any motion."""
+        self.place = np.array([*tips, 0.0])
+        self.joints = START
+        for _ in range(10):
+            self.joints = reacher(self.scene.gripper).toward(self.joints, tips, turned(0.0))
+        self.data.qpos[self.arm] = self.data.ctrl[:6] = self.joints
+        self.put(self.coordinates())
+
+    def coordinates(self) -> Coordinates:
+        """A copy of all that the next step depends on."""
+        return Coordinates(self.data.qpos.copy(), self.data.qvel.copy(), self.data.ctrl.copy(), self.place)
+
+    def put(self, coordinates: Coordinates) -> None:
+        """Bodies, cameras and contacts as the coordinates, rounded to float32, say."""
+        self.data.qpos[:], self.data.qvel[:] = _rounded(coordinates.q), _rounded(coordinates.v)
+        self.data.ctrl[:], self.place = _rounded(coordinates.servos), _rounded(coordinates.place)
+        self.joints = self.data.ctrl[:6].copy()
+        self.refresh()
 
     def save(self) -> RowState:
         """A copy of the state."""
-        return RowState(engine.get_state(self.model, self.data), self.joints, self.place)
+        return RowState(self.coordinates(), self.before, self.free_camera)
 
     def restore(self, state: RowState) -> None:
         """Back to a state of a row with the same scene."""
-        engine.set_state(self.model, self.data, state.physics)
-        self.joints, self.place = state.joints, state.place
+        self.before, self.free_camera = state.before, state.free_camera
+        self.put(state.coordinates)
 
     def refresh(self) -> None:
-        """Bodies and cameras from the positions, after they were changed by hand."""
+        """Bodies, cameras and contacts from the positions, after they were changed by hand."""
         engine.refresh(self.model, self.data)
+        if self.free_camera is not None:
+            engine.put_camera(self.data, self.model.camera("free").id, self.free_camera)
+
+    def frames(self) -> Frames:
+        """Where the bodies are now."""
+        return Frames(self.data.xpos.copy(), self.data.xmat.reshape(-1, 3, 3).copy())
 
     def thing_at(self, thing: int) -> int:
         """Where a thing's seven coordinates start in `data.qpos`."""

@@ -15,6 +15,9 @@ HANDLE = 0.045  # from the drawer's front to the bar
 HANDLE_HEIGHT = 0.045
 OPEN, CLOSED = 0.13, 0.02  # m of travel, from which the drawer counts as open and up to which as closed
 BASE, SHOULDER, LINK, HAND = -0.55, 0.15, 0.46, 0.12  # the arm: place along x, heights and lengths up to the fingers' roots
+FLOOR = 0.008  # m, top of the drawer's floor
+STORED = 0.08  # m behind the drawer's front, where a thing lies that starts in it
+HIGH_ABOVE = 0.17  # m, height in which the arm travels
 WIDEST = 0.04  # m, how far each finger can go out
 HOME = (-0.12, 0.0, 0.22)  # where the fingers' tips start
 BOUNDS = ((-0.24, 0.32), (-0.48, 0.50), (-0.095, 0.32))  # m, where the fingers' tips may be sent
@@ -87,3 +90,4 @@ class Scene:
     look: Look
     gripper: Gripper
     tip: tuple[float, float, float]  # where the fingers' tips start
+    stored: int = -1  # the thing that starts in the drawer, not at its place (-1 = none)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from wam.sim.worlds.tabletop import motions
 from wam.sim.worlds.tabletop.motions import Move
-from wam.sim.worlds.tabletop.row import HIGH, LOW, Row
+from wam.sim.worlds.tabletop.row import Row
 from wam.sim.worlds.tabletop.scene import BOUNDS
 from wam.sim.worlds.tabletop.words import BLOCKS, NAMES, ZONES
 from wam.sim.worlds.tabletop.world import TabletopWorld
@@ -121,10 +121,18 @@ def fresh_count(world: TabletopWorld, batch: int) -> Int[Tensor, "B"]:
     return torch.zeros(batch, dtype=torch.int64)
 
 
-def one_action(moves: list[np.ndarray]) -> Actions:
-    """An action per row as one step, within the limits."""
-    low_level = torch.from_numpy(np.clip(np.stack(moves), LOW, HIGH)).float()[:, None, None]
-    return Actions(valid=torch.ones(low_level.shape[:3], dtype=torch.bool), low_level=low_level)
+def one_action(world: TabletopWorld, moves: Tensor, cameras: Tensor | None = None) -> Actions:
+    """An action per row "B 5" as one step, within the limits. A camera that is steered goes to `cameras` "B 4 4", or stays."""
+    low, high = world.spec.acts.limits()
+    low_level = moves.float().clamp(low, high)[:, None, None]
+    if world.config.steered_camera:
+        cameras = (world.free_cameras() if cameras is None else cameras)[:, None]
+    return Actions(valid=torch.ones(low_level.shape[:3], dtype=torch.bool), low_level=low_level, camera=cameras)
+
+
+def stacked(moves: list[np.ndarray]) -> Tensor:
+    """Moves of rows "B 5"."""
+    return torch.from_numpy(np.stack(moves))
 
 
 class TabletopSkill:
@@ -151,7 +159,7 @@ class TabletopSkill:
             moves.append(motions.stay(row, grip) if move.done else move.action)
             phases.append(move.phase)
             done.append(move.done)
-        return Doing(clock=memory.clock + 1, phase=torch.tensor(phases), done=torch.tensor(done)), one_action(moves)
+        return Doing(clock=memory.clock + 1, phase=torch.tensor(phases), done=torch.tensor(done)), one_action(self.world, stacked(moves))
 
 
 def skill_policies(world: TabletopWorld) -> dict[int, Callable[[tuple[float, ...]], TabletopSkill]]:

@@ -1,10 +1,12 @@
-"""What only the simulator knows of a row of the `tabletop` world: relations, facts, poses, tracks. One instant.
+"""What only the simulator knows of a row of the `tabletop` world: relations, facts, poses, tracks, contacts, scene flow. One instant.
 
 Relations are geometric, in metres: a thing is in the drawer, the sink or a zone when its middle is; it stands on a block when it
 touches it from above with its middle over it; it is held when both fingers press on it.
 """
 
 import functools
+from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +43,11 @@ def in_drawer(row: Row, thing: int) -> bool:
     return bool((np.abs(place[:2]) < DRAWER_HALF).all() and 0 < place[2] < DRAWER_HEIGHT + 0.005)
 
 
+def on_table(row: Row, thing: int) -> bool:
+    """Does it stand or lie on the table top?"""
+    return bool((row.table, int(row.bodies[thing])) in row.contacts() and row.position(thing)[2] > 0)
+
+
 def on(row: Row, thing: int, support: int) -> bool:
     """Does it stand on another thing?"""
     above, below = row.position(thing), row.position(support)
@@ -56,7 +63,7 @@ def facts(row: Row) -> NDArray[np.bool_]:
     touching, held, things = row.contacts(), row.held(), row.scene.things
     for index, thing in enumerate(things):
         name, body = NAMES[thing.name], int(row.bodies[index])
-        holds[atom(f"on({name}, table)")] = (row.table, body) in touching and row.position(index)[2] > 0
+        holds[atom(f"on({name}, table)")] = on_table(row, index)
         holds[atom(f"in({name}, sink)")] = in_sink(row, index)
         holds[atom(f"in({name}, drawer)")] = in_drawer(row, index)
         holds[atom(f"holding({name})")] = index in held
@@ -98,3 +105,48 @@ def _sees(row: Row, eye: Numbers, place: Numbers) -> bool:
     length = float(np.linalg.norm(way))
     hit = engine.library().mj_ray(row.model, row.data, eye, way / length, None, 1, -1, np.array([-1], np.int32))
     return bool(hit < 0 or hit > length - 0.008)
+
+
+# -- contacts and motion -------------------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def pairs(objects: int) -> tuple[tuple[int, int], ...]:
+    """All pairs that can touch, as places in `spec.objects`: each with something fixed (-1), then each with each."""
+    return (*((-1, one) for one in range(objects)), *combinations(range(objects), 2))
+
+
+@dataclass(frozen=True)
+class Pressure:
+    """What each of `pairs` does."""
+
+    place: Numbers  # "K 3", m
+    force: Numbers  # "K 3", N, of the first on the second
+    touching: NDArray[np.bool_]  # "K"
+
+
+def contacts(row: Row) -> Pressure:
+    """Forces between the objects, each pair's contact points summed up; the place is their mean, weighted by force."""
+    known = pairs(len(row.bodies) + 2)
+    force, place, weight = np.zeros((len(known), 3)), np.zeros((len(known), 3)), np.zeros(len(known))
+    found = engine.touches(row.model, row.data)
+    for (one, two), where, push in zip(row.objects[found.bodies].tolist(), found.place, found.force, strict=True):
+        if one == two:  # both are fixed, or both are fingers
+            continue
+        slot, strength = known.index((min(one, two), max(one, two))), float(np.linalg.norm(push)) + 1e-9
+        force[slot] += push if one < two else -push
+        place[slot] += strength * where
+        weight[slot] += strength
+    touching = weight > 0
+    return Pressure(place / np.where(touching, weight, 1)[:, None], force, touching)
+
+
+def scene_flow(row: Row, shown: NDArray[np.int32], points: Numbers) -> Numbers:
+    """How far each pixel's surface point "h w 3" (m) has moved since the last step, "3 h w"; `shown` is the body in each pixel, -1 = none."""
+    now, before = row.frames(), row.before
+    back = before.rotation @ now.rotation.transpose(0, 2, 1)  # from here to where the body was
+    back[(now.rotation == before.rotation).all((1, 2))] = np.eye(3)  # not almost: what stands still has no flow
+    shift = before.place - (back @ now.place[..., None])[..., 0]
+    back, shift = np.concatenate([back, np.eye(3)[None]]), np.concatenate([shift, np.zeros((1, 3))])
+    was = (back[shown] @ points[..., None])[..., 0] + shift[shown]
+    return (points - was).transpose(2, 0, 1)

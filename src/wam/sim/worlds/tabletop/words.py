@@ -10,6 +10,7 @@ BLOCKS = tuple(name for name in NAMES if name.endswith("block"))
 ZONES = tuple(f"{colour} zone" for colour in ZONE_COLOURS)
 
 OPEN, CLOSE, CLEAR = "open the drawer", "close the drawer", "clear the table"
+DISHES, TOWER = "put the dishes into the sink", "build a tower of the blocks"
 SENTENCES = (
     *(f"push the {name} to the {zone}" for name in BLOCKS for zone in ZONES),
     *(f"put the {name} into the sink" for name in NAMES),
@@ -17,6 +18,10 @@ SENTENCES = (
     OPEN,
     CLOSE,
     CLEAR,
+    DISHES,
+    *(f"put the {name} into the drawer and close it" for name in BLOCKS),
+    *(f"take the {name} out of the drawer and close it" for name in BLOCKS),
+    TOWER,
 )
 
 PLACES = ("table", *BLOCKS)  # what a thing can stand on

@@ -1,7 +1,7 @@
 """The `tabletop` world: B tables, each with an arm, blocks, dishes, a drawer and a sink. Physics and pictures by MuJoCo.
 
 Time: 10 steps per second. Action: displacement of the fingers' tips (m, world frame), turn of the hand about the vertical (rad), and
-how far the gripper shall open (0..1, 1 = open). Friction alone holds things.
+how far the gripper shall open (0..1, 1 = open); on request also where the free camera stands. Friction alone holds things.
 Sees: cameras (uint8; metric depth and poses on request), joint angles, the tips' place and turn, the gripper's opening.
 Asks for: an instruction, a goal image, both, or nothing. Success (see `tasks`) is judged at each instant and does not end an episode.
 Reward: minus the mean distance (m) of what the task is about from where the goal shows it.
@@ -13,17 +13,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from wam.sim.engines import mujoco as engine
 from wam.sim.worlds.tabletop import tasks, truth
+from wam.sim.worlds.tabletop.camera import is_rigid
 from wam.sim.worlds.tabletop.config import TabletopConfig
 from wam.sim.worlds.tabletop.draw import draw
+from wam.sim.worlds.tabletop.physical import coordinates_of, scene_of, to_physical
 from wam.sim.worlds.tabletop.row import HIGH, LOW, Row, RowState
 from wam.sim.worlds.tabletop.spec import tabletop_spec
 from wam.sim.worlds.tabletop.words import ATOMS
-from wam.world import Actions, Facts, Observation, Outcome, Physical, SpecError, Task, Tracks, Truth
+from wam.world import Actions, Contacts, Facts, Observation, Outcome, Physical, SpecError, Task, Tracks, Truth
+from wam.world.geometry import cameras
+from wam.world.specs import state_problems
 
 
 @dataclass(frozen=True)
@@ -82,11 +86,12 @@ class TabletopWorld:
 
     def step(self, actions: Actions) -> Outcome:
         """T steps. Actions are clipped to their limits."""
-        moves = self._moves(actions)
+        moves, cameras_at = self._moves(actions), self._cameras_at(actions)
         frames, rewards, alive, success = [], [], [], []
         for step in range(moves.shape[1]):
             for index, row in enumerate(self.rows):
                 if bool(actions.valid[index, step, 0]) and int(self._clock[index]) < self.config.steps:
+                    row.free_camera = None if cameras_at is None else cameras_at[index, step]
                     row.step(moves[index, step])
                     self._clock[index] += 1
                     self._seen[index] = self._look(row)
@@ -99,18 +104,17 @@ class TabletopWorld:
         return Outcome(observation=observation, reward=torch.stack(rewards, 1), alive=torch.stack(alive, 1), success=torch.stack(success, 1))
 
     def truth(self) -> Truth:
-        """Poses, tracks, segmentation, facts and physical coordinates of the current instant. Bodies as in `spec.objects`."""
+        """Poses, tracks, segmentation, scene flow, contacts, facts and physical coordinates of the current instant. Bodies as in `spec.objects`."""
         seen = [truth.tracks(row, (*self.config.cameras, "front")[0]) for row in self.rows]
+        maps = {name: self._maps(name) for name in self.config.cameras if self.config.segmentation}
         return Truth(
             pose=_stacked([truth.poses(row) for row in self.rows]),
             tracks=Tracks(xyz=_stacked([places for places, _ in seen]), visible=torch.from_numpy(np.stack([visible for _, visible in seen]))[:, None]),
-            segmentation={name: self._segmentation(name) for name in self.config.cameras} if self.config.segmentation and self.config.cameras else None,
+            segmentation={name: labels for name, (labels, _) in maps.items()} or None,
+            scene_flow={name: flow for name, (_, flow) in maps.items() if flow is not None} or None,
+            contacts=self._contacts(),
             facts=Facts(holds=torch.from_numpy(np.stack([truth.facts(row) for row in self.rows]))[:, None], atoms=ATOMS),
-            physical=Physical(
-                q=_stacked([row.data.qpos for row in self.rows]),
-                v=_stacked([row.data.qvel for row in self.rows]),
-                parameters=_stacked([_constants(row) for row in self.rows])[:, 0],
-            ),
+            physical=to_physical(self.rows),
         )
 
     def save(self) -> Moment:
@@ -130,6 +134,30 @@ class TabletopWorld:
         self._clock, self._goal = snapshot.clock.clone(), snapshot.goal
         self._seen = [self._look(row) for row in self._rows]
 
+    def free_cameras(self) -> Float[Tensor, "B 4 4"]:
+        """Where the free camera stands, world_T_camera."""
+        return torch.stack([_tensor(engine.camera_pose(row.data, row.model.camera("free").id)) for row in self.rows])
+
+    def at(self, physical: Physical) -> Moment:
+        """This moment with other coordinates and constants: the last instant of a record of `truth().physical`, whose rows have these scenes.
+
+        Actions go on from there exactly as they did when it was recorded. Models are compiled anew where masses or friction differ.
+        SpecError where the record does not fit.
+        """
+        assert self.spec.physical is not None
+        if found := state_problems(self.spec.physical, physical):
+            raise SpecError(" ".join(found))
+        if physical.q.shape[0] != self.batch:
+            raise SpecError(f"the record has {physical.q.shape[0]} rows, this world {self.batch}. Reset as many, with the seeds of the recorded episodes.")
+        rows = []
+        for index, row in enumerate(self.rows):
+            scene = scene_of(row.scene, physical, index)
+            made = Row(scene, self.config, row.model if scene is row.scene else None)
+            made.put(coordinates_of(physical, index))
+            made.before = made.frames()
+            rows.append(made)
+        return Moment(tuple(rows), tuple(row.save() for row in rows), self._clock.clone(), self._goal)
+
     # -- inside ----------------------------------------------------------------------------------------------------------------
 
     def _moves(self, actions: Actions) -> np.ndarray:
@@ -144,6 +172,19 @@ class TabletopWorld:
         clipped: np.ndarray = np.clip(moves, LOW, HIGH)
         return clipped
 
+    def _cameras_at(self, actions: Actions) -> np.ndarray | None:
+        """Where the free camera stands at each step, "B T 4 4"."""
+        if not self.config.steered_camera:
+            return None
+        if actions.camera is None or tuple(actions.camera.shape) != (*actions.valid.shape[:2], 4, 4):
+            got = None if actions.camera is None else tuple(actions.camera.shape)
+            raise SpecError(f"tabletop with steered_camera takes actions.camera of shape {(*actions.valid.shape[:2], 4, 4)}, got {got}.")
+        poses = actions.camera.double().cpu().numpy()
+        done = actions.valid[..., 0].cpu().numpy()
+        if not all(is_rigid(pose) for pose in poses[done]):
+            raise SpecError("tabletop got a camera pose that is no rotation and place (m): world_T_camera, the last row 0 0 0 1. Was it scaled or transposed?")
+        return poses
+
     def _look(self, row: Row) -> Observation:
         """What the sensors of a row see now, "1 1 ..."."""
         config = self.config
@@ -154,6 +195,7 @@ class TabletopWorld:
             rgb[name] = torch.from_numpy(shot.rgb).permute(2, 0, 1)[None, None].contiguous()
             if shot.depth is not None:
                 depth[name] = torch.from_numpy(shot.depth)[None, None, None]
+            if self.spec.observes.cameras[name].pose:
                 pose[name] = _tensor(engine.camera_pose(row.data, camera))[None, None]
         proprio = np.concatenate([row.data.qpos[row.arm], row.tip, [row.yaw, row.opening]])
         return Observation(rgb=rgb or None, depth=depth or None, camera_pose=pose or None, proprio=_tensor(proprio)[None, None])
@@ -174,16 +216,26 @@ class TabletopWorld:
         instruction = torch.tensor([tasks.sentence(row.scene) for row in self.rows]) if ask in ("instruction", "both") else None
         return Task(instruction=instruction, goal=self._goal)
 
-    def _segmentation(self, name: str) -> Int[Tensor, "B 1 h w"]:
-        """Indices into `spec.objects`; fingers and palm are the gripper, everything else is background."""
-        painter, labels = engine.painter(self.config.size, self.config.size), []
-        for row in self.rows:
-            table = np.full(row.model.nbody + 1, -1)
-            table[row.bodies] = np.arange(len(row.bodies))
-            table[row.slide] = len(row.bodies)
-            table[[*row.pads, row.model.body("palm").id]] = len(row.bodies) + 1
-            labels.append(torch.from_numpy(table[painter.bodies(row.model, row.data, row.model.camera(name).id)]))
-        return torch.stack(labels)[:, None]
+    def _maps(self, name: str) -> tuple[Int[Tensor, "B 1 h w"], Float[Tensor, "B 1 3 h w"] | None]:
+        """Places in `spec.objects` (palm and fingers are the gripper, everything else is background), and scene flow where there is depth."""
+        painter, labels, flows = engine.painter(self.config.size, self.config.size), [], []
+        lens = torch.tensor(self.spec.observes.cameras[name].intrinsics)
+        for row, seen in zip(self.rows, self._seen, strict=True):
+            camera = row.model.camera(name).id
+            shown = painter.bodies(row.model, row.data, camera)
+            labels.append(torch.from_numpy(row.objects[shown]))
+            if seen.depth is not None:
+                pose = _tensor(engine.camera_pose(row.data, camera))
+                points = cameras.world_points(seen.depth[name][0, 0, 0], lens, pose).double().numpy()
+                flows.append(_tensor(truth.scene_flow(row, shown, points)))
+        return torch.stack(labels)[:, None], torch.stack(flows)[:, None] if flows else None
+
+    def _contacts(self) -> Contacts:
+        """Every pair that can touch has its fixed place."""
+        found = [truth.contacts(row) for row in self.rows]
+        bodies = torch.tensor(truth.pairs(len(self.spec.objects))).expand(self.batch, 1, -1, 2)
+        touching = torch.from_numpy(np.stack([one.touching for one in found]))[:, None]
+        return Contacts(bodies=bodies, xyz=_stacked([one.place for one in found]), force=_stacked([one.force for one in found]), valid=touching)
 
 
 def joined(seen: list[Observation]) -> Observation:
@@ -199,8 +251,3 @@ def _tensor(numbers: np.ndarray) -> Tensor:
 def _stacked(rows: list[np.ndarray]) -> Tensor:
     """ "B 1 ..." float32."""
     return _tensor(np.stack(rows))[:, None]
-
-
-def _constants(row: Row) -> np.ndarray:
-    """In the order of `spec.physical.parameters`."""
-    return np.array([part for thing in row.scene.things for part in (thing.mass, thing.friction)] + [row.scene.resistance])
