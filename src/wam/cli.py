@@ -97,8 +97,9 @@ def record(
     policies: Annotated[str | None, typer.Option(help="Who acts, with shares: NAME:SHARE,NAME:SHARE. Otherwise the world's own mixture.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the first episode; below 2,000,000.")] = 0,
     truth: Annotated[
-        str, typer.Option(help="Kept of what the simulator knows: pose,tracks,segmentation,facts,physical,scene_flow,contacts; all; none.")
-    ] = "pose",
+        str | None,
+        typer.Option(help="Kept of what the simulator knows: pose,tracks,segmentation,facts,physical,scene_flow,contacts; all; none. Else poses."),
+    ] = None,
     option: Annotated[list[str] | None, typer.Option(help="Options of the world, e.g. --option size=64 --option objects=3.")] = None,
     device: Device = "cpu",
     resume: Annotated[bool, typer.Option(help="Continue a set that was stopped, up to --episodes in all.")] = False,
@@ -127,7 +128,7 @@ def record(
     from wam.jobs.record import held, record_world
     from wam.show.bars import Bars
 
-    acting, kept = None if policies is None else shares(policies), () if truth == "none" else tuple(truth.split(","))
+    acting, kept = None if policies is None else shares(policies), None if truth is None else () if truth == "none" else tuple(truth.split(","))
     before = held(out) if resume else 0
     with Bars(Console(stderr=True)) as bars:
         record_world(

@@ -41,14 +41,14 @@ def record_world(
     policies: Mapping[str, float] | None = None,
     seed: int = 0,
     resume: bool = False,
-    truth: Sequence[str] = ("pose",),
+    truth: Sequence[str] | None = None,
     options: Mapping[str, object] | None = None,
     device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Write episodes until the set holds `episodes`; `policies` are names of the world's policies and their shares, by default its own MIXTURE.
 
-    `truth` says what of the simulator's knowledge is kept; ("all",) keeps everything that this world tells.
+    `truth` says what of the simulator's knowledge is kept: by default poses where the world knows them; ("all",) keeps everything.
     Episode e has seed `seed` + e, so a set can be continued (`resume`) and never repeats itself.
     The world and its policies compute on `device`. ValueError for unknown names, for shares that are not above 0, and for truth that the world lacks.
     """
@@ -58,7 +58,7 @@ def record_world(
         raise ValueError(f"the world {name!r} has no policies {unknown}; it has {', '.join(world.POLICIES)}. Name those in the shares.")
     if odd := {asked: share for asked, share in policies.items() if not 0 < share < math.inf}:
         raise ValueError(f"the shares of policies are {odd}, expected numbers above 0. Leave out a policy that shall not act.")
-    if unknown := [asked for asked in truth if asked not in TRUTH and tuple(truth) != ALL]:
+    if unknown := [asked for asked in truth or () if asked not in TRUTH and tuple(truth or ()) != ALL]:
         raise ValueError(f"no truth is called {unknown[0]!r}. {suggestion(unknown[0], TRUTH)}")
     probe: Env = world.make(1, device=device, **(options or {}))
     truth = kept_truth(probe, truth)
@@ -82,17 +82,20 @@ def held(path: Path) -> int:
     return len(open_dataset(path)) if path.is_dir() and any(path.iterdir()) else 0
 
 
-def kept_truth(env: Env, truth: Sequence[str]) -> tuple[str, ...]:
-    """The parts of the truth to keep. ValueError where the world does not know what was asked for."""
-    if not truth:
+def kept_truth(env: Env, truth: Sequence[str] | None) -> tuple[str, ...]:
+    """The parts of the truth to keep; None = poses, where there are any. ValueError where the world does not know what was asked for."""
+    if truth is not None and not truth:
         return ()
     env.reset(torch.ones(env.batch, dtype=torch.bool), torch.zeros(env.batch, dtype=torch.int64))
     found = env.truth()
     known = [part for part in TRUTH if getattr(found, part) is not None]
+    if truth is None:
+        return ("pose",) if "pose" in known else ()
     if tuple(truth) == ALL:
         return tuple(known)
     if lacking := [part for part in truth if part not in known]:
-        raise ValueError(f"the world {env.spec.name!r} does not know the truth {lacking}. It knows {', '.join(known)}: ask for those, or none.")
+        knows = f"It knows {', '.join(known)}: ask for those, or none." if known else "It knows none: leave it out."
+        raise ValueError(f"the world {env.spec.name!r} does not know the truth {lacking}. {knows}")
     return tuple(truth)
 
 

@@ -56,7 +56,7 @@ def _learner(*, steps: int, batch: int) -> Gradient:
 SEARCH = MPPI(samples=64, iterations=4, elites=10, temperature=0.5, spread=1.0, warm_spread=0.5, floor=0.05)
 TINY = Preset(  # episodes of some fifteen decisions, rewards of some decimetres
     config=TDMPC2Config(unit=0.1, largest=5.0, discount=0.9),
-    stages=(Stage("online", Online(learner=_learner(steps=16_000, batch=64), rounds=100, worlds=16, random=5, look=20, judged=20)),),
+    stages=(Stage("online", Online(learner=_learner(steps=24_000, batch=64), rounds=150, worlds=16, random=5, look=30, judged=20)),),
     size=32,
     skip=3,
     shows_goal=True,
