@@ -265,14 +265,14 @@ def control(
 def score(
     run: Annotated[list[Path], typer.Argument(help="Run folder, or several that differ in their seed alone.", exists=True, file_okay=False)],
     world: Annotated[str, typer.Option(help="A world of the library that gives rewards.")],
-    episodes: Annotated[int, typer.Option(help="Held-out starts per run and arm.", min=1)] = 20,
+    episodes: Annotated[int, typer.Option(help="Held-out starts per run and arm.", min=1)] = 50,
     option: Annotated[list[str] | None, typer.Option(help="Options of the world.")] = None,
     published: Annotated[float | None, typer.Option(help="The paper's score after as many steps, to stand beside ours.")] = None,
     result: Annotated[Path | None, typer.Option(help="Write returns and provenance here, as JSON.", dir_okay=False)] = None,
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
-    """Act in closed loop for reward: return with interval, with planning, without, and at random."""
+    """Act in closed loop for reward: return with interval, as the system says, with its mechanism off, and of trivial policies."""
     from wam.jobs.score import score_runs
     from wam.show.bars import Bars
     from wam.show.tables import score_table

@@ -7,10 +7,9 @@ import pytest
 from wam.data import DataError, DataSpec, Recorder, cut, open_dataset
 from wam.data.joining import join
 from wam.plan.control.rollout import rollout
-from wam.plan.control.uniform import Uniform
 from wam.sim.adapters.goal_seen import GoalSeen
 from wam.sim.worlds.push import PushConfig, PushWorld
-from wam.world import Noise
+from wam.world import Noise, Uniform
 
 
 def recorded(path, seeds, world=None, **dropped):

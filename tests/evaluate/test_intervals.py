@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from wam.evaluate.intervals import bootstrap_mean, bootstrap_means, bootstrap_ratio, paired_difference, wilson
+from wam.evaluate.intervals import bootstrap_mean, bootstrap_means, bootstrap_ratio, paired_by_seed, paired_difference, wilson
 
 
 @pytest.mark.parametrize("successes", [0, 1, 7, 50, 99, 100])
@@ -87,3 +87,10 @@ def test_bootstrap_ratio_is_paired():
     assert (half.value, half.low, half.high) == (pytest.approx(0.5), pytest.approx(0.5), pytest.approx(0.5))
     with pytest.raises(ValueError, match="sum to zero"):
         bootstrap_ratio(under, torch.zeros(50))
+
+
+def test_goals_that_all_seeds_share_are_drawn_once_for_all() -> None:
+    """Three equal trainings know no more than one."""
+    one = (torch.rand(1, 60, generator=torch.Generator().manual_seed(0)) < 0.4).double()
+    alone, thrice = paired_by_seed(one), paired_by_seed(one.repeat(3, 1))
+    assert thrice.low == pytest.approx(alone.low, abs=0.02) and thrice.high == pytest.approx(alone.high, abs=0.02)

@@ -8,6 +8,7 @@ import torch
 from tests.train.practice import SEES, SPEC, Learner
 from wam.check import check_world_model
 from wam.data import DataSpec, open_dataset
+from wam.jobs.imagine import imagine_run
 from wam.jobs.pages import refreshed
 from wam.jobs.practise import practise_world
 from wam.jobs.score import ScoreResult, score_runs
@@ -162,14 +163,23 @@ def test_data_and_world_are_told_apart(tmp_path):
     assert all(isinstance(stage.learner, Online) for preset in RECIPE.presets.values() for stage in preset.stages)
 
 
+def test_what_it_imagines_is_judged_on_what_another_run_lived_through(tmp_path):
+    training = {"options": {"sees": "state", "budget": 12}, "change": brief, "steps": 6, "show": False}
+    one, other = (practise_world("td_mpc2", "push", tmp_path / f"run-{seed}", seed=seed, **training) for seed in (0, 1))
+    with pytest.raises(ValueError, match="is what td_mpc2 tiny, changed was trained on"):
+        imagine_run(one.folder, one.trained_on.data, horizon=2, count=4)
+    found, _ = imagine_run(one.folder, other.trained_on.data, horizon=2, count=4)
+    assert {curve.arm for curve in found.card.curves} >= {"model", "shuffled"}
+
+
 def test_scores_with_and_without_planning(tmp_path):
     training = {"options": {"sees": "state", "budget": 6}, "change": brief, "steps": 6, "show": False}
     folders = [practise_world("td_mpc2", "push", tmp_path / f"run-{seed}", seed=seed, **training).folder for seed in (0, 1)]
     found = score_runs(folders, "push", episodes=3, options=training["options"], published=2.0)
-    assert [row.name for row in found.rows] == ["random", "planning", "habit", "planning", "habit"]
-    plan = [value for row in found.rows if row.name == "planning" for value in row.returns]
-    assert found.planning.value == pytest.approx(sum(plan) / 6) and found.over_habit is not None
-    assert found.verdicts.mechanism == ("effect" if found.over_habit.low > 0 else "reversed" if found.over_habit.high < 0 else "null")
+    assert [row.name for row in found.rows] == ["random", "idle", "on", "off", "on", "off"]
+    plan = [value for row in found.rows if row.name == "on" for value in row.returns]
+    assert found.reached.value == pytest.approx(sum(plan) / 6) and found.over_off is not None
+    assert found.verdicts.mechanism is None and found.steps == 12 and found.mechanism.startswith("planning")  # two trainings are too few for a verdict
     assert ScoreResult.from_json(found.save(tmp_path / "score_push.json").read_text()) == found
     page = refreshed("<!-- score_*.json -->\n<!-- end -->", tmp_path)
     assert "push budget=6 sees=state" in page and "of 2" in page and "2 x 3" in page

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import time
 from pathlib import Path
 
@@ -10,10 +11,9 @@ import pytest
 from wam.data import open_dataset
 from wam.evaluate.returns import measure_return
 from wam.evaluate.success import evaluation_seeds
-from wam.plan.control.uniform import Uniform
-from wam.train import Online, Stopped, load
+from wam.train import CheckpointError, Online, Stopped, load
 from wam.train.online import lasting
-from wam.world import EVALUATION_SEEDS
+from wam.world import EVALUATION_SEEDS, Uniform
 
 from .practice import GRADIENT, ONLINE, SPEC, Line, controller, learn, life, longer
 from .test_killed import lines
@@ -104,3 +104,13 @@ def test_mistakes_explain_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyP
         Online(learner=GRADIENT, rounds=3, worlds=0)
     with pytest.raises(ValueError, match="nothing would ever be done on purpose"):
         Online(learner=GRADIENT, rounds=3, random=4)
+    with pytest.raises(ValueError, match="40 gradient steps for 50 rounds of learning"):
+        Online(learner=GRADIENT, rounds=50)
+
+
+def test_a_replay_that_lost_episodes_is_not_lived_again(tmp_path: Path) -> None:
+    with pytest.raises(Stopped):
+        learn(tmp_path / "run", stop=20)
+    shutil.rmtree(tmp_path / "run" / "replay-online")
+    with pytest.raises(CheckpointError, match="holds 0 episodes, the run had lived through 16"):
+        learn(tmp_path / "run", resume=True)

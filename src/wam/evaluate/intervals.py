@@ -102,12 +102,12 @@ def bootstrap_mean(values: Float[Tensor, "N"], *, groups: Int[Tensor, "N"] | Non
 
 
 def paired_by_seed(difference: Float[Tensor, "seeds goals"], resamples: int = 10_000) -> Interval:
-    """Mean of paired differences with a two-level bootstrap: seeds are drawn, then goals within each."""
+    """Mean of paired differences with a crossed bootstrap: seeds are drawn, and goals, which all seeds share."""
     seeds, goals = difference.shape
     chance = torch.Generator().manual_seed(0)
     which = torch.randint(0, seeds, (resamples, seeds), generator=chance)
-    goal = torch.randint(0, goals, (resamples, seeds, goals), generator=chance)
-    means = difference[which[:, :, None], goal].mean((1, 2))
+    goal = torch.randint(0, goals, (resamples, goals), generator=chance)
+    means = difference[which[:, :, None], goal[:, None, :]].mean((1, 2))
     low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=means.dtype)).tolist()
     return Interval(value=float(difference.mean()), low=low, high=high)
 

@@ -1,7 +1,7 @@
 """One system trained several times, judged over the same starts, beside the best of the trivial policies.
 
 Outcomes of several trainings on the same starts are not independent: beside the Wilson interval of all of them together stands
-each training's own rate, and the difference to the trivial policy is drawn over trainings and starts.
+each training's own rate, and the difference to the trivial policy is drawn over trainings and over the starts that they share.
 """
 
 from collections.abc import Sequence

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
+from wam.evaluate.intervals import Interval
 from wam.evaluate.origin import Origin
 from wam.world import Spec, SpecError
 
@@ -23,6 +24,11 @@ class Verdicts(Spec):
     uses_conditions: bool | None = None  # its error grows clearly with others' actions, instructions, ...
     learns: bool | None = None  # beats the best trivial baseline by the margin that its protocol states
     mechanism: Literal["effect", "null", "reversed"] | None = None  # the paper's idea on against off
+
+
+def verdict_on(difference: Interval) -> Literal["effect", "null", "reversed"]:
+    """Of a mechanism, by the interval of what it adds."""
+    return "effect" if difference.low > 0 else "reversed" if difference.high < 0 else "null"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,7 @@ class ReturnRow(Spec):
     steps: int  # the budget
     batch: int  # rows that decided together
     noise_seed: int
+    device: str
     seeds: tuple[int, ...]
     returns: tuple[float, ...]  # in the order of the seeds
     solved: tuple[bool, ...]  # at the end
@@ -41,7 +42,7 @@ def measure_return(
     `watch` is given each batch of episodes. ValueError for seeds that are not for evaluation, SpecError for worlds without rewards.
     """
     require_seeds(seeds)
-    returns, solved, seconds, decisions = list[float](), list[bool](), 0.0, 0
+    returns, solved, seconds, decisions, device = list[float](), list[bool](), 0.0, 0, "cpu"
     for start in range(0, len(seeds), env.batch):
         some = list(seeds[start : start + env.batch])
         filled = torch.tensor(some + some[-1:] * (env.batch - len(some)))
@@ -50,6 +51,7 @@ def measure_return(
         if episodes.reward is None:
             raise SpecError(f"the world {env.spec.name!r} gives no rewards, so there is no return. Measure success instead.")
         assert episodes.success is not None and episodes.seconds is not None and episodes.decided is not None  # every rollout has them
+        device = str(episodes.device)
         returns += episodes.reward.double().sum(1).tolist()
         solved += [bool(value) for value in episodes.success[:, -1]]
         seconds, decisions = seconds + float(episodes.seconds.sum()), decisions + int(episodes.decided.sum())
@@ -67,6 +69,7 @@ def measure_return(
         steps=env.spec.budget,
         batch=env.batch,
         noise_seed=noise_seed,
+        device=device,
         seeds=tuple(seeds),
         returns=tuple(returns),
         solved=tuple(solved),

@@ -12,10 +12,11 @@ import torch
 
 from wam.evaluate.intervals import Interval, paired_by_seed
 from wam.evaluate.origin import Origin
-from wam.evaluate.result import Result, Verdicts
+from wam.evaluate.result import Result, Verdicts, verdict_on
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds, measure_success
-from wam.jobs.control import BATCH, clocked, size_of
+from wam.jobs.control import BATCH, size_of
+from wam.jobs.practise import as_shown
 from wam.jobs.record import load_world
 from wam.recipes.recipe import load_recipe
 from wam.recipes.runs import train_recipe
@@ -57,6 +58,8 @@ def compare_mechanism(
     sources = Sources.of("wam.jobs.compare", f"wam.recipes.{recipe}", f"wam.sim.worlds.{world}")  # as they are now: a run is long
     if found.mechanism is None:
         raise SpecError(f"the recipe {recipe!r} declares no mechanism to switch off.")
+    if not found.mechanism.trained:
+        raise SpecError(f"{found.mechanism.name} of {recipe!r} is switched off without training again: `wam score` compares it.")
     outcomes = dict[str, list[tuple[bool, ...]]](on=[], off=[])
     for seed in range(seeds):
         for arm in ("on", "off"):
@@ -64,7 +67,7 @@ def compare_mechanism(
             place = folder / (f"run-{seed}" if arm == "on" else f"off-{seed}")
             run = train_recipe(recipe, data, place, preset=preset, change=change, steps=steps, seed=seed, device=device, resume=place.exists())
             env: Env = module.make(min(BATCH, goals), device=device, **size_of(run))
-            outcomes[arm].append(measure_success(clocked(env, run), run.policy(), name=arm, seeds=evaluation_seeds(goals)).outcomes)
+            outcomes[arm].append(measure_success(as_shown(env, run.preset), run.policy(), name=arm, seeds=evaluation_seeds(goals)).outcomes)
     on, off = (torch.tensor(outcomes[arm], dtype=torch.float64) for arm in ("on", "off"))
     difference = paired_by_seed(on - off)
     comparison = MechanismComparison(
@@ -76,7 +79,7 @@ def compare_mechanism(
         seeds=tuple(range(seeds)),
         outcomes_on=tuple(outcomes["on"]),
         outcomes_off=tuple(outcomes["off"]),
-        verdicts=Verdicts(mechanism="effect" if difference.low > 0 else "reversed" if difference.high < 0 else "null"),
+        verdicts=Verdicts(mechanism=verdict_on(difference)),
         origin=Origin.now(
             started=started,
             protocol=f"{goals} held-out starts of {world!r} per training seed and arm, the same for all; success at the end of the budget.",

@@ -21,7 +21,7 @@ from wam.world import Env, Episodes, Policy, SpecError
 
 BATCH = 50  # goals tried together
 MARGIN = 0.25  # over the best trivial policy: what "learns" asks for
-TRIVIAL = ("random", "stay", "drive_to_goal")  # before the model
+TRIVIAL = ("random", "idle", "stay", "drive_to_goal")  # before the model
 CEILINGS = ("replay", "expert")  # after it
 
 
@@ -104,7 +104,7 @@ def control(
     for name, policy in policies.items():
         seen: list[Episodes] = []
         seeds = evaluation_seeds(goals)
-        world = clocked(env, run) if name == run.recipe.name else env
+        world = as_shown(env, run.preset) if name == run.recipe.name else env
         row = measure_success(world, policy, name=name, seeds=seeds, watch=seen.append, progress=bars.task(name))
         rows.append(in_steps_of(row, env.spec.budget // world.spec.budget))
         films[name] = seen[0]
@@ -120,12 +120,9 @@ def require_alike(runs: Sequence[Run]) -> Run:
                 raise SpecError(
                     f"{first.folder} and {other.folder} differ in {what}: {mine} and {theirs}. Control runs together that differ in their seed alone."
                 )
+    if len({run.seed for run in runs}) < len(runs):
+        raise SpecError(f"the runs have the training seeds {[run.seed for run in runs]}; one that counts twice makes intervals too narrow.")
     return first
-
-
-def clocked(env: Env, run: Run) -> Env:
-    """The world as the model was trained to see it."""
-    return as_shown(env, run.preset)
 
 
 def size_of(run: Run) -> dict[str, int]:

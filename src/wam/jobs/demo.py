@@ -19,8 +19,9 @@ from wam.evaluate.origin import Origin
 from wam.evaluate.rollouts import rollout_card
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessRow, compare_success, evaluation_seeds
-from wam.jobs.control import clocked, control
+from wam.jobs.control import control
 from wam.jobs.imagine import imagined_sections, places, windows_of
+from wam.jobs.practise import as_shown
 from wam.jobs.record import load_world, record_world
 from wam.recipes.runs import Run, train_recipe
 from wam.show.bars import Bars
@@ -104,7 +105,7 @@ def judge(run: Run, data: Path, config: DemoConfig) -> tuple[RolloutCard, Window
     """The rollout card on fresh episodes of play, from evaluation seeds; also its windows."""
     push = load_world("push")
     world = push.make(config.held_out)
-    env = clocked(world, run)
+    env = as_shown(world, run.preset)
     seeds = torch.tensor(evaluation_seeds(config.held_out, start=10_000))
     held_out = branch(env, Held(push.POLICIES["play"](world), run.preset.skip), seeds=seeds, past=1, horizon=config.horizon, branches=4)
     training, _ = windows_of(run, data, config.horizon, 512)

@@ -42,7 +42,7 @@ def imagine_run(
     started, run = time.monotonic(), load(folder, device=device)
     sources = Sources.of("wam.jobs.imagine", f"wam.recipes.{run.recipe.name}")
     held_out, episodes = windows_of(run, data, horizon, count)
-    if frames_for(run.preset, data).fingerprint() == run.trained_on.fingerprint and run.trained_on.episodes is None:
+    if run.trained_on.episodes is None and frames_for(run.preset, data).fingerprint() == _seen(run):
         raise ValueError(f"{data} is what {run.name} was trained on: predictions there say nothing. Pass episodes that it has not seen.")
     learned = training or (run.trained_on.data if Path(run.trained_on.data).exists() else None)
     known = None if learned is None else windows_of(run, learned, horizon, 4 * count)[0].to(device)
@@ -78,6 +78,14 @@ def imagine_run(
     return ImaginedResult(card=card, origin=origin, verdicts=verdicts), page.save(run.folder / "report.html")
 
 
+def _seen(run: Run) -> str:
+    """Fingerprint of the data that the run learned from; of a world that it acted in, what it lived through there, where that still lies."""
+    about = run.trained_on
+    if not about.world:
+        return about.fingerprint
+    return frames_for(run.preset, about.data).fingerprint() if Path(about.data).exists() else ""
+
+
 def imagined_sections(run: Run, window: Window) -> tuple[Section, ...]:
     """Strips of truth, prediction, error, and of the same with other windows' actions; nothing for models without pictures."""
     first = window.narrow("B", 0, 64)
@@ -92,11 +100,11 @@ def imagined_sections(run: Run, window: Window) -> tuple[Section, ...]:
 
 def windows_of(run: Run, data: str | Path, horizon: int, count: int) -> tuple[Window, torch.Tensor]:
     """`count` windows drawn from a data set, and the episode of each. ValueError for a horizon that no episode fills."""
-    windows = WindowDataset(frames_for(run.preset, data), past=run.model.spec.context[0], horizon=horizon, skip=run.preset.skip, truth=True)
+    frames = frames_for(run.preset, data)
+    skip = 1 if frames.spec.rate == run.data.rate else run.preset.skip  # what a run lived through is at its own clock already
+    windows = WindowDataset(frames, past=run.model.spec.context[0], horizon=horizon, skip=skip, truth=True)
     if not windows.longest or horizon > windows.longest:
-        raise ValueError(
-            f"no episode of {data} is long enough to look {horizon} steps of {run.preset.skip} frames ahead: the longest allows {windows.longest}."
-        )
+        raise ValueError(f"no episode of {data} is long enough to look {horizon} steps of {skip} frames ahead: the longest allows {windows.longest}.")
     drawn = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))[:count]
     return windows.batch(drawn), windows.episode_of(drawn)
 

@@ -91,14 +91,32 @@ def scores(paths: Sequence[Path]) -> str:
     """A line per world and arm, of several files."""
     rows = []
     for result in (ScoreResult.from_json(path.read_text()) for path in paths):
-        runs = sum(row.name == "planning" for row in result.rows)
-        reached = "" if result.published is None else f"{percent(result.planning.value / result.published)} of {result.published:.0f}"
-        habit = "" if result.over_habit is None else score(result.over_habit)
+        runs = sum(row.name == "on" for row in result.rows)
+        reached = "" if result.published is None else f"{percent(result.reached.value / result.published)} of {result.published:.0f}"
+        off = "" if result.over_off is None else score(result.over_off)
         starts = f"{runs} x {result.rows[0].episodes}"
         rows.append(
-            (result.world, f"{result.steps:,}", score(result.planning), reached, habit, score(result.over_random), starts, f"{result.parameters / 1e6:.2f} M")
+            (
+                result.world,
+                f"{result.steps:,}",
+                score(result.reached),
+                reached,
+                off,
+                f"{score(result.over_trivial)} over {result.trivial}",
+                starts,
+                f"{result.parameters / 1e6:.2f} M",
+            )
         )
-    columns = ("world", "decisions lived through", "return", "of the published", "over the policy alone", "over random", "trainings x starts", "parameters")
+    columns = (
+        "world",
+        "decisions lived through",
+        "return",
+        "of the published",
+        "over its mechanism switched off",
+        "over a trivial policy",
+        "trainings x starts",
+        "parameters",
+    )
     table = Table(title="", columns=columns, rows=tuple(rows), numbers=tuple(range(1, len(columns))), note="")
     return f"{markdown(table)}\n\nWritten by `wam score`, each line with the command in its file.\n"
 

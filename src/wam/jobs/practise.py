@@ -3,7 +3,7 @@
 Knows: worlds by module name and their options, the clock of a preset.   Does not know: models, the command line.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,22 @@ from wam.world import Env, SpecError
 
 
 def practise_world(
-    recipe: str, world: str, folder: Path, *, options: Mapping[str, object] | None = None, preset: str = "tiny", device: str = "cpu", **training: Any
+    recipe: str,
+    world: str,
+    folder: Path,
+    *,
+    options: Mapping[str, object] | None = None,
+    preset: str = "tiny",
+    device: str = "cpu",
+    change: Callable[[Preset], Preset] | None = None,
+    **training: Any,
 ) -> Run:
     """See `practise_recipe` for what may be said of the training. World and model compute on `device`.
 
     SpecError for pictures of another size than the preset's.
     """
     module, chosen = load_world(world), load_recipe(recipe).preset(preset)
+    chosen = chosen if change is None else change(chosen)
 
     def make(batch: int) -> Env:
         return as_shown(module.make(batch, device=device, **(options or {})), chosen)
@@ -30,7 +39,7 @@ def practise_world(
     seen = {(camera.height, camera.width) for camera in make(1).spec.observes.cameras.values()}
     if seen and chosen.size is not None and seen != {(chosen.size, chosen.size)}:
         raise SpecError(f"{recipe} {preset} sees pictures of {chosen.size} px, the world {world!r} shows {sorted(seen)}. Pass --option size={chosen.size}.")
-    return practise_recipe(recipe, make, described(world, options or {}), folder, preset=preset, device=device, **training)
+    return practise_recipe(recipe, make, described(world, options or {}), folder, preset=preset, device=device, change=change, **training)
 
 
 def as_shown(env: Env, preset: Preset) -> Env:

@@ -1,33 +1,33 @@
 """Let trained runs act for reward, in a world whose episodes are judged by their return.
 
-Three arms over the same held-out starts: planning as the recipe says; what the model would do without planning, where it has
-habits; actions at random. All runs together: means over runs and starts, differences paired by both.
+Arms over the same held-out starts: as the recipe says ("on"); with its mechanism switched off, where that needs no training of
+its own ("off"); doing nothing, and at random. All runs together: means over runs and starts, differences paired by both.
 Does not know: how the runs were trained.
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from wam.data import open_dataset
 from wam.evaluate.intervals import Interval, paired_by_seed
 from wam.evaluate.origin import Origin
-from wam.evaluate.result import Result, Verdicts
+from wam.evaluate.result import Result, Verdicts, verdict_on
 from wam.evaluate.returns import ReturnRow, measure_return
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds
-from wam.jobs.control import clocked, require_alike, size_of
-from wam.jobs.practise import described
+from wam.jobs.control import require_alike, size_of
+from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
-from wam.plan.control.uniform import Uniform
-from wam.plan.planners import Habit
 from wam.recipes.runs import Run, load, planning
-from wam.world import Env, Policy, Proposes, WorldModel
+from wam.world import Env, Idle, Policy, Uniform
 
 BATCH = 10  # episodes played together
+SEEDS, EPISODES = 3, 100  # the least that a verdict rests on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +35,14 @@ class ScoreResult(Result):
     """Runs of one recipe, judged by return."""
 
     world: str  # with its options
-    rows: tuple[ReturnRow, ...]  # random once; then planning, and habit where there is one, once per run
-    planning: Interval  # mean over runs and starts
-    over_habit: Interval | None  # planning minus habit, same runs and starts; None = the model has no habits
-    over_random: Interval
+    rows: tuple[ReturnRow, ...]  # random and idle once; then on, and off where there is that, once per run
+    reached: Interval  # on: mean over runs and starts
+    mechanism: str  # what is switched off; "" = nothing can be
+    over_off: Interval | None  # on minus off, same runs and starts
+    trivial: str  # random or idle, whichever collects more
+    over_trivial: Interval
     published: float | None  # the paper's score after as many steps
-    steps: int  # lived through in training, by the world's own clock
+    steps: int  # decisions made in the world while learning
     parameters: int  # of one run's model
 
 
@@ -58,29 +60,39 @@ def score_runs(
     module, started, runs = load_world(world), time.monotonic(), [load(folder, device=device) for folder in folders]
     run = require_alike(runs)
     options = {**size_of(run), **(options or {})}
-    env: Env = clocked(module.make(min(BATCH, episodes), device=device, **options), run)
+    env: Env = as_shown(module.make(min(BATCH, episodes), device=device, **options), run.preset)
     sources = Sources.of("wam.jobs.score", "wam.jobs.practise", f"wam.recipes.{run.recipe.name}", f"wam.sim.worlds.{world}")
     seeds, arms = evaluation_seeds(episodes), [arm for each in runs for arm in arms_of(each)]
-    rows = [measure_return(env, Uniform(env.spec), name="random", seeds=seeds)]
+    trivial = [measure_return(env, policy, name=name, seeds=seeds) for name, policy in (("random", Uniform(env.spec)), ("idle", Idle(env.spec)))]
+    rows, best = list(trivial), max(trivial, key=lambda row: row.mean)
     for done, (name, policy) in enumerate(arms):
         rows.append(measure_return(env, policy, name=name, seeds=seeds))
         if progress is not None:
             progress(done + 1, len(arms))
-    by_plan, by_habit, by_chance = (returns_of(rows, name) for name in ("planning", "habit", "random"))
-    over_habit = paired_by_seed(by_plan - by_habit) if len(by_habit) else None
+    on, off = returns_of(rows, "on"), returns_of(rows, "off")
+    over_off, over_trivial = paired_by_seed(on - off) if len(off) else None, paired_by_seed(on - returns_of(rows, best.name))
+    claims = len(runs) >= SEEDS and episodes * len(runs) >= EPISODES
     return ScoreResult(
         world=described(world, options),
         rows=tuple(rows),
-        planning=paired_by_seed(by_plan),
-        over_habit=over_habit,
-        over_random=paired_by_seed(by_plan - by_chance),
+        reached=paired_by_seed(on),
+        mechanism=run.recipe.mechanism.name if over_off is not None and run.recipe.mechanism is not None else "",
+        over_off=over_off,
+        trivial=best.name,
+        over_trivial=over_trivial,
         published=published,
-        steps=run.trained_on.frames,
+        steps=lived(run),
         parameters=sum(parameter.numel() for parameter in run.model.parameters()),
-        verdicts=Verdicts(mechanism=None if over_habit is None else "effect" if over_habit.low > 0 else "reversed" if over_habit.high < 0 else "null"),
+        verdicts=Verdicts(
+            learns=over_trivial.low > 0 if claims else None,
+            mechanism=verdict_on(over_off) if claims and over_off is not None else None,
+        ),
         origin=Origin.now(
             started=started,
-            protocol=f"{episodes} held-out starts per run and arm, the same for all; undiscounted return of whole episodes.",
+            protocol=(
+                f"{episodes} held-out starts per run and arm, the same for all; undiscounted return of whole episodes. "
+                f"Learns: above the better of random and idle, whole interval. Verdicts need {SEEDS} trainings and {EPISODES} episodes an arm."
+            ),
             seeds=f"training {', '.join(str(each.seed) for each in runs)}; evaluation 2,000,000 and up",
             sources=sources,
             device=device,
@@ -92,12 +104,20 @@ def score_runs(
 
 
 def arms_of(run: Run) -> list[tuple[str, Policy[Any]]]:
-    """With planning, and without where the model has habits."""
-    model: WorldModel[Any] = run.model
-    found = [("planning", run.policy())]
-    if isinstance(model, Proposes):
-        found.append(("habit", planning(model, run.recipe, replace(run.preset, planner=Habit(), proposals=1))))
+    """With the recipe's mechanism, and without where the same model can do that."""
+    found, mechanism = [("on", run.policy())], run.recipe.mechanism
+    if mechanism is not None and not mechanism.trained:
+        found.append(("off", planning(run.model, run.recipe, mechanism.off(run.preset))))
     return found
+
+
+def lived(run: Run) -> int:
+    """Decisions made in the world while learning; as planned, where the replay no longer lies there."""
+    path = Path(run.trained_on.data)
+    if not run.trained_on.world or not path.exists():
+        return run.trained_on.frames
+    replay = open_dataset(path)
+    return replay.frames - len(replay)
 
 
 def returns_of(rows: Sequence[ReturnRow], name: str) -> torch.Tensor:

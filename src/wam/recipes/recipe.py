@@ -62,6 +62,7 @@ class Mechanism:
 
     name: str
     off: Callable[[Preset], Preset]
+    trained: bool = True  # does switching it off need a training of its own, or is the same model used without it
 
 
 @dataclass(frozen=True, kw_only=True)

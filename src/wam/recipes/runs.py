@@ -299,5 +299,7 @@ def _shortened(stage: train.Stage, steps: int) -> train.Stage:
     if isinstance(stage.learner, train.Gradient):
         return replace(stage, learner=replace(stage.learner, steps=steps))
     if isinstance(stage.learner, train.Online):
-        return replace(stage, learner=replace(stage.learner, learner=replace(stage.learner.learner, steps=steps)))
+        online = stage.learner
+        rounds = min(online.rounds, online.random + steps - 1)  # at least a step in each
+        return replace(stage, learner=replace(online, learner=replace(online.learner, steps=steps), rounds=rounds))
     return stage

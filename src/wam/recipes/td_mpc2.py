@@ -25,14 +25,14 @@ CARD = Card(
         "learning online",
     ),
     differs=(
-        "Learns between episodes, not between steps: as many gradient steps, on the same episodes.",
+        "Learns between episodes, not between steps.",
         "The best sequence that the search saw is executed; collecting adds noise as wide as the search was at its end.",
-        "The weights of MPPI's elites are relative to the spread of their returns.",
+        "The weights of MPPI's elites are relative to the spread of their returns; the end of a plan is judged by the mean of all value heads.",
         "Reads no goals: at tiny the goal image stands beside each frame, as a camera and slots of its own.",
         "SiLU for Mish, which takes a third of the training time on a processor. No dropout in the value heads, no stacked frames, no shifted pictures.",
         "At tiny and control: two value heads, half the bins, a narrower network, a quarter of the batch, targets that follow twice as fast; for a processor.",
     ),
-    data="a world to act in that gives rewards, or recorded episodes with rewards",
+    data="a world to act in that gives rewards",
     uses=("control", "imagine", "a world to act in"),
 )
 
@@ -96,8 +96,8 @@ def build(config: TDMPC2Config, data: DataSpec, statistics: Statistics) -> nn.Mo
 
 
 def without_planning(preset: Preset) -> Preset:
-    """Acts, while learning too, as the policy prior alone says."""
-    return replace(preset, planner=Habit())
+    """Acts as the policy prior alone says."""
+    return replace(preset, planner=Habit(), proposals=1)
 
 
 RECIPE = Recipe(
@@ -106,5 +106,5 @@ RECIPE = Recipe(
     presets={"tiny": TINY, "control": CONTROL, "small": SMALL, "paper": PAPER},
     build=build,
     objective=Return(),
-    mechanism=Mechanism(name="planning with the value at its end", off=without_planning),
+    mechanism=Mechanism(name="planning with the value at its end", off=without_planning, trained=False),
 )

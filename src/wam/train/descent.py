@@ -53,6 +53,7 @@ class Descent:
     def descend(self, windows: Windows, until: int) -> None:
         """Steps until so many are done in all. Saves on the way; leaves the run where that was asked for, but not after the last of these steps."""
         first = self.session.team.index * self.share
+        self.meter.begin()
 
         def batch(step: int) -> tuple[Window, Noise]:
             device = self.session.team.device

@@ -24,6 +24,10 @@ class Meter:
         self.figures: list[Tensor] = []
         self.waited, self.since = 0.0, time.perf_counter()
 
+    def begin(self) -> None:
+        """Learning goes on now: what was done meanwhile is no time of it."""
+        self.since = time.perf_counter()
+
     def add(self, done: int, means: Float[Tensor, "L"], norm: Float[Tensor, ""], rate: float, waited: float, meters: dict[str, float] | None) -> bool:
         """Take the figures of step `done`, which waited so many seconds for data. True when the run is to stop here."""
         self.steps.append((done, rate, meters))

@@ -20,15 +20,14 @@ from wam.data.episode import Episode
 from wam.evaluate.returns import measure_return
 from wam.evaluate.success import evaluation_seeds
 from wam.plan.control.rollout import rollout
-from wam.plan.control.uniform import Uniform
-from wam.train.checkpoint import Checkpoint
+from wam.train.checkpoint import Checkpoint, CheckpointError
 from wam.train.descent import Descent
 from wam.train.log import Line
 from wam.train.order import Draws, seed_from
 from wam.train.parts import learning
 from wam.train.session import Session
 from wam.train.stage import Online
-from wam.world import EVALUATION_SEEDS, Env, EnvSpec, Noise, Policy
+from wam.world import EVALUATION_SEEDS, Env, EnvSpec, Noise, Policy, Uniform
 
 JUDGES = 10  # episodes that are judged together
 LOOKS = 100_000  # number of the first evaluation start: far from those of final results
@@ -48,7 +47,7 @@ class Replay:
     def __init__(self, path: Path, spec: EnvSpec) -> None:
         self.spec, self.budget = DataSpec.of_world(spec, source=f"lived through in the world {spec.name} while learning"), spec.budget
         self.episodes: list[Episode] = list(open_dataset(path)) if path.exists() else []
-        self.recorder = Recorder(path, self.spec, resume=path.exists())
+        self.recorder = Recorder(path, self.spec, storage="lossless", resume=path.exists())  # what is read again must be what was seen
 
     def add(self, episodes: list[Episode], first: int) -> None:
         """Episodes `first`, `first` + 1, ..., of which the earlier ones may be there already."""
@@ -84,14 +83,15 @@ def practise(session: Session, model: nn.Module, index: int, learner: Online, pr
         descent = Descent(session, model, index, gradient, parameters, draws)
     replay = Replay(session.folder / f"replay-{stage.name}", worlds.spec)
     with replay.recorder:
-        if resumed is not None:
-            descent.resume(resumed, resumed.place.windows)
+        over = 0 if resumed is None else _resume(descent, resumed, replay, learner)
         session.log.begin(stage.name, gradient.steps, descent.done)
-        for number in range(learner.rounds):
+        for number in range(over, learner.rounds):
             lived, steps = (number + 1) * learner.worlds, learner.steps_after(number + 1)
             if len(replay.episodes) < lived:
                 replay.add(live(session, stage.name, number, learner, practice, worlds), number * learner.worlds)
-            if steps == 0 or (resumed is not None and steps <= resumed.place.step):
+            if steps == 0:
+                if session.wish.asked:
+                    session.leave(stage, f"{number + 1} of {learner.rounds} rounds are over, nothing was learned yet")
                 continue
             windows = replay.windows(lived, learner)
             draws.count = len(windows)
@@ -103,6 +103,19 @@ def practise(session: Session, model: nn.Module, index: int, learner: Online, pr
             if descent.save(len(windows), ended=ended) and not (ended and index == len(session.stages) - 1):
                 session.leave(stage, f"{number + 1} of {learner.rounds} rounds are over and saved")
     descent.finish()
+
+
+def _resume(descent: Descent, resumed: Checkpoint, replay: Replay, learner: Online) -> int:
+    """Put everything back; the number of rounds that are over. CheckpointError where the replay is not what was learned from."""
+    begun = next(rounds for rounds in range(1, learner.rounds + 1) if learner.steps_after(rounds) >= resumed.place.step)
+    lived = begun * learner.worlds
+    if len(replay.episodes) < lived:
+        raise CheckpointError(
+            f"{replay.recorder.root} holds {len(replay.episodes)} episodes, the run had lived through {lived}. "
+            "It was copied in part: copy it whole, or start a new run."
+        )
+    descent.resume(resumed, len(replay.windows(lived, learner)))
+    return begun if learner.steps_after(begun) == resumed.place.step else begun - 1
 
 
 def live(session: Session, stage: str, number: int, learner: Online, practice: Practice, worlds: Env) -> list[Episode]:

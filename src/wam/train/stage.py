@@ -81,6 +81,10 @@ class Online:
             raise ValueError(f"Online needs at least 1 of each, got {wrong}.")
         if self.random > self.rounds:
             raise ValueError(f"{self.random} random rounds of {self.rounds} in all: nothing would ever be done on purpose. Lower random or raise rounds.")
+        if self.learner.steps < (learning := self.rounds - self.random + 1):
+            raise ValueError(
+                f"{self.learner.steps} gradient steps for {learning} rounds of learning, expected one a round or more. Raise steps or lower rounds."
+            )
 
     def steps_after(self, rounds: int) -> int:
         """Gradient steps that are done when so many rounds are over."""

@@ -5,6 +5,8 @@ from wam.world.images import to_float as to_float
 from wam.world.images import to_uint8 as to_uint8
 from wam.world.noise import Noise as Noise
 from wam.world.noise import require_noise as require_noise
+from wam.world.policies import Idle as Idle
+from wam.world.policies import Uniform as Uniform
 from wam.world.protocols import Decodes as Decodes
 from wam.world.protocols import Encodes as Encodes
 from wam.world.protocols import Env as Env

@@ -19,6 +19,11 @@ def test_a_two_hot_value_comes_back_and_the_ends_hold() -> None:
     torch.testing.assert_close(symlog(symexp(torch.linspace(-5, 5, 11))), torch.linspace(-5, 5, 11))
 
 
+def test_a_value_that_is_no_number_shows_in_the_loss() -> None:
+    loss = TwoHot(-3.0, 3.0, 13).loss(torch.zeros(2, 13), torch.tensor([1.0, torch.nan]))
+    assert loss[0].isfinite() and loss[1].isnan()
+
+
 def test_the_two_hot_loss_is_least_at_its_value() -> None:
     two_hot, value = TwoHot(-3.0, 3.0, 13), torch.tensor([0.7])
     logits = torch.zeros(1, 13, requires_grad=True)

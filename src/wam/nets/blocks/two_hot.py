@@ -31,8 +31,8 @@ class TwoHot(nn.Module):
     def encode(self, value: Float[Tensor, "..."]) -> Float[Tensor, "... K"]:
         """The two weights, zero elsewhere."""
         place = (symlog(value).clamp(self.low, self.high) - self.low) / (self.high - self.low) * (self.bins - 1)
-        below = place.floor().clamp(max=self.bins - 2)
-        share = (place - below)[..., None]
+        below = place.nan_to_num().floor().clamp(max=self.bins - 2)
+        share = (place - below)[..., None]  # NaN stays NaN: the loss shows it
         weights = value.new_zeros(*value.shape, self.bins)
         weights.scatter_(-1, below.long()[..., None], 1 - share)
         return weights.scatter_(-1, below.long()[..., None] + 1, share)

@@ -85,11 +85,9 @@ class TDMPC2(nn.Module, Encodes, Exposes[Grounded], Proposes[Grounded], Values):
         latent, hidden = config.latent, config.hidden
         self.spec = WorldModelSpec(observes=observes, predicts=FutureSpec(state=LatentSpec(shape=(latent,)), reward=True), consumes=acts, rate=rate)
         self.units = scaled(acts.low_level, "action")
-        self.felt = scaled(observes.proprio, "") if observes.proprio else None
-        self.cameras = nn.ModuleDict({name: ConvEncoder(3, camera.height, config.width, hidden) for name, camera in observes.cameras.items()})
         last = SimNorm(config.group) if config.group else nn.Identity()
         size = acts.per_step * len(acts.low_level)
-        self.encoder = normed_mlp(hidden * len(self.cameras) + len(observes.proprio), hidden, latent, 1, last)
+        self.encoder = FrameEncoder(config, observes, last)
         self.dynamics = normed_mlp(latent + size, hidden, latent, 2, last)
         self.reward = normed_mlp(latent + size, hidden, config.bins)
         self.policy = normed_mlp(latent, hidden, 2 * size)
@@ -222,14 +220,7 @@ class TDMPC2(nn.Module, Encodes, Exposes[Grounded], Proposes[Grounded], Values):
         return self.spec.consumes.per_step * len(self.spec.consumes.low_level)
 
     def _encode(self, observation: Observation, who: str) -> Float[Tensor, "B T D"]:
-        self.spec.observes.require(observation, f"TDMPC2.{who}")
-        parts = []
-        for name, encoder in self.cameras.items():
-            picture = to_float((observation.rgb or {})[name], self.scale.dtype)
-            parts.append(encoder(picture.flatten(0, 1)).unflatten(0, picture.shape[:2]))
-        if self.felt is not None:
-            parts.append(self.felt(observation.proprio))
-        code: Tensor = self.encoder(torch.cat(parts, -1))
+        code: Tensor = self.encoder(self.spec.observes.require(observation, f"TDMPC2.{who}"))
         return code
 
     def _units(self, actions: Actions) -> Float[Tensor, "B H U"]:
@@ -254,6 +245,26 @@ class TDMPC2(nn.Module, Encodes, Exposes[Grounded], Proposes[Grounded], Values):
         logits = heads(both.flatten(0, 1), frozen=frozen)
         values: Tensor = self.two_hot.decode(logits).unflatten(1, both.shape[:2])
         return values
+
+
+class FrameEncoder(nn.Module):
+    """Each frame on its own, "B T ..." -> "B T D": cameras through convolutions, proprioception scaled by its limits."""
+
+    def __init__(self, config: TDMPC2Config, observes: ObservationSpec, last: nn.Module):
+        super().__init__()
+        self.cameras = nn.ModuleDict({name: ConvEncoder(3, camera.height, config.width, config.hidden) for name, camera in observes.cameras.items()})
+        self.felt = scaled(observes.proprio, "") if observes.proprio else None
+        self.body = normed_mlp(config.hidden * len(self.cameras) + len(observes.proprio), config.hidden, config.latent, 1, last)
+
+    def forward(self, observation: Observation) -> Float[Tensor, "B T D"]:
+        parts = []
+        for name, encoder in self.cameras.items():
+            picture = to_float((observation.rgb or {})[name], next(encoder.parameters()).dtype)
+            parts.append(encoder(picture.flatten(0, 1)).unflatten(0, picture.shape[:2]))
+        if self.felt is not None:
+            parts.append(self.felt(observation.proprio))
+        code: Tensor = self.body(torch.cat(parts, -1))
+        return code
 
 
 def two_of(values: Float[Tensor, "K B T"], noise: Noise) -> Float[Tensor, "2 B T"]:

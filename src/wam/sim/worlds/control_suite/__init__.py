@@ -4,11 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from wam.sim.adapters.gym_world import GymWorld
-from wam.sim.adapters.policies import Anyhow, Idle
 from wam.sim.options import from_options
 from wam.sim.worlds.control_suite.world import ControlSuiteConfig as ControlSuiteConfig
 from wam.sim.worlds.control_suite.world import control_suite as control_suite
-from wam.world import Policy
+from wam.world import Idle, Policy, Uniform
 
 
 def make(batch: int, *, device: str = "cpu", **options: Any) -> GymWorld:
@@ -18,5 +17,5 @@ def make(batch: int, *, device: str = "cpu", **options: Any) -> GymWorld:
     return control_suite(batch, from_options(ControlSuiteConfig, options, "control_suite"))
 
 
-POLICIES: dict[str, Callable[[GymWorld], Policy[Any]]] = {"random": Anyhow, "idle": Idle}
+POLICIES: dict[str, Callable[[GymWorld], Policy[Any]]] = {"random": lambda world: Uniform(world.spec), "idle": lambda world: Idle(world.spec)}
 MIXTURE = {"random": 1.0}  # who acts in a data set, with shares, unless asked otherwise
