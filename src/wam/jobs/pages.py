@@ -17,6 +17,7 @@ from wam.evaluate.intervals import Interval
 from wam.evaluate.result import FOLDER, Result
 from wam.jobs.compare import MechanismComparison
 from wam.jobs.control import ControlResult
+from wam.jobs.probe_features import FeatureProbes
 from wam.jobs.score import ScoreResult
 from wam.jobs.seeds import SeedResult
 from wam.show import cross_validation
@@ -79,6 +80,22 @@ def mechanism(result: MechanismComparison) -> str:
 def grid(result: SuccessGrid) -> str:
     """Tasks by conditions."""
     return f"{markdown(grid_summary(result))}\n\n{result.origin.protocol}"
+
+
+def features(result: FeatureProbes) -> str:
+    """Frozen features, trained and untrained."""
+    rows = tuple(
+        (
+            str(probe.seed),
+            probe.body,
+            *(f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})" for figure in (probe.trained, probe.untrained, probe.difference)),
+        )
+        for probe in result.probes
+    )
+    said = "are better" if result.beats else "are **not** clearly better"
+    note = f"R2 with 95 % intervals. Over all bodies, trained features {said} than untrained ones in every seed."
+    table = Table(title="", columns=("training seed", "body", "trained", "untrained", "difference"), rows=rows, numbers=(2, 3, 4), note=note)
+    return f"{markdown(table)}\n\n{result.origin.protocol}"
 
 
 def real_robot(result: CrossValidated) -> str:
@@ -161,6 +178,7 @@ WRITERS: dict[str, tuple[type[Result], Callable[[Any], str]]] = {
     "MechanismComparison": (MechanismComparison, mechanism),
     "CrossValidated": (CrossValidated, real_robot),
     "SuccessGrid": (SuccessGrid, grid),
+    "FeatureProbes": (FeatureProbes, features),
 }
 
 
