@@ -179,7 +179,10 @@ def options(pairs: list[str] | None) -> dict[str, Any]:
     return found
 
 
-@app.command(epilog="Example: [bold]wam train lewm --data runs/push --out runs/lewm[/]   Stopped? The same with [bold]--resume[/].")
+@app.command(
+    epilog="Examples: [bold]wam train lewm --data runs/push --out runs/lewm[/], [bold]wam train td_mpc2 --world push --option sees=state --out runs/td[/]   "
+    "Stopped? The same with [bold]--resume[/]."
+)
 def train(
     recipe: Annotated[str, typer.Argument(help="Module name of a recipe.")],
     out: Annotated[Path, typer.Option(help="Folder of the run.", file_okay=False)],

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from wam.evaluate.origin import Origin
@@ -43,11 +44,11 @@ def control_runs(
 
     SpecError for runs of different recipes, presets or data.
     """
-    load_world(world)  # its name first: a wrong one has a better error than what follows
+    module = load_world(world)  # its name first: a wrong one has a better error than what follows
     started, runs = time.monotonic(), [load(folder, device=device) for folder in folders]
     run = require_alike(runs)
     sources = Sources.of("wam.jobs.control", f"wam.recipes.{run.recipe.name}", f"wam.sim.worlds.{world}")
-    options = {**size_of(run), **(options or {})}
+    options = {**size_of(run, module), **(options or {})}
     found = [control(each, world, goals=goals, options=options, bars=bars, references=each is run, device=device) for each in runs]
     (rows, films), others = found[0], [row for more, _ in found[1:] for row in more]
     place = next(index for index, row in enumerate(rows) if row.name == run.recipe.name)
@@ -94,8 +95,9 @@ def control(
 ) -> tuple[list[SuccessRow], dict[str, Episodes]]:
     """One row per policy (trivial ones, the model, ceilings), and the first batch of episodes of each."""
     module = load_world(world_name)
-    if wrong := [name for name, size in size_of(run).items() if options.get(name, size) != size]:
-        raise SpecError(f"the model was trained on pictures of {size_of(run)['size']} px, the option size={options[wrong[0]]} asks for others: leave it out.")
+    sizes = size_of(run, module)
+    if wrong := [name for name, size in sizes.items() if options.get(name, size) != size]:
+        raise SpecError(f"the model was trained on pictures of {sizes['size']} px, the option size={options[wrong[0]]} asks for others: leave it out.")
     env: Env = module.make(min(BATCH, goals), device=device, **options)
     policies: dict[str, Policy[Any]] = {name: module.POLICIES[name](env) for name in TRIVIAL if references and name in module.POLICIES}
     policies[run.recipe.name] = run.policy()
@@ -125,10 +127,11 @@ def require_alike(runs: Sequence[Run]) -> Run:
     return first
 
 
-def size_of(run: Run) -> dict[str, int]:
-    """The world option that gives the model pictures of the size that it was trained on."""
+def size_of(run: Run, world: ModuleType) -> dict[str, int]:
+    """The world option that gives the model pictures of the size that it was trained on, where the world has one."""
     heights = {camera.height for camera in run.model.spec.observes.cameras.values()}
-    return {"size": heights.pop()} if len(heights) == 1 else {}
+    sized = any(field.name == "size" for field in fields(world.OPTIONS))
+    return {"size": heights.pop()} if sized and len(heights) == 1 else {}
 
 
 def in_steps_of(row: SuccessRow, skip: int) -> SuccessRow:

@@ -59,7 +59,7 @@ def score_runs(
     """Play `episodes` held-out starts with every run and arm. SpecError for runs of different recipes, presets or data."""
     module, started, runs = load_world(world), time.monotonic(), [load(folder, device=device) for folder in folders]
     run = require_alike(runs)
-    options = {**size_of(run), **(options or {})}
+    options = {**size_of(run, module), **(options or {})}
     env: Env = as_shown(module.make(min(BATCH, episodes), device=device, **options), run.preset)
     sources = Sources.of("wam.jobs.score", "wam.jobs.practise", f"wam.recipes.{run.recipe.name}", f"wam.sim.worlds.{world}")
     seeds, arms = evaluation_seeds(episodes), [arm for each in runs for arm in arms_of(each)]

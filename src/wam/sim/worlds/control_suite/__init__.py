@@ -9,12 +9,14 @@ from wam.sim.worlds.control_suite.world import ControlSuiteConfig as ControlSuit
 from wam.sim.worlds.control_suite.world import control_suite as control_suite
 from wam.world import Idle, Policy, Uniform
 
+OPTIONS = ControlSuiteConfig  # whose fields `make` takes
+
 
 def make(batch: int, *, device: str = "cpu", **options: Any) -> GymWorld:
     """The world by name: options are fields of `ControlSuiteConfig`; `task` is needed. It is simulated on the CPU alone."""
     if device != "cpu":
         raise ValueError(f"the control suite is simulated on the CPU, asked for {device!r}: leave the device out.")
-    return control_suite(batch, from_options(ControlSuiteConfig, options, "control_suite"))
+    return control_suite(batch, from_options(OPTIONS, options, "control_suite"))
 
 
 POLICIES: dict[str, Callable[[GymWorld], Policy[Any]]] = {"random": lambda world: Uniform(world.spec), "idle": lambda world: Idle(world.spec)}

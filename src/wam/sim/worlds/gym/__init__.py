@@ -9,12 +9,14 @@ from wam.sim.worlds.gym.world import GymConfig as GymConfig
 from wam.sim.worlds.gym.world import gym_world as gym_world
 from wam.world import Idle, Policy, Uniform
 
+OPTIONS = GymConfig  # whose fields `make` takes
+
 
 def make(batch: int, *, device: str = "cpu", **options: Any) -> GymWorld:
     """The world by name: options are fields of `GymConfig`; `id` is needed. It is simulated on the CPU alone."""
     if device != "cpu":
         raise ValueError(f"Gymnasium's environments are simulated on the CPU, asked for {device!r}: leave the device out.")
-    return gym_world(batch, from_options(GymConfig, options, "gym"))
+    return gym_world(batch, from_options(OPTIONS, options, "gym"))
 
 
 POLICIES: dict[str, Callable[[GymWorld], Policy[Any]]] = {"random": lambda world: Uniform(world.spec), "idle": lambda world: Idle(world.spec)}

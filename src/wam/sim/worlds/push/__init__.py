@@ -23,10 +23,12 @@ from wam.sim.worlds.push.words import ZONES as ZONES
 from wam.sim.worlds.push.world import PushWorld as PushWorld
 from wam.world import Policy
 
+OPTIONS = PushConfig  # whose fields `make` takes
+
 
 def make(batch: int, *, device: str = "cpu", **options: Any) -> PushWorld:
     """The world by name: options are fields of `PushConfig`. SpecError for others, and for values of another type."""
-    return PushWorld(batch, from_options(PushConfig, options, "push"), device=device)
+    return PushWorld(batch, from_options(OPTIONS, options, "push"), device=device)
 
 
 POLICIES: dict[str, Callable[[PushWorld], Policy[Any]]] = {

@@ -13,12 +13,14 @@ from wam.sim.worlds.pusht.world import PushTConfig as PushTConfig
 from wam.sim.worlds.pusht.world import PushTWorld as PushTWorld
 from wam.world import Policy
 
+OPTIONS = PushTConfig  # whose fields `make` takes
+
 
 def make(batch: int, *, device: str = "cpu", **options: Any) -> PushTWorld:
     """The world by name: options are fields of `PushTConfig`; `demonstrations` is needed. It is simulated on the CPU alone."""
     if device != "cpu":
         raise ValueError(f"Push-T is simulated on the CPU, asked for {device!r}: leave the device out.")
-    return PushTWorld(batch, from_options(PushTConfig, options, "pusht"))
+    return PushTWorld(batch, from_options(OPTIONS, options, "pusht"))
 
 
 POLICIES: dict[str, Callable[[PushTWorld], Policy[Any]]] = {"random": Wander, "drive_to_goal": DriveToGoal, "play": Play, "expert": Replay}
