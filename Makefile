@@ -34,7 +34,7 @@ dino-wm: .venv/ready
 	[ -d runs/results/data ] || $(BIN)/wam record push --out runs/results/data --episodes 2500
 	[ -d runs/results/fresh ] || $(BIN)/wam record push --out runs/results/fresh --episodes 100 --seed 1000000
 	$(BIN)/python -m wam.jobs.probe_features --data runs/results/data --held-out runs/results/fresh --out runs/dino_wm
-	$(BIN)/wam control runs/dino_wm/run-0 --goals 100 --result results/dino_wm_control.json
+	$(BIN)/wam control runs/dino_wm/run-? --world push --result results/latent_push_dino_wm.json
 	$(BIN)/wam compare dino_wm --data runs/results/data --out runs/dino_wm --goals 100 --result results/dino_wm_mechanism.json
 	$(BIN)/python -m wam.jobs.pages
 
@@ -62,25 +62,24 @@ tabletop: .venv/ready
 pages: .venv/ready
 	$(BIN)/python -m wam.jobs.pages
 
-# Which latent? Three trainings of each system on each data set, a night's work on two cores. Stopped ones go on.
+# Which latent? Three trainings of each system on each data set, hours on two cores; stopped ones go on. After `results` and `dino-wm`.
 PUSHT := --option demonstrations=$(WAM_TEST_DATA)/pusht_human/pusht_human_lowdim.npz --option size=32
 TABLE := --option tasks=push,open,close --option ask=goal_image --option cameras=front --option size=32 --option segmentation=false
 latents: .venv/ready
-	[ -d runs/results/data ] || $(BIN)/wam record push --out runs/results/data --episodes 2500
 	[ -d runs/latents/human ] || $(BIN)/wam data convert pusht $(WAM_TEST_DATA)/pusht_human/pusht_cchi_v7_replay_lowdim.zarr.zip runs/latents/human --size 32
 	[ -d runs/latents/pusht-play ] || $(BIN)/wam record pusht --out runs/latents/pusht-play --episodes 400 --policies play $(PUSHT)
 	[ -d runs/latents/human-and-play ] || $(BIN)/wam data join runs/latents/human runs/latents/pusht-play --out runs/latents/human-and-play
 	[ -d runs/latents/table ] || $(BIN)/wam record tabletop --out runs/latents/table --episodes 400 --policies play $(TABLE)
-	for seed in 0 1 2; do for system in lewm dino_wm; do for set in ../results/data human human-and-play table; do \
-	    run=runs/latents/$$(basename $$set)-$$system-$$seed; \
+	for seed in 0 1 2; do for system in lewm dino_wm; do for set in human human-and-play table; do \
+	    run=runs/latents/$$set-$$system-$$seed; \
 	    $(BIN)/wam train $$system --data runs/latents/$$set --seed $$seed --out $$run $$(test -d $$run && echo --resume) || exit 1; \
 	done; done; done
 	for seed in 0 1 2; do for sees in state pixels; do \
 	    run=runs/latents/push-$$sees-$$seed; \
 	    $(BIN)/wam train td_mpc2 --world push --option sees=$$sees --seed $$seed --out $$run $$(test -d $$run && echo --resume) || exit 1; \
 	done; done
+	$(BIN)/wam control runs/results/run-? --world push --result results/latent_push_lewm.json
 	for system in lewm dino_wm; do \
-	    $(BIN)/wam control runs/latents/data-$$system-? --world push --result results/latent_push_$$system.json || exit 1; \
 	    $(BIN)/wam control runs/latents/human-$$system-? --world pusht $(PUSHT) --result results/latent_pusht_human_$$system.json || exit 1; \
 	    $(BIN)/wam control runs/latents/human-and-play-$$system-? --world pusht $(PUSHT) --result results/latent_pusht_both_$$system.json || exit 1; \
 	    $(BIN)/wam control runs/latents/table-$$system-? --world tabletop $(TABLE) --result results/latent_tabletop_$$system.json || exit 1; \
