@@ -35,6 +35,7 @@ dino-wm: .venv/ready
 	[ -d runs/results/fresh ] || $(BIN)/wam record push --out runs/results/fresh --episodes 100 --seed 1000000
 	$(BIN)/python -m wam.jobs.probe_features --data runs/results/data --held-out runs/results/fresh --out runs/dino_wm
 	$(BIN)/wam control runs/dino_wm/run-? --world push --result results/latent_push_dino_wm.json
+	$(BIN)/wam imagine runs/dino_wm/run-0 --data runs/results/fresh --windows 256 --result results/dino_wm_card.json
 	$(BIN)/wam compare dino_wm --data runs/results/data --out runs/dino_wm --goals 100 --result results/dino_wm_mechanism.json
 	$(BIN)/python -m wam.jobs.pages
 
@@ -78,6 +79,7 @@ latents: .venv/ready
 	    run=runs/latents/push-$$sees-$$seed; \
 	    $(BIN)/wam train td_mpc2 --world push --option sees=$$sees --seed $$seed --out $$run $$(test -d $$run && echo --resume) || exit 1; \
 	done; done
+	$(BIN)/wam imagine runs/latents/push-state-0 --data runs/latents/push-state-1/replay-online --windows 256 --result results/td_mpc2_card.json
 	$(BIN)/wam control runs/results/run-? --world push --result results/latent_push_lewm.json
 	for system in lewm dino_wm; do \
 	    $(BIN)/wam control runs/latents/human-$$system-? --world pusht $(PUSHT) --result results/latent_pusht_human_$$system.json || exit 1; \
