@@ -140,7 +140,7 @@ def scores(paths: Sequence[Path]) -> str:
 
 def score(interval: Interval) -> str:
     """A return, or a difference of returns, with its interval."""
-    return f"{interval.value:.0f} ({interval.low:.0f} to {interval.high:.0f})"
+    return f"{interval.value:.3g} ({interval.low:.3g} to {interval.high:.3g})"
 
 
 def latents(paths: Sequence[Path]) -> str:

@@ -13,7 +13,7 @@ from wam.evaluate.baselines import Pictures
 from wam.evaluate.card import Measure, RolloutCard
 from wam.evaluate.origin import Origin
 from wam.evaluate.success import SuccessDifference, SuccessRow
-from wam.show.report import Captioned, Facts, Figures, Section
+from wam.show.report import Captioned, Facts, Figures, Section, Text
 from wam.show.summaries import card_summaries, difference_summary, success_summary
 from wam.show.training import TrainingLog
 from wam.show.words import duration, span
@@ -74,13 +74,16 @@ def strips_section(window: Window, pictures: Pictures, rows: Int[Tensor, "N"], *
     )
 
 
-def episodes_section(row: SuccessRow, episodes: Episodes, *, rate: float, count: int = 8, camera: str | None = None) -> Figures:
-    """Films of the first `count` episodes of a row, with the goal image beside where there is one. episodes: what `watch` was given first."""
+def episodes_section(row: SuccessRow, episodes: Episodes, *, rate: float, count: int = 8, camera: str | None = None) -> Figures | Text:
+    """Films of the first `count` episodes of a row, with the goal image beside where there is one. episodes: what `watch` was given first.
+
+    Where nothing was shown but numbers, a sentence instead.
+    """
     from wam.show.pictures import still
     from wam.show.video import animate
 
     if not episodes.observation.rgb:
-        raise ValueError("these episodes hold no pictures, so there are no films to show.")
+        return Text(title=f"Episodes: {row.name}", paragraphs=("It acted on numbers instead of pictures, so there are no films.",))
     camera = camera or next(iter(episodes.observation.rgb))
     frames, goal = episodes.observation.rgb[camera], episodes.task.goal
     items = []
