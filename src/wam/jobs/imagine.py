@@ -48,11 +48,11 @@ def imagine_run(
     known = None if learned is None else windows_of(run, learned, horizon, 4 * count)[0].to(device)
     held_out = held_out.to(device)
     card = rollout_card(run.model, held_out, training=known, name=run.name, episodes=episodes, positions=places(run, held_out))
-    missing = "" if learned else f" Its training data ({run.trained_on.data}) is not here, so there are no mean and background pictures and no probes."
+    missing = "" if learned else f" Its training data ({short(run.trained_on.data)}) is not here, so there are no mean and background pictures and no probes."
     origin = Origin.now(
         started=started,
         protocol=(
-            f"{card.windows} windows of {data}; trained on {run.trained_on.data}.{missing} Uses its conditions: every error with true actions "
+            f"{card.windows} windows of {short(data)}; trained on {short(run.trained_on.data)}.{missing} Uses its conditions: every error with true actions "
             f"below {CLEAR} times that with shuffled ones, whole interval."
         ),
         seeds="windows drawn with seed 0",
@@ -76,6 +76,11 @@ def imagine_run(
     used = all(contrast.better for contrast in card.action_use())
     verdicts = Verdicts(conforms=check_world_model(run.model).ok, uses_conditions=used)
     return ImaginedResult(card=card, origin=origin, verdicts=verdicts), page.save(run.folder / "report.html")
+
+
+def short(data: str | Path) -> str:
+    """The last two parts of a path, or a Hub id: where a machine keeps its data is nobody else's business."""
+    return "/".join(Path(data).parts[-2:])
 
 
 def _seen(run: Run) -> str:
