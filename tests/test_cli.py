@@ -14,8 +14,10 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from tests.show.samples import origin
-from wam.cli import app, comparison_table, main, options, shares, usable
-from wam.cli import record as record_verb
+from wam.cli import app, main
+from wam.cli.common import options, usable
+from wam.cli.verbs import comparison_table, shares
+from wam.cli.verbs import record as record_verb
 from wam.evaluate.intervals import Interval
 from wam.evaluate.result import Verdicts
 from wam.jobs.compare import MechanismComparison

@@ -212,7 +212,7 @@ PROBE = """
     import wam
     if EVERYTHING:
         for module in pkgutil.walk_packages(wam.__path__, "wam."):
-            if module.name != "wam.__main__" and not module.name.startswith(tuple(OPTIONAL)):
+            if not module.name.endswith("__main__") and not module.name.startswith(tuple(OPTIONAL)):
                 importlib.import_module(module.name)
     after = state()
     changed = [what for what in before if before[what] != after[what]]
@@ -220,8 +220,22 @@ PROBE = """
     print("untouched")
 """
 
-EXTRAS = ["pyarrow", "av", "PIL", "matplotlib", "tensorboard", "accelerate", "gymnasium", "huggingface_hub", "mujoco", "transformers", "diffusers"]
-OPTIONAL = ["wam.show"]  # rooms that are of no use without their extra
+EXTRAS = [
+    "pyarrow",
+    "av",
+    "PIL",
+    "matplotlib",
+    "tensorboard",
+    "accelerate",
+    "gymnasium",
+    "huggingface_hub",
+    "mujoco",
+    "transformers",
+    "diffusers",
+    "websockets",
+    "msgpack",
+]
+OPTIONAL = ["wam.show", "wam.serve"]  # rooms that are of no use without their extra
 
 
 @pytest.mark.parametrize("everything", [False, True], ids=["wam", "every module"])

@@ -1,18 +1,19 @@
-"""One command, few verbs. People first; `--json` prints what a program wants to read.
+"""The verbs that start, do their work and end. `data` has its own file, and so have those that stay until Ctrl-C (`live`).
 
 Heavy modules are imported inside the verbs, so that `wam --help` answers at once.
 """
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from wam.cli.common import AsJson, Device, Preset, RunFolder, console, options, show
 
 if TYPE_CHECKING:
     from wam.jobs.compare import MechanismComparison
@@ -24,43 +25,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
-data_app = typer.Typer(
-    help="Look at data sets, check them, and convert other formats.",
-    epilog="Example: [bold]wam data inspect runs/push --sheet sheet.png[/], [bold]wam data check runs/push[/]",
-    no_args_is_help=True,
-)
-app.add_typer(data_app, name="data")
-console = Console()
-
-
-def usable(device: str) -> str:
-    """A device's name, once a number was put there and read back. ValueError where that cannot be done on this machine."""
-    if device == "cpu":
-        return device
-    import torch
-
-    try:
-        torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError, ImportError) as error:
-        here = ["cpu", *([torch.accelerator.current_accelerator()] if torch.accelerator.is_available() else [])]
-        why = str(error).splitlines()[0].rstrip(".")
-        raise ValueError(f"--device {device!r} cannot be used on this machine: {why}. Here can be used: {', '.join(map(str, here))}.") from error
-    return device
-
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, ...", callback=usable)]
-Preset = Annotated[str, typer.Option(help="Of the recipe; `wam card RECIPE` lists them.")]
-RunFolder = Annotated[Path, typer.Argument(help="Folder of a trained run.", file_okay=False)]
-
-
-def show(value: Any, tables: Any, as_json: bool) -> None:
-    """JSON for programs, tables for people."""
-    if as_json:
-        print(json.dumps(value, indent=2, default=str))
-        return
-    for table in tables if isinstance(tables, (list, tuple)) else [tables]:
-        console.print(table)
 
 
 @app.command("list", epilog="Example: [bold]wam list --json[/]")
@@ -158,24 +122,6 @@ def shares(policies: str) -> dict[str, float]:
             found[name] = float(share) if colon else 1.0
         except ValueError as error:
             raise ValueError(f"--policies: the share of {name!r} is {share!r}, expected a number above 0, e.g. --policies {name}:0.7.") from error
-    return found
-
-
-def options(pairs: list[str] | None) -> dict[str, Any]:
-    """`size=64` -> {"size": 64}; values are read as JSON where they are JSON."""
-    found: dict[str, Any] = {}
-    for pair in pairs or []:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise ValueError(f"--option {pair!r}: write NAME=VALUE, e.g. --option size=64.")
-        if name in ("batch", "device"):
-            raise ValueError(f"--option {pair!r}: {name!r} is no option of a world. {'Write --device.' if name == 'device' else 'Leave it out.'}")
-        try:
-            found[name] = json.loads(value)
-        except json.JSONDecodeError:
-            found[name] = value
-        if isinstance(found[name], list):
-            found[name] = tuple(found[name])
     return found
 
 
@@ -389,111 +335,3 @@ def cross_validate(
     if sheet is not None and picture is not None:
         picture.save(sheet)
     show(made.to_dict(), [*map(terminal_table, summaries(made)), f"figures: {result}"], as_json)
-
-
-@data_app.command("inspect", epilog="Example: [bold]wam data inspect runs/push --sheet sheet.png[/]")
-def data_inspect(
-    path: Annotated[str, typer.Argument(help="Folder or Hub id.")],
-    sheet: Annotated[Path | None, typer.Option(help="Write a contact sheet (PNG) here.", dir_okay=False)] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Features, episodes, action histograms, contact sheet."""
-    from wam.data.dataset import open_dataset
-    from wam.data.inspection import contact_sheet, inspect
-    from wam.jobs.inspect import inspection_tables
-
-    dataset = open_dataset(path)
-    found = inspect(dataset)
-    if sheet is not None:
-        from PIL import Image
-
-        Image.fromarray(contact_sheet(dataset)).save(sheet)
-    told = {
-        "version": found.version,
-        "rate": found.rate,
-        "episodes": len(found.episodes),
-        "frames": found.frames,
-        "features": [asdict(line) for line in found.features],
-        "histograms": [
-            {
-                "slot": line.slot.to_dict(),
-                "counts": line.counts.tolist(),
-                "edges": line.edges.tolist(),
-                "low": line.low,
-                "high": line.high,
-                "mean": line.mean,
-                "std": line.std,
-            }
-            for line in found.histograms
-        ],
-        "notes": [asdict(note) for note in found.notes],
-    }
-    show(told, inspection_tables(found), as_json)
-
-
-@data_app.command("check", epilog="Example: [bold]wam data check runs/push[/]")
-def data_check(path: Annotated[str, typer.Argument(help="Folder or Hub id.")], as_json: AsJson = False) -> None:
-    """Counts, times, numbers, statistics, pictures, alignment of actions. Exit code 1 where an error is found."""
-    from wam.data.validation import check_dataset
-
-    findings = check_dataset(path)
-    show([asdict(finding) for finding in findings], [escape(str(finding)) for finding in findings] or f"{path}: nothing found.", as_json)
-    if any(finding.severity == "error" for finding in findings):
-        raise typer.Exit(1)
-
-
-@data_app.command(
-    "convert", epilog="Example: [bold]wam data convert droid SOURCE TARGET[/], [bold]wam data convert replay demos.hdf5 TARGET --layout layout.json[/]"
-)
-def data_convert(
-    layout: Annotated[str, typer.Argument(help="droid, rlds, replay (Zarr, NumPy, HDF5) or pusht.")],
-    source: Annotated[Path, typer.Argument(help="Folder of the source.")],
-    target: Annotated[Path, typer.Argument(help="Folder of the new data set.", file_okay=False)],
-    actions: Annotated[
-        Literal["recorded", "derived"] | None,
-        typer.Option(help="droid: recorded (commands) or derived (motions from states); by default recorded where all are."),
-    ] = None,
-    layout_file: Annotated[Path | None, typer.Option("--layout", help="replay: what the arrays mean, as JSON; see docs/data-format.md.")] = None,
-    size: Annotated[int | None, typer.Option(help="pusht: pixels of the frames that are drawn from the states; 96 by default.", min=16)] = None,
-    trim: Annotated[bool, typer.Option(help="droid: cut streams of unequal length to the shortest.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Another format -> LeRobot 3.0."""
-    from wam.jobs.convert import convert
-
-    made = convert(layout, source, target, actions=actions, layout_file=layout_file, size=size, trim=trim)
-    told = {"path": str(made.path), "episodes": made.episodes, "frames": made.frames, "notes": [asdict(note) for note in made.notes]}
-    lines = [f"{made.episodes} episodes, {made.frames} frames in {made.path}", *(escape(str(note)) for note in made.notes)]
-    show(told, lines, as_json)
-
-
-@data_app.command("join", epilog="Example: [bold]wam data join runs/demonstrations runs/play --out runs/both[/]")
-def data_join(
-    sources: Annotated[list[str], typer.Argument(help="Folders or Hub ids, two or more.")],
-    out: Annotated[Path, typer.Option(help="Folder of the new data set.", file_okay=False)],
-    as_json: AsJson = False,
-) -> None:
-    """Several data sets of one robot as one."""
-    from wam.data.joining import join
-    from wam.show.bars import Bars
-
-    with Bars(Console(stderr=True)) as bars:
-        path = join(sources, out, progress=bars.task("episodes"))
-    show({"path": str(path)}, f"joined: {path}", as_json)
-
-
-def main() -> None:
-    """The entry point: errors that explain themselves are printed without a traceback."""
-    from wam.plan.control.safety import SafetyError
-
-    explained: tuple[type[BaseException], ...] = (ValueError, OSError, ImportError, FloatingPointError, SafetyError)
-    try:
-        app()
-    except explained as error:
-        remedy = ". Check the path, the rights to it and the space that is left." if isinstance(error, OSError) and error.errno else ""
-        Console(stderr=True).print(f"[bold red]error[/] {escape(str(error))}{remedy}", soft_wrap=True)
-        sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,5 @@
+"""`python -m wam.cli`."""
+
+from wam.cli import main
+
+main()

@@ -1,0 +1,58 @@
+"""What all verbs share: options, and printing for people or for programs."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+console = Console()
+
+
+def usable(device: str) -> str:
+    """A device's name, once a number was put there and read back. ValueError where that cannot be done on this machine."""
+    if device == "cpu":
+        return device
+    import torch
+
+    try:
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, ImportError) as error:
+        here = ["cpu", *([torch.accelerator.current_accelerator()] if torch.accelerator.is_available() else [])]
+        why = str(error).splitlines()[0].rstrip(".")
+        raise ValueError(f"--device {device!r} cannot be used on this machine: {why}. Here can be used: {', '.join(map(str, here))}.") from error
+    return device
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, ...", callback=usable)]
+Preset = Annotated[str, typer.Option(help="Of the recipe; `wam card RECIPE` lists them.")]
+RunFolder = Annotated[Path, typer.Argument(help="Folder of a trained run.", file_okay=False)]
+
+
+def show(value: Any, tables: Any, as_json: bool) -> None:
+    """JSON for programs, tables for people."""
+    if as_json:
+        print(json.dumps(value, indent=2, default=str))
+        return
+    for table in tables if isinstance(tables, (list, tuple)) else [tables]:
+        console.print(table)
+
+
+def options(pairs: list[str] | None) -> dict[str, Any]:
+    """`size=64` -> {"size": 64}; values are read as JSON where they are JSON."""
+    found: dict[str, Any] = {}
+    for pair in pairs or []:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ValueError(f"--option {pair!r}: write NAME=VALUE, e.g. --option size=64.")
+        if name in ("batch", "device"):
+            raise ValueError(f"--option {pair!r}: {name!r} is no option of a world. {'Write --device.' if name == 'device' else 'Leave it out.'}")
+        try:
+            found[name] = json.loads(value)
+        except json.JSONDecodeError:
+            found[name] = value
+        if isinstance(found[name], list):
+            found[name] = tuple(found[name])
+    return found

@@ -1,0 +1,108 @@
+"""`wam data`: look at data sets, check them, convert and join them."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from wam.cli.common import AsJson, show
+
+app = typer.Typer(
+    help="Look at data sets, check them, and convert other formats.",
+    epilog="Example: [bold]wam data inspect runs/push --sheet sheet.png[/], [bold]wam data check runs/push[/]",
+    no_args_is_help=True,
+)
+
+
+@app.command("inspect", epilog="Example: [bold]wam data inspect runs/push --sheet sheet.png[/]")
+def data_inspect(
+    path: Annotated[str, typer.Argument(help="Folder or Hub id.")],
+    sheet: Annotated[Path | None, typer.Option(help="Write a contact sheet (PNG) here.", dir_okay=False)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Features, episodes, action histograms, contact sheet."""
+    from wam.data.dataset import open_dataset
+    from wam.data.inspection import contact_sheet, inspect
+    from wam.jobs.inspect import inspection_tables
+
+    dataset = open_dataset(path)
+    found = inspect(dataset)
+    if sheet is not None:
+        from PIL import Image
+
+        Image.fromarray(contact_sheet(dataset)).save(sheet)
+    told = {
+        "version": found.version,
+        "rate": found.rate,
+        "episodes": len(found.episodes),
+        "frames": found.frames,
+        "features": [asdict(line) for line in found.features],
+        "histograms": [
+            {
+                "slot": line.slot.to_dict(),
+                "counts": line.counts.tolist(),
+                "edges": line.edges.tolist(),
+                "low": line.low,
+                "high": line.high,
+                "mean": line.mean,
+                "std": line.std,
+            }
+            for line in found.histograms
+        ],
+        "notes": [asdict(note) for note in found.notes],
+    }
+    show(told, inspection_tables(found), as_json)
+
+
+@app.command("check", epilog="Example: [bold]wam data check runs/push[/]")
+def data_check(path: Annotated[str, typer.Argument(help="Folder or Hub id.")], as_json: AsJson = False) -> None:
+    """Counts, times, numbers, statistics, pictures, alignment of actions. Exit code 1 where an error is found."""
+    from wam.data.validation import check_dataset
+
+    findings = check_dataset(path)
+    show([asdict(finding) for finding in findings], [escape(str(finding)) for finding in findings] or f"{path}: nothing found.", as_json)
+    if any(finding.severity == "error" for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command(
+    "convert", epilog="Example: [bold]wam data convert droid SOURCE TARGET[/], [bold]wam data convert replay demos.hdf5 TARGET --layout layout.json[/]"
+)
+def data_convert(
+    layout: Annotated[str, typer.Argument(help="droid, rlds, replay (Zarr, NumPy, HDF5) or pusht.")],
+    source: Annotated[Path, typer.Argument(help="Folder of the source.")],
+    target: Annotated[Path, typer.Argument(help="Folder of the new data set.", file_okay=False)],
+    actions: Annotated[
+        Literal["recorded", "derived"] | None,
+        typer.Option(help="droid: recorded (commands) or derived (motions from states); by default recorded where all are."),
+    ] = None,
+    layout_file: Annotated[Path | None, typer.Option("--layout", help="replay: what the arrays mean, as JSON; see docs/data-format.md.")] = None,
+    size: Annotated[int | None, typer.Option(help="pusht: pixels of the frames that are drawn from the states; 96 by default.", min=16)] = None,
+    trim: Annotated[bool, typer.Option(help="droid: cut streams of unequal length to the shortest.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Another format -> LeRobot 3.0."""
+    from wam.jobs.convert import convert
+
+    made = convert(layout, source, target, actions=actions, layout_file=layout_file, size=size, trim=trim)
+    told = {"path": str(made.path), "episodes": made.episodes, "frames": made.frames, "notes": [asdict(note) for note in made.notes]}
+    lines = [f"{made.episodes} episodes, {made.frames} frames in {made.path}", *(escape(str(note)) for note in made.notes)]
+    show(told, lines, as_json)
+
+
+@app.command("join", epilog="Example: [bold]wam data join runs/demonstrations runs/play --out runs/both[/]")
+def data_join(
+    sources: Annotated[list[str], typer.Argument(help="Folders or Hub ids, two or more.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new data set.", file_okay=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Several data sets of one robot as one."""
+    from wam.data.joining import join
+    from wam.show.bars import Bars
+
+    with Bars(Console(stderr=True)) as bars:
+        path = join(sources, out, progress=bars.task("episodes"))
+    show({"path": str(path)}, f"joined: {path}", as_json)

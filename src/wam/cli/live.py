@@ -1,0 +1,49 @@
+"""The verbs that stay until Ctrl-C: a page to play with a model, and a server for robots."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wam.cli.common import Device, RunFolder, options
+from wam.cli.verbs import app
+
+Host = Annotated[str, typer.Option(help="Address to listen at; any but this machine's own needs a token.")]
+Port = Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)]
+Token = Annotated[str | None, typer.Option(help="Asked of everybody who connects; better set as WAM_TOKEN.", envvar="WAM_TOKEN")]
+
+
+@app.command(epilog="Example: [bold]wam play checkpoints/lewm-push --world push[/]")
+def play(
+    run: RunFolder,
+    world: Annotated[str | None, typer.Option(help="The true world that runs along.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, of the world; may be repeated.")] = None,
+    data: Annotated[str | None, typer.Option(help="Start from the frames of a data set instead.")] = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    token: Token = None,
+    seed: Annotated[int, typer.Option(help="Of the model's chance.")] = 0,
+    device: Device = "cpu",
+) -> None:
+    """Drive a world model with keys in a browser, the truth beside its imagination. Ctrl-C ends it."""
+    from wam.jobs.play import play as play_run
+
+    play_run(run, world=world, options=options(option), data=data, host=host, port=port, token=token, seed=seed, device=device)
+
+
+@app.command(epilog="Example: [bold]wam serve runs/push --port 8000[/]")
+def serve(
+    run: RunFolder,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    token: Token = None,
+    keys: Annotated[Path | None, typer.Option(help="How the robot's messages name the sensors, as JSON.", dir_okay=False)] = None,
+    seed: Annotated[int, typer.Option(help="Of the policy's chance.")] = 0,
+    device: Device = "cpu",
+) -> None:
+    """Serve a policy, or planning in a world model, to robots in openpi's wire format. Ctrl-C ends it."""
+    from wam.jobs.serve import serve as serve_run
+    from wam.serve import Keys
+
+    told = None if keys is None else Keys.from_json(keys.read_text())
+    serve_run(run, host=host, port=port, token=token, keys=told, seed=seed, device=device)

@@ -1,0 +1,150 @@
+"""Play with a trained world model: load it, find real frames to start from, serve the page until Ctrl-C.
+
+Knows: runs, worlds by name, recorded data.   Does not know: the page, sockets.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.markup import escape
+
+from wam.data import WindowDataset
+from wam.jobs.control import size_of
+from wam.jobs.practise import as_shown, described
+from wam.jobs.record import load_world
+from wam.recipes.runs import Run, frames_for, load
+from wam.show.play import PlaySession, Start
+from wam.train import load as load_checkpoint
+from wam.world import EVALUATION_SEEDS, Env, Moments, Past, Slot, SpecError, Task, WorldModelSpec
+
+STARTS = 12  # real frames to choose from
+FRAMES = 4  # of the past that a recorded start shows, at most
+RECORDED = 200  # model steps after a recorded start that can be replayed, at most
+BUDGET = 1_000_000  # steps of a true episode: a person plays longer than a task lasts
+
+
+def play(
+    folder: Path,
+    *,
+    world: str | None = None,
+    options: Mapping[str, object] | None = None,
+    data: str | Path | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token: str | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    console: Console | None = None,
+) -> None:
+    """Serve a page where a run's model is driven with keys, until SIGTERM or Ctrl-C.
+
+    `world` runs along as the truth, from held-out starts; without it starts are frames of `data`, by default of what the run learned
+    from. `port` 0 takes a free one; `token` is needed where `host` can be reached from other machines. SpecError for a run that cannot
+    be played, ImportError without the extra "serve".
+    """
+    try:
+        from wam.show.play.server import PlayServer
+    except ModuleNotFoundError as error:
+        if error.name != "websockets":
+            raise
+        raise ImportError('playing needs the extra "serve": pip install "wam[serve]"') from error
+    console, run = console or Console(), load(folder, device=device)
+    make, about = sessions(run, world=world, options=options or {}, data=data, seed=seed, device=device)
+    server = PlayServer(make, title=f"{run.name}, {about}", host=host, port=port, token=token)
+
+    def started(taken: int) -> None:
+        console.print(f"[bold]playing[/] {escape(run.name)}, {escape(about)}", soft_wrap=True)
+        console.print(f"  open [bold]{escape(server.address(taken))}[/] in a browser", soft_wrap=True)
+        console.print(f"  {'whoever has this address can play' if token else 'open to this machine only'}; Ctrl-C ends it", soft_wrap=True)
+
+    server.run_until_signal(started)
+    console.print(f"[bold]stopped[/] {server.played} pages were played")
+
+
+def sessions(
+    run: Run, *, world: str | None = None, options: Mapping[str, object], data: str | Path | None = None, seed: int = 0, device: str = "cpu"
+) -> tuple[Callable[[], PlaySession], str]:
+    """A maker of sessions, and in words what is beside the imagination. ValueError where it is not said where to start from."""
+    if not isinstance(run.model.spec, WorldModelSpec):
+        raise SpecError(f"{run.name} is a policy and imagines nothing. Play a world model; let a policy act with `wam control`.")
+    if world is not None and data is not None:
+        raise ValueError("a world and data were both given. The world cannot be put where a recording began: name one of the two.")
+    slots = reachable(run.model.spec.consumes.low_level, load_checkpoint(run.folder).provenance.statistics.action)
+    if world is not None:
+        make = world_maker(run, world, options, device)
+        starts = held_out_starts(run, make())
+        return lambda: PlaySession(run.model, starts, world=make(), slots=slots, seed=seed), f"beside the world {described(world, options)}"
+    source = run.trained_on.data if data is None and Path(run.trained_on.data).exists() else data
+    if source is None:
+        raise ValueError(f"what {run.name} learned from is not here. Say where to start: a world (--world push), or a data set (--data runs/push).")
+    recorded = recorded_starts(run, source, device)
+    return lambda: PlaySession(run.model, recorded, slots=slots, seed=seed), f"from frames of {Path(source).name}"
+
+
+def world_maker(run: Run, world: str, options: Mapping[str, object], device: str) -> Callable[[], Env]:
+    """Makes the true world of one row as the model wants to see it, without an end where the world lets one choose."""
+    module = load_world(world)
+    endless = {"budget": BUDGET} if any(field.name == "budget" for field in fields(module.OPTIONS)) else {}
+    told: dict[str, Any] = {**size_of(run, module), **endless, **options}
+    return lambda: as_shown(module.make(1, device=device, **told), run.preset)
+
+
+def held_out_starts(run: Run, env: Env) -> list[Start]:
+    """First frames of episodes from evaluation seeds."""
+    starts: list[Start] = []
+    for seed in range(EVALUATION_SEEDS, EVALUATION_SEEDS + STARTS):
+        observation, task = env.reset(torch.ones(1, dtype=torch.bool), torch.tensor([seed]))
+        past = Past(observation=observation, actions=run.model.spec.consumes.nothing(1, 1, observation.device))
+        asked = in_words_of(run.model.spec, task, env.spec.sentences)
+        starts.append(Start(name=f"held-out start {len(starts) + 1}", past=past, task=asked, seed=seed))
+    return starts
+
+
+def recorded_starts(run: Run, data: str | Path, device: str) -> list[Start]:
+    """Early frames of episodes spread over a data set, each with what followed."""
+    frames, spec = frames_for(run.preset, data), run.model.spec
+    skip = 1 if frames.spec.rate == run.data.rate else run.preset.skip  # what a run lived through is at its own clock already
+    past = max(spec.context[0], min(spec.context[1], FRAMES))
+    longest = WindowDataset(frames, past=past, skip=skip).longest
+    windows = WindowDataset(frames, past=past, horizon=max(1, min(longest, RECORDED)), skip=skip)
+    episodes = windows.episode_of(torch.arange(len(windows)))
+    firsts = torch.cat([torch.ones(1, dtype=torch.bool), episodes[1:] != episodes[:-1]]).nonzero()[:, 0]
+    chosen = firsts[torch.linspace(0, len(firsts) - 1, min(STARTS, len(firsts))).round().long()]
+    window = windows.batch(chosen).to(device)
+    starts = []
+    for row, episode in enumerate(episodes[chosen].tolist()):
+        one = window.select(torch.tensor([row], device=window.device))
+        steps = int(one.valid.sum()) // spec.chunk * spec.chunk
+        assert one.future.observation is not None
+        recorded = Past(observation=one.future.observation, actions=one.actions).narrow("T", 0, steps) if steps else None
+        starts.append(Start(name=f"episode {episode}", past=one.past, task=in_words_of(spec, one.task, frames.sentences), recorded=recorded))
+    return starts
+
+
+def in_words_of(spec: WorldModelSpec, task: Task, sentences: tuple[str, ...]) -> Task:
+    """A task of one row whose instruction is an id into `sentences`, with the model's own id for it; -1 (none) for words that it never read."""
+    if not spec.instructed or task.instruction is None:
+        return replace(task, instruction=None)
+    asked = int(task.instruction[0])
+    words = sentences[asked] if asked >= 0 else ""
+    return replace(task, instruction=torch.full_like(task.instruction, spec.sentences.index(words) if words in spec.sentences else -1))
+
+
+def reachable(slots: tuple[Slot, ...], recorded: Moments | None) -> tuple[Slot, ...]:
+    """Slots with finite limits: those without take the 1st and 99th percentile of what was recorded. SpecError where nothing was."""
+    found = []
+    for index, slot in enumerate(slots):
+        if math.isfinite(slot.low) and math.isfinite(slot.high):
+            found.append(slot)
+        elif recorded is None:
+            raise SpecError(f"the action {slot.name!r} has no finite limits, and the run has no statistics that could say how far a key goes.")
+        else:
+            low = slot.low if math.isfinite(slot.low) else recorded.q01[index]
+            high = slot.high if math.isfinite(slot.high) else recorded.q99[index]
+            found.append(replace(slot, low=low, high=high))
+    return tuple(found)

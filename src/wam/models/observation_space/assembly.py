@@ -1,0 +1,91 @@
+"""Sizes and choices of a video world model in one flat record, and the model that they make: what recipes of tutorial 2.1 share."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from wam.models.actions.embed import ActionEmbedding
+from wam.models.observation_space.backbones import Backbone, TransformerBackbone, UNetBackbone
+from wam.models.observation_space.codec import Codec
+from wam.models.observation_space.video import Dropped, VideoWorldModel
+from wam.nets.blocks.streams import StreamTransformer
+from wam.nets.blocks.unet import Time, UNet
+from wam.nets.generate.generation import Generation, Kind, generation
+from wam.nets.perceive.text import WordEncoder
+from wam.world import ActionSpec, ObservationSpec, Statistics
+
+
+@dataclass(frozen=True)
+class VideoConfig:
+    """Defaults are a flow U-Net in pixels, next frame from two."""
+
+    latent: int = 0  # channels of an autoencoder's latents; 0 = pixels
+    reduction: int = 4  # px per latent cell
+    codec: int = 32  # channels of the autoencoder's first layer
+    backbone: Literal["unet", "transformer"] = "unet"
+    width: int = 32  # channels of the U-Net's finest level
+    levels: int = 3  # of the U-Net; level l has l times the width
+    fold: int = 2  # px folded into channels at the U-Net's entrance
+    time: Time = "none"  # how the frames of a chunk see each other in the U-Net
+    dim: int = 192  # of the transformer
+    depth: int = 6
+    heads: int = 6
+    patch: int = 1  # cells per token, along each side
+    condition: int = 128  # width of the vectors that say noise level and actions
+    context: int = 2  # W, clean frames looked back at
+    chunk: int = 1  # K, frames generated together
+    law: Kind = "flow"  # how frames are drawn
+    steps: int = 6  # network evaluations per chunk, where it is denoised
+    acts: Literal["frame", "clip", "none"] = "frame"  # actions per frame, as one vector for all K, or not told
+    reads: bool = False  # the instruction
+    dropped_frames: float = 0.0  # chances of leaving out, while learning
+    dropped_actions: float = 0.0
+    dropped_words: float = 0.0
+    context_noise: float = 0.0  # largest noise level of remembered frames, while learning
+    moving: float = 0.0  # extra weight of what changes
+    residual: bool = False  # generate the difference from the last frame
+    guidance: float = 1.0
+
+
+def video_model(
+    config: VideoConfig, observes: ObservationSpec, acts: ActionSpec, statistics: Statistics, rate: float, sentences: tuple[str, ...]
+) -> VideoWorldModel:
+    """As configured. What it consumes is `acts` where it is told actions, else steps without any."""
+    codec = Codec(observes, latent=config.latent, reduction=config.reduction, width=config.codec)
+    words = WordEncoder(sentences) if config.reads else None
+    drawn = generation(config.law, config.steps)
+    shared = config.chunk if config.acts == "clip" else 1
+    return VideoWorldModel(
+        codec,
+        _backbone(config, codec, drawn, words.width if words is not None else 0),
+        drawn,
+        condition=config.condition,
+        context=config.context,
+        chunk=config.chunk,
+        consumes=acts if config.acts != "none" else ActionSpec(per_step=acts.per_step),
+        rate=rate,
+        actions=ActionEmbedding(acts, statistics, config.condition, shared_by=shared) if config.acts != "none" else None,
+        words=words,
+        dropped=Dropped(frames=config.dropped_frames, actions=config.dropped_actions, words=config.dropped_words),
+        context_noise=config.context_noise,
+        moving=config.moving,
+        residual=config.residual,
+        guidance=config.guidance,
+    )
+
+
+def _backbone(config: VideoConfig, codec: Codec, drawn: Generation, words: int) -> Backbone:
+    outputs = drawn.outputs(codec.shape[0])
+    if config.backbone == "transformer":
+        net = StreamTransformer((config.dim,), config.depth, config.heads, config.dim // config.heads, condition=config.condition, context=words)
+        return TransformerBackbone(codec.shape, outputs, net, patch=config.patch, context=config.context)
+    unet = UNet(
+        UNetBackbone.channels(codec.shape, config.context),
+        outputs,
+        condition=config.condition,
+        width=config.width,
+        levels=tuple(range(1, config.levels + 1)),
+        fold=config.fold,
+        context=words,
+        time=config.time,
+    )
+    return UNetBackbone(codec.shape, unet, context=config.context)

@@ -1,0 +1,138 @@
+"""What generates the next frames: a network, and what it remembers of the clean frames before them.
+
+A backbone is asked for the K frames of a chunk, noisy as they are, with a condition vector per frame (noise level, actions)
+and words. What it knows of earlier frames is its memory, a record that `remember` continues with clean frames; `predict` and
+`observe` of a model, and its training, go through the same two calls, so what is trained is what is used.
+
+`UNetBackbone` keeps the last W frames and shows them to the network beside every noisy one (context by channels, UniPi).
+`TransformerBackbone` keeps keys and values of clean frames' tokens (frames by replacement, Cosmos): frame by frame causal,
+a band of W frames, cached and uncached alike.
+Knows: latents z "B T c h w".   Does not know: pictures, actions, noise laws, samplers.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from wam.nets.blocks.recent import Recent
+from wam.nets.blocks.stream_cache import StreamCache
+from wam.nets.blocks.streams import StreamTransformer, Trace
+from wam.nets.blocks.unet import UNet
+from wam.world.record import Record
+
+Words = tuple[Float[Tensor, "B K D"], Bool[Tensor, "B K"]]  # tokens, and which of them are real
+
+
+class Backbone(nn.Module, ABC):
+    """See the module's docstring."""
+
+    @abstractmethod
+    def empty(self, batch: int) -> Record:
+        """Nothing was seen."""
+
+    @abstractmethod
+    def remember(self, memory: Record, z: Float[Tensor, "B T c h w"], condition: Float[Tensor, "B T E"], joined: Bool[Tensor, "B T"]) -> Record:
+        """The memory after these clean frames. `joined`: False where a frame begins a new stretch; nothing before it counts then."""
+
+    @abstractmethod
+    def forward(self, memory: Record, noisy: Float[Tensor, "B K c h w"], condition: Float[Tensor, "B K E"], words: Words | None) -> Float[Tensor, "B K o h w"]:
+        """The network's answer for the K frames that follow."""
+
+
+class UNetBackbone(Backbone):
+    """A U-Net over each noisy frame, beside which stand the last `context` clean ones."""
+
+    def __init__(self, shape: tuple[int, int, int], unet: UNet, *, context: int):
+        super().__init__()
+        self.shape, self.context, self.net = shape, context, unet
+        self.register_buffer("zero", torch.zeros(()), persistent=False)  # knows the type and the device
+        self.zero: Tensor
+
+    @staticmethod
+    def channels(shape: tuple[int, int, int], context: int) -> int:
+        """What the U-Net takes: the noisy frame, the clean ones, and for each of those whether it is known."""
+        return shape[0] + context * (shape[0] + 1)
+
+    def empty(self, batch: int) -> Recent:
+        """See `Backbone`."""
+        return Recent.none(batch, self.context, self.zero.expand(self.shape))
+
+    def remember(self, memory: Record, z: Float[Tensor, "B T c h w"], condition: Float[Tensor, "B T E"], joined: Bool[Tensor, "B T"]) -> Recent:
+        """See `Backbone`; the condition is not needed."""
+        assert isinstance(memory, Recent)
+        return memory.after(z, joined)
+
+    def forward(self, memory: Record, noisy: Float[Tensor, "B K c h w"], condition: Float[Tensor, "B K E"], words: Words | None) -> Float[Tensor, "B K o h w"]:
+        """See `Backbone`."""
+        assert isinstance(memory, Recent)
+        known = memory.known[:, :, None, None, None].to(noisy.dtype).expand(-1, -1, 1, *self.shape[1:])
+        beside = torch.cat([memory.shown, known], 2).flatten(1, 2)[:, None].expand(-1, noisy.shape[1], -1, -1, -1)
+        text, real = words if words is not None else (None, None)
+        answer: Tensor = self.net(torch.cat([noisy, beside], 2), condition, text, real)
+        return answer
+
+
+class TransformerBackbone(Backbone):
+    """Frames as patches of `patch` x `patch` cells; the K frames of a chunk see each other and the last `context` clean ones.
+
+    Clean frames see themselves and the clean ones before them, at most `context`; their keys and values are kept.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], outputs: int, net: StreamTransformer, *, patch: int, context: int):
+        super().__init__()
+        channels, height, width = shape
+        if height % patch or width % patch:
+            raise ValueError(f"frames of {height} x {width} cells cannot be cut into patches of {patch}. Choose a size that divides both.")
+        self.net, self.context, self.grid, self.patch = net, context, (height // patch, width // patch), patch
+        (dim,) = net.widths
+        self.enter = nn.Conv2d(channels, dim, patch, stride=patch)
+        self.leave = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, outputs * patch**2))
+        for parameter in self.leave[-1].parameters():
+            nn.init.zeros_(parameter)
+
+    @property
+    def tokens(self) -> int:
+        """P, of a frame."""
+        return self.grid[0] * self.grid[1]
+
+    def empty(self, batch: int) -> StreamCache:
+        """See `Backbone`."""
+        return self.net.empty(batch, self.context * self.tokens)
+
+    def remember(self, memory: Record, z: Float[Tensor, "B T c h w"], condition: Float[Tensor, "B T E"], joined: Bool[Tensor, "B T"]) -> StreamCache:
+        """See `Backbone`: frame by frame."""
+        assert isinstance(memory, StreamCache)
+        for frame, told, follows in zip(z.unbind(1), condition.unbind(1), joined.unbind(1), strict=True):
+            memory = replace(memory, count=torch.where(follows, memory.count, 0))
+            memory = memory.push(self._trace(memory, frame[:, None], told[:, None], None).cache())
+        return memory
+
+    def forward(self, memory: Record, noisy: Float[Tensor, "B K c h w"], condition: Float[Tensor, "B K E"], words: Words | None) -> Float[Tensor, "B K o h w"]:
+        """See `Backbone`."""
+        assert isinstance(memory, StreamCache)
+        (tokens,) = self._trace(memory, noisy, condition, words).tokens
+        cells = self.leave(tokens).unflatten(1, (-1, self.tokens)).flatten(0, 1).transpose(1, 2)
+        answer = F.pixel_shuffle(cells.unflatten(2, self.grid), self.patch)
+        frames: Tensor = answer.unflatten(0, noisy.shape[:2])
+        return frames
+
+    def _trace(self, memory: StreamCache, z: Float[Tensor, "B K c h w"], condition: Float[Tensor, "B K E"], words: Words | None) -> Trace:
+        """Frames after what is remembered, which lies at the times 1 - W .. 0."""
+        tokens = self.enter(z.flatten(0, 1)).flatten(2).transpose(1, 2).unflatten(0, z.shape[:2]).flatten(1, 2)
+        text, real = words if words is not None else self._no_words(len(z))
+        before, now = (self._places(times, z.device) for times in (torch.arange(1 - self.context, 1), torch.arange(1, z.shape[1] + 1)))
+        return self.net.trace((tokens,), (condition,), (now,), None, context=text, context_valid=real, cache=memory, cached_places=before)
+
+    def _no_words(self, batch: int) -> tuple[Tensor | None, Tensor | None]:
+        """What a network that can read is given where there is nothing to read."""
+        if not self.net.context:
+            return None, None
+        return self.enter.weight.new_zeros(batch, 1, self.net.context), torch.zeros(batch, 1, dtype=torch.bool, device=self.enter.weight.device)
+
+    def _places(self, times: Int[Tensor, "T"], device: torch.device) -> Int[Tensor, "L 3"]:
+        """Time, row and column of each token."""
+        return torch.cartesian_prod(times, *(torch.arange(side) for side in self.grid)).to(device)

@@ -1,0 +1,262 @@
+"""A world model that predicts what cameras will show: frames are generated from frames before, actions, and words.
+
+One model for the systems of tutorial 2.1 that predict pictures; a published system is a choice of its parts:
+    codec       pixels, or an autoencoder's latents                                         (`codec`)
+    backbone    U-Net beside clean frames, or a transformer after them                      (`backbones`)
+    generation  how frames are drawn: rectified flow, EDM, DDPM, or regression              (`nets.generate`)
+    conditions  actions per frame or per clip, instructions, 0 .. W clean frames, each dropped by chance while learning
+
+`chunk` = K frames are generated together, then the next K after them. Clean frames are remembered as they come: right after
+`begin` there are none, after one frame one, and so on up to W, so one model starts from words alone, a picture or a clip (Cosmos-Predict,
+arXiv 2511.00062). While learning, remembered frames are noisy by chance (`context_noise`; GameNGen, 2408.14837): its own
+frames are no worse, and errors do not add up.
+
+An action that is not valid leaves the picture as it is, and a new stretch begins.
+Does not know: proprioception, rewards, goals, how it will be planned with.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from wam.models.actions.embed import ActionEmbedding
+from wam.models.observation_space.backbones import Backbone
+from wam.models.observation_space.codec import Codec
+from wam.nets.blocks.fourier import Fourier
+from wam.nets.blocks.reduce import masked_mean
+from wam.nets.generate.generation import Generation, Network
+from wam.nets.generate.guidance import guided
+from wam.nets.perceive.text import TextEncoder
+from wam.world import (
+    Actions,
+    ActionSpec,
+    Future,
+    FutureSpec,
+    Grounded,
+    Latent,
+    Noise,
+    Observation,
+    Past,
+    Record,
+    SpecError,
+    Task,
+    Window,
+    WorldModelSpec,
+    record,
+)
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Chances, while learning, that a condition is left out; what was left out sometimes can be left out, or guided with."""
+
+    frames: float = 0.0  # fewer clean frames than there are, down to none
+    actions: float = 0.0
+    words: float = 0.0
+
+
+@record
+class Scene(Record):
+    """What frames follow: the last frame, the backbone's memory, and the instruction."""
+
+    last: Float[Tensor, "B c h w"]
+    started: Bool[Tensor, "B"]
+    memory: Record
+    instruction: Int[Tensor, "B"]
+
+
+class VideoWorldModel(nn.Module):
+    """See the module's docstring. `actions`, `words`: None where the model is not told."""
+
+    def __init__(
+        self,
+        codec: Codec,
+        backbone: Backbone,
+        generation: Generation,
+        *,
+        condition: int,
+        context: int,
+        chunk: int,
+        consumes: ActionSpec,
+        rate: float,
+        actions: ActionEmbedding | None = None,
+        words: TextEncoder | None = None,
+        dropped: Dropped = Dropped(),
+        context_noise: float = 0.0,
+        moving: float = 0.0,
+        residual: bool = False,
+        guidance: float = 1.0,
+    ):
+        """`condition`: E of the vectors per frame. `context`: W. `moving`: extra weight of what changes, per unit of change.
+
+        `residual`: generate the difference from the last frame. `guidance`: of actions and words together, 1 = none.
+        """
+        super().__init__()
+        if guidance != 1 and not (dropped.actions or dropped.words):
+            raise SpecError(f"guidance {guidance} compares with what the model says when it is not told; it must learn that: set dropped.actions or .words.")
+        self.codec, self.backbone, self.generation, self.actions, self.words = codec, backbone, generation, actions, words
+        self.dropped, self.context_noise, self.moving, self.residual, self.guidance = dropped, context_noise, moving, residual, guidance
+        self.context, self.chunk = context, chunk
+        self.level = Fourier(condition)
+        self.register_buffer("zero", torch.zeros(()), persistent=False)  # knows the type and the device
+        self.zero: Tensor
+        self.context_level = Fourier(condition) if context_noise else None
+        self.spec = WorldModelSpec(
+            observes=codec.observes,
+            predicts=FutureSpec(observation=codec.observes),
+            consumes=consumes,
+            context=(1, context),
+            chunk=chunk,
+            rate=rate,
+            stochastic=generation.stochastic,
+            differentiable=actions is not None,
+            instructed=words is not None,
+            sentences=words.sentences if words is not None else (),
+        )
+
+    # -- world model -------------------------------------------------------------------------------------------------
+
+    def begin(self, batch: int, task: Task) -> Grounded[Scene, Scene]:
+        """Nothing seen. The instruction counts where the model reads one; without one it is not told."""
+        memory = self.backbone.empty(batch)
+        untold = torch.full((batch,), -1, dtype=torch.int64, device=memory.device)
+        scene = Scene(
+            last=self.zero.new_zeros(batch, *self.codec.shape),
+            started=torch.zeros(batch, dtype=torch.bool, device=memory.device),
+            memory=memory,
+            instruction=task.instruction if self.words is not None and task.instruction is not None else untold,
+        )
+        return Grounded(seen=scene, now=scene)
+
+    def observe(self, carry: Grounded[Scene, Scene], since: Past, *, noise: Noise | None = None) -> Grounded[Scene, Scene]:
+        """Remember the frames."""
+        seen, z = carry.seen, self.codec.encode(since.observation)
+        joined = since.actions.valid.any(-1)
+        joined = torch.cat([joined[:, :1] & seen.started[:, None], joined[:, 1:]], 1)
+        memory = self.backbone.remember(seen.memory, z, self._clean(since.actions), joined)
+        scene = Scene(last=z[:, -1], started=torch.ones_like(seen.started), memory=memory, instruction=seen.instruction)
+        return Grounded(seen=scene, now=scene)
+
+    def predict(self, carry: Grounded[Scene, Scene], actions: Actions, *, noise: Noise | None = None) -> tuple[Grounded[Scene, Scene], Future]:
+        """Chunk after chunk. Without noise: one fixed draw, the same in every row, or a regressor's mean."""
+        steps, path, scene = actions.size("T"), [], carry.now
+        if steps % self.chunk:
+            raise SpecError(f"{steps} steps are asked for, this model makes {self.chunk} at once. Pass a multiple of {self.chunk}.")
+        for start in range(0, steps, self.chunk):
+            some = actions.narrow("T", start, start + self.chunk)
+            z = self._drawn(scene, some, None if noise is None else noise.advance(start))
+            done = some.valid.any(-1)
+            z = _held(z, done, scene.last)
+            memory = self.backbone.remember(scene.memory, z, self._clean(some), done)
+            scene = replace(scene, last=z[:, -1], memory=memory)
+            path.append(z)
+        return Grounded(seen=carry.seen, now=scene), Future(observation=self.codec.decode(torch.cat(path, 1)))
+
+    # -- training ----------------------------------------------------------------------------------------------------
+
+    def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
+        """video "B": the generation's error over all future frames, chunk after chunk, each after true frames.
+
+        Windows may bring an autoencoder's latents as their observation's state. SpecError where H is no multiple of the chunk.
+        """
+        stretch, real = window.whole()
+        past, frames = window.past.actions.size("T"), real.shape[1]
+        if (frames - past) % self.chunk:
+            raise SpecError(f"windows go on for {frames - past} steps, this model makes {self.chunk} at once. Set the learner's horizon to a multiple.")
+        z, joined = self._encoded(stretch.observation), stretch.actions.valid.any(-1)
+        shown, context_level = self._worn(z, noise.fork("context"))
+        told, instruction = self._told(window, noise.fork("told"))
+        memory, started = self._after_some(shown[:, :past], stretch.actions.narrow("T", 0, past), joined[:, :past], noise.fork("frames"))
+        scene = Scene(last=shown[:, past - 1], started=started, memory=memory, instruction=instruction)
+        errors = []
+        for start in range(past, frames, self.chunk):
+            end = start + self.chunk
+            some, target = stretch.actions.narrow("T", start, end), z[:, start:end]
+            answer = self._network(scene, some, told, context_level)
+            error = self.generation.error(answer, target - self._base(scene), noise.fork("generation").advance(start))
+            before = torch.cat([scene.last[:, None], target[:, :-1]], 1)
+            weight = 1 + self.moving * (target - before).abs().amax(2, keepdim=True)
+            errors.append((error * weight).flatten(2).mean(-1))
+            memory = self.backbone.remember(scene.memory, shown[:, start:end], self._clean(some), joined[:, start:end])
+            scene = replace(scene, last=shown[:, end - 1], started=torch.ones_like(started), memory=memory)
+        return {"video": masked_mean(torch.cat(errors, 1), (joined & real)[:, past:])}
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _encoded(self, observation: Observation) -> Float[Tensor, "B T c h w"]:
+        """Latents that the windows brought, or encoded now; nothing is learned through them."""
+        kept = observation.state
+        with torch.no_grad():
+            return kept.z.to(self.zero.dtype) if isinstance(kept, Latent) else self.codec.encode(observation)
+
+    def _worn(self, z: Float[Tensor, "B T c h w"], noise: Noise) -> tuple[Float[Tensor, "B T c h w"], Float[Tensor, "B 1"]]:
+        """Frames as they are remembered while learning: noisy to a level drawn per row, which the model is told."""
+        level = noise.fork("level").uniform(1, dtype=z.dtype) * self.context_noise
+        s = level[:, :, None, None, None]
+        return (1 - s) * z + s * noise.normal(*z.shape[1:], dtype=z.dtype) if self.context_noise else z, level
+
+    def _told(self, window: Window, noise: Noise) -> tuple[Bool[Tensor, "B"], Int[Tensor, "B"]]:
+        """Which rows learn their actions, and the instructions of those that learn theirs."""
+        chance = noise.uniform(1, 2)[:, 0]
+        told, given = chance[:, 0] >= self.dropped.actions, window.task.instruction
+        untold = torch.full_like(told, -1, dtype=torch.int64)
+        return told, untold if given is None or self.words is None else torch.where(chance[:, 1] >= self.dropped.words, given, untold)
+
+    def _after_some(self, z: Float[Tensor, "B T c h w"], actions: Actions, joined: Bool[Tensor, "B T"], noise: Noise) -> tuple[Record, Bool[Tensor, "B"]]:
+        """The memory after the last n of T frames, n drawn where frames are dropped, and whether n > 0."""
+        rows, most = joined.shape
+        chance, drawn = noise.uniform(1)[:, 0], noise.fork("count").integers(1, most + 1)[:, 0]
+        count = torch.where(chance < self.dropped.frames, drawn, most)
+        first = torch.arange(most, device=joined.device) <= most - count[:, None]  # the first of those that count begins a new stretch
+        empty = self.backbone.empty(rows)
+        memory = self.backbone.remember(empty, z, self._clean(actions), joined & ~first)
+        return empty.where(count == 0, memory), count > 0
+
+    def _clean(self, actions: Actions) -> Float[Tensor, "B T E"]:
+        """The condition of frames without noise."""
+        clean: Tensor = self.level(self.zero.new_full(actions.valid.shape[:2], self.generation.clean_level))
+        if self.actions is None:
+            return clean
+        return clean + (self.actions(actions) if self.actions.shared_by == 1 else self.actions.untold)
+
+    def _base(self, scene: Scene) -> Tensor:
+        """What is added to what is generated."""
+        return (scene.last * scene.started[:, None, None, None])[:, None] if self.residual else torch.zeros_like(scene.last)[:, None]
+
+    def _network(self, scene: Scene, actions: Actions, told: Bool[Tensor, "B"] | None, context_level: Float[Tensor, "B 1"] | None = None) -> Network:
+        """(noisy "B K c h w", level "B K") -> answer, for this scene and these actions."""
+        fixed = self.zero.new_zeros(1) if self.actions is None else self.actions(actions, told)
+        if self.context_level is not None:
+            fixed = fixed + self.context_level(self.zero.new_zeros(len(scene.started), 1) if context_level is None else context_level)
+        words = self.words(scene.instruction) if self.words is not None else None
+
+        def answer(noisy: Float[Tensor, "B K c h w"], level: Float[Tensor, "B K"]) -> Tensor:
+            answered: Tensor = self.backbone(scene.memory, noisy, self.level(level) + fixed, words)
+            return answered
+
+        return answer
+
+    def _drawn(self, scene: Scene, actions: Actions, noise: Noise | None) -> Float[Tensor, "B K c h w"]:
+        """The frames of one chunk."""
+        network = self._network(scene, actions, None)
+        if self.guidance != 1:
+            network = self._guided(network, scene, actions)
+        like = self.zero.new_zeros(len(scene.started), self.chunk, *self.codec.shape)
+        return self.generation.draw(network, like, noise) + self._base(scene)
+
+    def _guided(self, told: Network, scene: Scene, actions: Actions) -> Network:
+        """More of what actions and words add."""
+        silent = replace(scene, instruction=torch.full_like(scene.instruction, -1))
+        untold = self._network(silent, actions, torch.zeros_like(scene.started))
+        return lambda noisy, level: guided([untold(noisy, level), told(noisy, level)], [self.guidance])
+
+
+def _held(z: Float[Tensor, "B K c h w"], done: Bool[Tensor, "B K"], last: Float[Tensor, "B c h w"]) -> Float[Tensor, "B K c h w"]:
+    """The frame before where nothing was done."""
+    frames = []
+    for frame, step in zip(z.unbind(1), done.unbind(1), strict=True):
+        last = torch.where(step[:, None, None, None], frame, last)
+        frames.append(last)
+    return torch.stack(frames, 1)

@@ -1,0 +1,90 @@
+"""A policy that draws chunks of actions: Diffusion Policy (arXiv 2303.04137) and all that put something else before its head.
+
+perception -> what is known -> an action head denoises H steps of R actions -> the first `execute` of them are done.
+What is seen (`perception`), the head and the law by which actions are drawn are three parts; a flow expert over video features
+(VPP), a goal-conditioned policy (SuSIE) and plain cloning differ in the first alone.
+"""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from wam.models.policies.perception import Known, Perception
+from wam.nets.blocks.action_expert import ActionHead
+from wam.nets.blocks.fourier import Fourier
+from wam.nets.blocks.normalise import Normalise
+from wam.nets.blocks.reduce import masked_mean
+from wam.nets.generate.generation import Generation, Network
+from wam.world import Actions, ActionSpec, Noise, Past, PolicySpec, Record, SpecError, Statistics, Task, Window
+
+
+class ChunkPolicy(nn.Module):
+    """See the module's docstring. `condition`: E, the width of what the head is told."""
+
+    def __init__(
+        self,
+        perception: Perception,
+        head: ActionHead,
+        generation: Generation,
+        acts: ActionSpec,
+        statistics: Statistics,
+        *,
+        condition: int,
+        chunk: int,
+        execute: int,
+        rate: float,
+    ):
+        super().__init__()
+        statistics.require(acts, perception.observes.proprio)
+        if statistics.action is None or not acts.low_level:
+            raise SpecError(f"ChunkPolicy draws low-level actions and needs their moments, got the slots {acts.low_level} and moments {statistics.action}.")
+        self.perception, self.head, self.generation = perception, head, generation
+        self.scale = Normalise(statistics.action.mean, statistics.action.std)
+        self.level = Fourier(condition)
+        self.spec = PolicySpec(
+            observes=perception.observes,
+            acts=acts,
+            chunk=chunk,
+            execute=execute,
+            rate=rate,
+            instructed=bool(perception.sentences),
+            sentences=perception.sentences,
+        )
+
+    def begin(self, batch: int, task: Task) -> Record:
+        """The perception's memory."""
+        return self.perception.begin(batch, task)
+
+    @torch.no_grad()
+    def act(self, memory: Record, since: Past, *, noise: Noise | None = None) -> tuple[Record, Actions]:
+        """A chunk of K steps. Without noise: that of one fixed draw."""
+        memory = self.perception.remember(memory, since)
+        known = self.perception(memory, noise.fork("perception") if noise is not None else None)
+        rate, slots = self.spec.acts.per_step, len(self.spec.acts.low_level)
+        like = known.vector.new_zeros(len(known.vector), self.spec.chunk, rate * slots)
+        drawn = self.generation.draw(self._network(known), like, noise.fork("actions") if noise is not None else None).unflatten(2, (rate, slots))
+        low, high = self.spec.acts.limits(drawn.device, drawn.dtype)
+        low_level = (drawn * self.scale.std + self.scale.mean).clamp(low, high)
+        return memory, Actions(valid=torch.ones_like(low_level[..., 0], dtype=torch.bool), low_level=low_level)
+
+    def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
+        """actions "B": the generation's error over the chunk, where something was done."""
+        low_level, valid = window.actions.low_level, window.actions.valid & window.valid[..., None]
+        if low_level is None or low_level.shape[1] != self.spec.chunk:
+            got = None if low_level is None else low_level.shape[1]
+            raise SpecError(f"the window holds {got} steps of low-level actions, this policy draws {self.spec.chunk}. Set the learner's horizon to that.")
+        memory = self.perception.remember(self.begin(len(valid), window.task), window.past)
+        known = self.perception(memory, noise.fork("perception"))
+        target = (self.scale(low_level) * valid[..., None]).flatten(2)
+        error = self.generation.error(self._network(known), target, noise.fork("actions"))
+        return {"actions": masked_mean(error.unflatten(2, (valid.shape[2], -1)).mean(-1).flatten(1), valid.flatten(1))}
+
+    def _network(self, known: Known) -> Network:
+        """(noisy "B K A", level "B K") -> answer. All steps of a chunk are at one level."""
+
+        def answer(noisy: Float[Tensor, "B K A"], level: Float[Tensor, "B K"]) -> Any:
+            return self.head(noisy, known.vector + self.level(level[:, 0]), known.tokens)
+
+        return answer

@@ -1,0 +1,122 @@
+"""What a policy knows when it decides: a condition vector, and tokens where its head can attend to some.
+
+`Perception` is the interface; `Look` is the plain one: the last W frames of all cameras, proprioception, the instruction, and a
+goal picture where asked for. Features of a video model (`world_action.video_features`) are another.
+Does not know: actions, how they are drawn.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from wam.nets.blocks.conv import ConvEncoder
+from wam.nets.blocks.mlp import mlp
+from wam.nets.blocks.normalise import Normalise
+from wam.nets.blocks.recent import Recent
+from wam.nets.perceive.text import TextEncoder
+from wam.world import Noise, ObservationSpec, Past, Record, SpecError, Statistics, Task, record, to_float
+
+
+@record
+class Known(Record):
+    """What goes into a decision."""
+
+    vector: Float[Tensor, "B E"]
+    tokens: Float[Tensor, "B K D"] | None = None
+
+
+class Perception(nn.Module, ABC):
+    """See the module's docstring."""
+
+    observes: ObservationSpec
+    sentences: tuple[str, ...] = ()  # that it reads; () = instructions are not read
+    context: int  # W, frames that it looks back
+
+    @abstractmethod
+    def begin(self, batch: int, task: Task) -> Record:
+        """Nothing was seen."""
+
+    @abstractmethod
+    def remember(self, memory: Record, since: Past) -> Record:
+        """The memory after these frames and executed actions."""
+
+    @abstractmethod
+    def forward(self, memory: Record, noise: Noise | None) -> Known:
+        """What is known now. `noise`: for perceptions that imagine."""
+
+
+@record
+class Looked(Record):
+    """What the last W frames say, and what was asked for."""
+
+    frames: Recent
+    instruction: Int[Tensor, "B"]
+    goal: Float[Tensor, "B D"]  # an encoded picture; 0 where none is asked for
+
+
+class Look(Perception):
+    """One convolutional encoder per camera, frames side by side."""
+
+    def __init__(
+        self,
+        observes: ObservationSpec,
+        statistics: Statistics,
+        dim: int,
+        *,
+        context: int = 2,
+        width: int = 16,
+        words: TextEncoder | None = None,
+        goal: bool = False,
+    ):
+        """`dim`: D, of a frame and of what is known. `width`: channels of the encoders' first layer. `goal`: also look at the task's goal picture."""
+        super().__init__()
+        if not observes.cameras and not observes.proprio:
+            raise SpecError("Look needs cameras or proprioception, and this ObservationSpec has neither. Name what the policy sees.")
+        for name, camera in observes.cameras.items():
+            if camera.height != camera.width:
+                raise SpecError(f"camera {name!r} is {camera.height} x {camera.width}, square pictures are expected. Set `size`, which resizes them.")
+        self.observes, self.context, self.words, self.asks = observes, context, words, goal
+        self.sentences = words.sentences if words is not None else ()
+        self.cameras = nn.ModuleDict({name: ConvEncoder(3, camera.height, width, dim) for name, camera in observes.cameras.items()})
+        known = statistics.for_proprio(observes.proprio).proprio if observes.proprio else None
+        self.scale = Normalise(known.mean, known.std) if known is not None else None
+        self.body = nn.Linear(len(observes.proprio), dim) if observes.proprio else None
+        self.join = mlp((context + goal) * dim + (words.width if words is not None else 0), 2 * dim, dim)
+        self.register_buffer("zero", torch.zeros(dim), persistent=False)  # knows the type and the device
+        self.zero: Tensor
+
+    def begin(self, batch: int, task: Task) -> Looked:
+        """SpecError where a goal picture is asked for and the task has none."""
+        if self.asks and (task.goal is None or task.goal.rgb is None):
+            raise SpecError("this policy is told by a goal picture where to go, and the task has none. Use a world that shows goal images.")
+        goal = self._encode(task.goal.narrow("T", -1).rgb or {}, None)[:, 0] if self.asks and task.goal is not None else self.zero.expand(batch, -1)
+        untold = torch.full((batch,), -1, dtype=torch.int64, device=self.zero.device)
+        told = task.instruction if self.words is not None and task.instruction is not None else untold
+        return Looked(frames=Recent.none(batch, self.context, self.zero), instruction=told, goal=goal)
+
+    def remember(self, memory: Record, since: Past) -> Looked:
+        """See `Perception`."""
+        assert isinstance(memory, Looked)
+        self.observes.require(since.observation, "Look")
+        new = self._encode(since.observation.rgb or {}, since.observation.proprio)
+        return replace(memory, frames=memory.frames.after(new, since.actions.valid.any(-1)))
+
+    def forward(self, memory: Record, noise: Noise | None) -> Known:
+        """See `Perception`. Frames that are not known are 0."""
+        assert isinstance(memory, Looked)
+        parts = [memory.frames.shown.flatten(1)]
+        parts += [memory.goal] if self.asks else []
+        if self.words is not None:
+            tokens, real = self.words(memory.instruction)
+            parts.append((tokens * real[..., None]).sum(1) / real.sum(1, keepdim=True).clamp_min(1))
+        return Known(vector=self.join(torch.cat(parts, -1)))
+
+    def _encode(self, rgb: dict[str, Tensor], proprio: Float[Tensor, "B T P"] | None) -> Float[Tensor, "B T D"]:
+        """The sum of what each sensor says; proprioception may be missing, in goals."""
+        found = [encoder(to_float(rgb[name], self.zero.dtype).flatten(0, 1)).unflatten(0, rgb[name].shape[:2]) for name, encoder in self.cameras.items()]
+        if self.scale is not None and self.body is not None and proprio is not None:
+            found.append(self.body(self.scale(proprio)))
+        return torch.stack(found).sum(0)

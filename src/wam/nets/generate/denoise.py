@@ -1,0 +1,90 @@
+"""From noise to a future by a table of levels, and the error by which a network learns to do it. Any number of streams at once.
+
+A stream is a tensor "B T ..." (a video "B T c h w", an action chunk "B H A"); streams, processes, levels and the columns of a
+table have one order. The network is a plain function (streams, levels "B T" of each) -> an output per stream, of its shape; text,
+caches and the like are in its closure. It is given every stream; what it answers for one that stays is not used.
+
+`given` marks frames "B T" that are clean: they are at level 0 whatever the table says, and keep their value (replacement).
+Gradients flow through all of it; wrap the call in `torch.no_grad()` where none are needed.
+Does not know: how noise is drawn. A stream that starts at level s holds `process.noisy(x, eps, s)`, at 1 `process.start(eps)`.
+"""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from wam.nets.generate.process import Process
+from wam.nets.generate.schedule import Table, require
+
+Streams = tuple[Float[Tensor, "B ..."], ...]
+Net = Callable[[Streams, Streams], Streams]  # (states at unit scale, what is told of their levels "B T") -> outputs
+Given = tuple[Bool[Tensor, "B _"] | None, ...]  # per stream: frames "B T" that are clean, or None
+
+
+def denoise(net: Net, processes: tuple[Process, ...], streams: Streams, table: Table, *, given: Given | None = None, second_order: bool = False) -> Streams:
+    """The streams at the levels of the table's last row, from where they stand at its first.
+
+    second_order: Heun's method, two network evaluations per step (Karras et al., 2206.00364, algorithm 1). Written for any process:
+    what is read at the end of a step is put as an answer to the question of its beginning, and the two answers are averaged.
+    """
+    require(table, len(streams))
+    for now, to in pairwise(table.tolist()):
+        here, there = _constant(now, streams, given), _constant(to, streams, given)
+        outputs = ask(net, processes, streams, here)
+        moved = _step(processes, streams, outputs, here, there)
+        if second_order:
+            ahead = ask(net, processes, moved, there)
+            parts = [process.parts(*at) for process, *at in zip(processes, moved, ahead, there, strict=True)]
+            again = [process.target(*part, s) for process, part, s in zip(processes, parts, here, strict=True)]
+            mean = tuple((one + two) / 2 for one, two in zip(outputs, again, strict=True))
+            moved = _step(processes, streams, mean, here, there)
+        streams = moved
+    return streams
+
+
+def errors(net: Net, processes: tuple[Process, ...], clean: Streams, eps: Streams, levels: Streams, *, given: Given | None = None) -> Streams:
+    """Weighted squared error of every element, per stream and of its shape; 0 where a frame is given.
+
+    clean: what is to be drawn. eps: standard normal, of its shape. levels: "B T", or "B 1" for all frames of a clip, in [0, 1].
+    What is padding or has no label is for the caller to leave out of the mean.
+    """
+    at = _at(levels, clean, given)
+    noisy = tuple(process.noisy(*parts) for process, *parts in zip(processes, clean, eps, at, strict=True))
+    targets = [process.target(*parts) for process, *parts in zip(processes, clean, eps, at, strict=True)]
+    outputs = ask(net, processes, noisy, at)
+    found = [process.weight(s) * (o - y) ** 2 for process, s, o, y in zip(processes, at, outputs, targets, strict=True)]
+    masks = given or [None] * len(found)
+    return tuple(error if mask is None else error.masked_fill(_beside(mask, error), 0) for error, mask in zip(found, masks, strict=True))
+
+
+def ask(net: Net, processes: tuple[Process, ...], streams: Streams, levels: Streams) -> Streams:
+    """The network's outputs for noisy streams "B T ..." at levels "B T 1 ...": one evaluation."""
+    entering = tuple(process.entering(x, s) for process, x, s in zip(processes, streams, levels, strict=True))
+    told = tuple(process.level(s).flatten(1) for process, s in zip(processes, levels, strict=True))
+    return net(entering, told)
+
+
+def _step(processes: tuple[Process, ...], streams: Streams, outputs: Streams, here: Streams, there: Streams) -> Streams:
+    return tuple(process.step(*at) for process, *at in zip(processes, streams, outputs, here, there, strict=True))
+
+
+def _constant(row: list[float], streams: Streams, given: Given | None) -> Streams:
+    """One level per stream, as `_at` gives it."""
+    return _at(tuple(x.new_full(x.shape[:2], level) for x, level in zip(streams, row, strict=True)), streams, given)
+
+
+def _at(levels: Streams, streams: Streams, given: Given | None) -> Streams:
+    """Levels "B T 1 ..." beside streams "B T ...", 0 where a frame is given."""
+    masks = given or [None] * len(streams)
+    found = []
+    for s, x, mask in zip(levels, streams, masks, strict=True):
+        s = s.expand(x.shape[:2])
+        found.append(_beside(s if mask is None else s.masked_fill(mask, 0), x))
+    return tuple(found)
+
+
+def _beside(frames: Tensor, x: Tensor) -> Tensor:
+    """ "B T" as "B T 1 ..." so that it broadcasts against a stream."""
+    return frames.view(*frames.shape, *[1] * (x.ndim - 2))

@@ -1,0 +1,40 @@
+"""Rectified flow: straight lines from the future to noise (Liu et al., 2209.03003; Lipman et al., 2210.02747). The default.
+
+    x_s = (1 - s) x + s eps        the network gives the velocity dx_s / ds = eps - x
+
+Papers differ in the direction of time; here s = 1 is noise.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from wam.nets.generate.process import Process
+
+BELL_ENDS = math.exp(-0.5)  # of exp(-2 (s - 1/2)^2), at s = 0 and s = 1
+BELL_MEAN = math.sqrt(math.pi / 2) * math.erf(math.sqrt(0.5)) - BELL_ENDS  # of the bell above its ends, over s in [0, 1]
+
+
+@dataclass(frozen=True)
+class Flow(Process):
+    """See `Process`."""
+
+    bell: bool = False  # weigh middle levels most and the ends not at all (mean 1), as systems on Wan (2503.20314) are trained
+
+    def scales(self, s: Float[Tensor, "..."]) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
+        return 1 - s, s
+
+    def asks(self, s: Float[Tensor, "..."]) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
+        return -torch.ones_like(s), torch.ones_like(s)
+
+    def entering(self, noisy: Float[Tensor, "..."], s: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        return noisy
+
+    def level(self, s: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        return s
+
+    def weight(self, s: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        return ((-2 * (s - 0.5) ** 2).exp() - BELL_ENDS) / BELL_MEAN if self.bell else torch.ones_like(s)

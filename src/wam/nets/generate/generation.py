@@ -1,0 +1,129 @@
+"""How one stream of frames or actions is drawn, whole: process, training levels, schedule; or no noise at all, by regression.
+
+What models of one stream hold. A model says what its network answers to (noisy "B T ...", level "B T"); a `Generation` says what
+error it learns from and how its futures are drawn. Models of several streams use `denoise` and `errors` themselves.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from wam.nets.generate.ddpm import Ddpm
+from wam.nets.generate.denoise import denoise, errors
+from wam.nets.generate.edm import Edm, LogNormal
+from wam.nets.generate.flow import Flow
+from wam.nets.generate.laws import Law, LogitNormal, Uniform
+from wam.nets.generate.process import Process
+from wam.nets.generate.regression import gaussian_nll
+from wam.nets.generate.schedule import descend
+from wam.world.noise import Noise
+
+Network = Callable[[Float[Tensor, "B T ..."], Float[Tensor, "B T"]], Float[Tensor, "B T ..."]]
+
+
+class Generation(ABC):
+    """See the module's docstring. Implementations are frozen dataclasses."""
+
+    stochastic: bool  # does noise change what is drawn
+    clean_level: float  # what a network is told of a clean frame
+    evaluations: int  # of the network, per draw
+
+    @abstractmethod
+    def outputs(self, channels: int) -> int:
+        """Channels of the network's answer for so many channels of data."""
+
+    @abstractmethod
+    def error(self, network: Network, x: Float[Tensor, "B T ..."], noise: Noise) -> Float[Tensor, "B T ..."]:
+        """What is minimised, per number of x."""
+
+    @abstractmethod
+    def draw(self, network: Network, like: Float[Tensor, "B T ..."], noise: Noise | None) -> Float[Tensor, "B T ..."]:
+        """One future of the shape of `like`; without noise that of one fixed draw, the same in every row, or the mean."""
+
+
+@dataclass(frozen=True)
+class Denoising(Generation):
+    """Flows and diffusion. All T frames of a draw are at one level, unless `per_frame` while learning."""
+
+    process: Process
+    law: Law  # of training levels
+    steps: int  # of a draw
+    shift: float = 1.0  # of the schedule, see `schedule.descend`
+    per_frame: bool = False
+
+    stochastic = True
+
+    @property
+    def clean_level(self) -> float:  # type: ignore[override]
+        """What the process tells of s = 0."""
+        return float(self.process.level(torch.zeros(())))
+
+    @property
+    def evaluations(self) -> int:  # type: ignore[override]
+        """One per step."""
+        return self.steps
+
+    def outputs(self, channels: int) -> int:
+        """As many."""
+        return channels
+
+    def error(self, network: Network, x: Float[Tensor, "B T ..."], noise: Noise) -> Float[Tensor, "B T ..."]:
+        """Weighted squared error of what the process asks for."""
+        eps = noise.fork("eps").normal(*x.shape[1:], dtype=x.dtype)
+        levels = self.law.draw(noise.fork("level"), x.shape[1] if self.per_frame else 1).to(x.dtype)
+        (error,) = errors(lambda streams, told: (network(streams[0], told[0]),), (self.process,), (x,), (eps,), (levels,))
+        return error
+
+    def draw(self, network: Network, like: Float[Tensor, "B T ..."], noise: Noise | None) -> Float[Tensor, "B T ..."]:
+        """From noise to data in `steps` steps."""
+        chance = Noise.of([0], like.device) if noise is None else noise
+        eps = chance.normal(*like.shape[1:], dtype=like.dtype).expand_as(like)  # of eps = 0 a network knows nothing: it never meets it
+        start = self.process.start(eps)
+        (x,) = denoise(lambda streams, told: (network(streams[0], told[0]),), (self.process,), (start,), descend(self.steps, shift=self.shift))
+        return x
+
+
+@dataclass(frozen=True)
+class Regression(Generation):
+    """Mean and variance of every number, in one evaluation. Draws are the mean: independent pixels' noise is no future."""
+
+    stochastic = False
+    clean_level = 0.0
+    evaluations = 1
+
+    def outputs(self, channels: int) -> int:
+        """Means, then log variances."""
+        return 2 * channels
+
+    def error(self, network: Network, x: Float[Tensor, "B T ..."], noise: Noise) -> Float[Tensor, "B T ..."]:
+        """Gaussian negative log likelihood, nats, weighted as in beta-NLL so that the mean is learned where the variance is still large."""
+        mean, log_variance = self._ask(network, x)
+        return gaussian_nll(mean, log_variance, x, beta=0.5)
+
+    def draw(self, network: Network, like: Float[Tensor, "B T ..."], noise: Noise | None) -> Float[Tensor, "B T ..."]:
+        """The mean."""
+        return self._ask(network, like)[0]
+
+    def _ask(self, network: Network, like: Float[Tensor, "B T ..."]) -> tuple[Tensor, Tensor]:
+        """The network sees nothing of what it is to say."""
+        mean, log_variance = network(torch.zeros_like(like), torch.zeros_like(like).flatten(2)[..., 0]).chunk(2, 2)
+        return mean, log_variance
+
+
+Kind = Literal["flow", "edm", "v", "regression"]
+
+
+def generation(kind: Kind, steps: int) -> Generation:
+    """By name, with the laws that each came with."""
+    if kind == "flow":
+        return Denoising(Flow(), LogitNormal(), steps)
+    if kind == "edm":
+        return Denoising(Edm(), LogNormal(Edm()), steps)
+    if kind == "v":
+        return Denoising(Ddpm(), Uniform(), steps)
+    return Regression()

@@ -1,0 +1,127 @@
+"""Cosmos-Predict2.5 (arXiv 2511.00062) on your data: see `CARD`."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from wam.data import DataSpec, WindowDataset, with_latents
+from wam.models.observation_space.assembly import VideoConfig, video_model
+from wam.models.observation_space.video import VideoWorldModel
+from wam.plan.objectives import GoalImage
+from wam.plan.planners import CEM
+from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
+from wam.train import Gradient, Stage
+from wam.world import Latent, Observation, Statistics, Windows
+
+CARD = Card(
+    title="Cosmos-Predict2.5",
+    paper="2511.00062",
+    place="observation space: RGB, text and low-level actions (tutorial 2.1)",
+    idea="One flow model generates the frames that follow 0, 1 or 2 clean ones, as text and actions say.",
+    parts=("rectified flow, logit-normal levels", "clean frames, as many as there are", "actions per frame", "AdaLN"),
+    differs=(
+        "At tiny a U-Net in pixels that sees clean frames beside the noisy one, and generates frame after frame: on two cores a transformer learns "
+        "nothing in the same time.",
+        "No text at tiny: play has no instructions.",
+        "Remembered frames are noisy while it learns, so that its own frames are no worse; the paper distils instead.",
+    ),
+    data="frames of one or more cameras; low-level actions and instructions where it is to be told them",
+    uses=("imagine", "control", "a world to act in"),
+)
+
+
+SEEN = 1024  # frames over which the latents' moments are taken
+
+
+def remember(model: nn.Module, windows: Windows, folder: Path) -> Windows:
+    """Takes the moments of the autoencoder's latents, then encodes every frame once into the run's folder."""
+    assert isinstance(model, VideoWorldModel)
+    if not isinstance(windows, WindowDataset):
+        raise TypeError(f"latents are kept for windows cut from recorded frames (WindowDataset), got {type(windows).__name__}.")
+    device = model.zero.device
+    drawn = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))[:SEEN]
+    model.codec.fit(windows.batch(drawn).past.observation.to(device))
+
+    @torch.no_grad()
+    def encode(observation: Observation) -> Latent:
+        return Latent(z=model.codec.encode(observation.to(device)))
+
+    return replace(windows, frames=with_latents(windows.frames, model.codec, encode, folder / "cache"))
+
+
+def _learner(weights: dict[str, float], *, steps: int, batch: int, learning_rate: float, past: int, horizon: int) -> Gradient:
+    return Gradient(
+        weights=weights,
+        steps=steps,
+        batch=batch,
+        learning_rate=learning_rate,
+        final_learning_rate=0.03,
+        warmup=50,
+        weight_decay=1e-3,
+        betas=(0.9, 0.95),
+        average=0.995,
+        precision="bf16",
+        past=past,
+        horizon=horizon,
+    )
+
+
+def _in_pixels(*, steps: int, batch: int, learning_rate: float, past: int = 2, horizon: int = 1) -> tuple[Stage, ...]:
+    return (Stage(name="world", learner=_learner({"video": 1.0}, steps=steps, batch=batch, learning_rate=learning_rate, past=past, horizon=horizon)),)
+
+
+def _in_latents(*, pictures: int, steps: int, batch: int, learning_rate: float, past: int = 2, horizon: int = 4) -> tuple[Stage, ...]:
+    """An autoencoder first, then the model of its latents."""
+    codec = _learner({"codec.reconstruction": 1.0, "codec.kl": 1e-3}, steps=pictures, batch=batch, learning_rate=1e-3, past=past, horizon=horizon)
+    (world,) = _in_pixels(steps=steps, batch=batch, learning_rate=learning_rate, past=past, horizon=horizon)
+    return Stage(name="pictures", learner=codec, parts=("codec",)), replace(world, after=("pictures",), frozen=("codec",), derives=remember)
+
+
+TINY = Preset(
+    config=VideoConfig(law="flow", moving=10.0, dropped_frames=0.2, context_noise=0.3),
+    stages=_in_pixels(steps=1500, batch=32, learning_rate=2e-3),
+    size=32,
+    skip=3,
+    planner=CEM(samples=64, iterations=4, elites=8, spread=0.8, colour=1.0),
+    horizon=4,
+    bf16=True,
+)
+SMALL = Preset(
+    config=VideoConfig(backbone="transformer", latent=8, reduction=8, chunk=4, context=2, dim=384, depth=10, heads=6, dropped_frames=0.3, dropped_actions=0.1),
+    stages=_in_latents(pictures=4000, steps=16_000, batch=64, learning_rate=5e-4),
+    size=64,
+    skip=3,
+    planner=CEM(samples=128, iterations=5, elites=16, spread=0.8, colour=1.0),
+    horizon=4,
+    bf16=True,
+)
+PAPER = Preset(
+    config=VideoConfig(
+        backbone="transformer", latent=16, reduction=8, patch=2, chunk=4, context=2, dim=2048, depth=28, heads=16, steps=35, reads=True, dropped_words=0.1
+    ),
+    stages=_in_latents(pictures=50_000, steps=100_000, batch=256, learning_rate=1e-4),
+    size=256,
+)
+
+
+def build(config: VideoConfig, data: DataSpec, statistics: Statistics) -> nn.Module:
+    """Cameras only, whatever proprioception the data has."""
+    seen = replace(data.observes, proprio=(), points=0, state=None)
+    return video_model(config, seen, data.acts, statistics.for_proprio(()), data.rate, data.sentences)
+
+
+def two_frames_only(preset: Preset) -> Preset:
+    """A specialist that always sees all clean frames."""
+    return replace(preset, config=replace(preset.config, dropped_frames=0.0))
+
+
+RECIPE = Recipe(
+    name="cosmos_predict",
+    card=CARD,
+    presets={"tiny": TINY, "small": SMALL, "paper": PAPER},
+    build=build,
+    objective=GoalImage(earlier=0.5),
+    mechanism=Mechanism(name="0 to 2 clean frames in one model", off=two_frames_only),
+)

@@ -1,0 +1,129 @@
+"""A policy on another machine that never makes the robot wait: it executes what it has while the next chunk is on its way.
+
+One action per call. Every `execute` steps, or when nothing is left, the server is asked with all that was seen and done since; its
+answer counts from the frame at which it was asked. What was executed meanwhile is dropped of it (the frozen prefix, as long as it
+took), the rest takes over gradually from what is left of the chunk that runs (`plan.control.chunks.overlap`). No action is executed
+twice, and none is skipped.
+
+Where there is nothing to execute, because no answer came in time or the link is down, the robot holds: 0 in relative slots, the last
+executed value in absolute ones, nothing (`valid` = False) before anything was executed. Steps on which it held take nothing from a chunk. A
+server that lost its memory begins anew from the last frame. Give it a clock: called faster than in real time, all answers are late.
+
+Footgun: what is executed depends on wall time. For figures that can be repeated use `RemotePolicy`, or `chunks.Asynchronous`.
+"""
+
+import dataclasses
+from typing import Any
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from wam.plan.control.chunks import joined, later, overlap
+from wam.plan.control.safety import Guard, Safety
+from wam.serve.courier import Courier, Letter
+from wam.serve.link import Backoff, Link
+from wam.serve.remote import Message, actions_of
+from wam.world import Actions, Noise, Past, Record, SpecError, Task, concatenate, record
+
+HOLD = Safety(tolerate=2**40)  # a missing action is one that is not finite: stand still, for as long as it takes
+
+
+@record
+class AsyncMemory(Record):
+    """Which episode this is, how far it is, and what was executed last."""
+
+    episode: Int[Tensor, "B"]
+    step: Int[Tensor, "B"]
+    guard: Guard
+
+
+class AsyncRemotePolicy:
+    """`Policy` over `wam serve` for one robot (one row). Close it, or use it in a `with` block."""
+
+    def __init__(self, address: str, *, token: str | None = None, timeout: float = 2.0, patience: float = 10.0, backoff: Backoff | None = None) -> None:
+        """`address`: ws://host:port; `timeout`: seconds until an answer counts as lost; `patience`: for the first connection.
+
+        LinkLost where no server answers at first; later it is tried again for ever.
+        """
+        link = Link(address, token=token, timeout=timeout, patience=patience, backoff=backoff)
+        link.open()
+        assert link.greeting is not None
+        self.served, self.keys, self.limits = link.greeting.spec, link.greeting.keys, link.greeting.limits
+        self.spec = dataclasses.replace(self.served, chunk=1, execute=1)
+        self.courier, self.episode = Courier(link), -1
+        self.begin(1, Task())
+
+    def begin(self, batch: int, task: Task) -> AsyncMemory:
+        """A new episode; what was on its way is dropped when it comes. SpecError for more than one row."""
+        if batch != 1:
+            raise SpecError(f"AsyncRemotePolicy drives one robot, got {batch} rows. Make one for each robot.")
+        if task.goal_state is not None and task.goal is None:
+            raise SpecError(f"a goal that is a {type(task.goal_state).__name__} cannot be sent to a policy server. Give a goal that is seen.")
+        self.episode, self.task = self.episode + 1, task
+        self.step, self.holds = 0, 0  # calls, and those without an action to execute
+        self.queue = self.served.acts.nothing(1, self.served.chunk)  # from this step on; what is not valid is not there
+        self.asked_at: int | None = None  # actions executed before the last message
+        self.over: int | None = None  # the connection that knows this episode
+        self.unsent = list[Past]()
+        return AsyncMemory(episode=torch.tensor([self.episode]), step=torch.tensor([0]), guard=HOLD.begin(1, self.spec))
+
+    @property
+    def executed(self) -> int:
+        """Actions that were given to the robot in this episode."""
+        return self.step - self.holds
+
+    @torch.no_grad()
+    def act(self, memory: AsyncMemory, since: Past, *, noise: Noise | None = None) -> tuple[AsyncMemory, Actions]:
+        """The action of this step, at once. RemoteError where the server says that something is wrong."""
+        if (int(memory.episode), int(memory.step)) != (self.episode, self.step):
+            raise SpecError("the memory is an old one. AsyncRemotePolicy drives one robot, from the beginning of an episode to its end.")
+        self.unsent = [*self.unsent, since][-self.limits.frames - 1 :]  # more than can be sent: the server begins anew
+        self._take()
+        self._ask(noise)
+        there = bool(self.queue.valid[:, :1].any())
+        wanted = self.queue.narrow("T", 0, 1)
+        assert wanted.low_level is not None
+        missing = Actions(valid=torch.ones_like(wanted.valid), low_level=torch.full_like(wanted.low_level, torch.nan))
+        self.holds += int(not there)
+        guard, actions = HOLD.apply(memory.guard, since, wanted if there else missing, self.spec)
+        self.queue = _later(self.queue, 1)
+        self.step += 1
+        return dataclasses.replace(memory, step=memory.step + 1, guard=guard), actions
+
+    def close(self) -> None:
+        """End the conversation and its thread."""
+        self.courier.close()
+
+    def __enter__(self) -> "AsyncRemotePolicy":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _take(self) -> None:
+        """Put an answer that has come into the queue."""
+        letter = self.courier.take()
+        if letter is None or letter.tag[0] != self.episode:
+            return
+        new = _later(actions_of(letter.content, self.served), self.executed - letter.tag[1])
+        left = int(self.queue.valid.any(-1).sum())
+        self.queue = joined(self.queue, new, overlap(self.served.chunk, frozen=0, left=left)[None])
+
+    def _ask(self, noise: Noise | None) -> None:
+        """Ask when it is time and the link is there. A connection that does not know the episode hears of it from the last frame on."""
+        over = self.courier.connection()
+        due = self.asked_at is None or self.executed - self.asked_at >= self.served.execute or not bool(self.queue.valid.any())
+        if over is None or not due:
+            return
+        message = Message(self.served, self.keys, self.limits, self.task, concatenate(self.unsent, "T"), noise)
+        content: dict[str, Any] = message.following() if over == self.over else message.first() if self.asked_at is None else message.anew()
+        if self.courier.send(Letter((self.episode, self.executed), content), over):
+            self.asked_at, self.over, self.unsent = self.executed, over, []
+
+
+def _later(actions: Actions, steps: int) -> Actions:
+    """A queue some steps on; not valid beyond its end."""
+    count = torch.tensor([steps])
+    assert actions.low_level is not None
+    return Actions(valid=later(actions.valid, count), low_level=later(actions.low_level, count))

@@ -1,0 +1,162 @@
+"""A policy on another machine, asked and waited for. One connection per row, so that rows are as independent there as here.
+
+All frames and executed actions since the last call are sent, and the chance to act with, so that acting remotely is acting
+locally, bit for bit. Where a connection broke, it is made again and the policy begins anew from the last frame (`losses` counts);
+meanwhile `act` waits, and a robot that is given nothing holds. Use `AsyncRemotePolicy` where it must not wait.
+
+The memory here is only a number: the real one is in the server. It cannot be copied, and an old one cannot be gone back to.
+"""
+
+import dataclasses
+import logging
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from wam.serve.keys import GOAL, Keys
+from wam.serve.limits import Limits
+from wam.serve.link import Backoff, Link, LinkLost
+from wam.world import Actions, Noise, Observation, ObservationSpec, Past, PolicySpec, Record, SpecError, Task, concatenate, record
+
+logger = logging.getLogger(__name__)
+
+
+@record
+class RemoteMemory(Record):
+    """Which conversation each row is, and how far it is."""
+
+    task: Task
+    row: Int[Tensor, "B"]  # number of the conversation
+    asked: Int[Tensor, "B"]  # answers so far
+
+
+class RemotePolicy:
+    """`Policy` over `wam serve`. Close it, or use it in a `with` block."""
+
+    def __init__(self, address: str, *, token: str | None = None, timeout: float = 10.0, patience: float = 30.0, backoff: Backoff | None = None) -> None:
+        """`address`: ws://host:port; `timeout`: seconds for an answer, `patience`: until LinkLost is raised where none comes."""
+        self.settings: dict[str, Any] = {"token": token, "timeout": timeout, "patience": patience, "backoff": backoff}
+        self.address, self.links, self.rows, self.losses = address, dict[int, tuple[Link, int]](), 0, 0
+        self.spare: Link | None = Link(address, **self.settings)
+        self.spare.open()
+        assert self.spare.greeting is not None
+        self.spec, self.keys, self.limits = self.spare.greeting.spec, self.spare.greeting.keys, self.spare.greeting.limits
+
+    def begin(self, batch: int, task: Task) -> RemoteMemory:
+        """New conversations; nothing is sent yet. SpecError for a goal that is a state: only pictures and readings can be sent."""
+        if task.goal_state is not None and task.goal is None:
+            raise SpecError(f"a goal that is a {type(task.goal_state).__name__} cannot be sent to a policy server. Give a goal that is seen.")
+        row = torch.arange(self.rows, self.rows + batch)
+        self.rows += batch
+        return RemoteMemory(task=task, row=row, asked=torch.zeros_like(row))
+
+    def act(self, memory: RemoteMemory, since: Past, *, noise: Noise | None = None) -> tuple[RemoteMemory, Actions]:
+        """The server's answer, row by row. Conversations that are not in this memory end."""
+        wanted = memory.row.tolist()
+        for row in self.links.keys() - set(wanted):
+            self.links.pop(row)[0].close()
+        answers = []
+        for place, (row, asked) in enumerate(zip(wanted, memory.asked.tolist(), strict=True)):
+            at = torch.tensor([place])
+            message = Message(self.spec, self.keys, self.limits, memory.task.select(at), since.select(at), None if noise is None else noise.select(at))
+            answers.append(self._answer(row, asked, message))
+        return dataclasses.replace(memory, asked=memory.asked + 1), concatenate(answers, "B").to(since.observation.device)
+
+    def close(self) -> None:
+        """End all conversations."""
+        for link in (*(link for link, _ in self.links.values()), *([self.spare] if self.spare is not None else [])):
+            link.close()
+        self.links, self.spare = {}, None
+
+    def __enter__(self) -> "RemotePolicy":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _answer(self, row: int, asked: int, message: "Message") -> Actions:
+        """Ask until there is an answer. A message that may have arrived is not sent again: the next one begins anew."""
+        if row not in self.links and asked == 0:
+            self.links[row], self.spare = (self.spare or Link(self.address, **self.settings), 0), None
+        link, known = self.links.get(row, (None, -1))
+        if link is None or known != asked:
+            raise SpecError(
+                f"conversation {row} was asked {max(known, 0)} times, the memory says {asked}: it was copied, is an old one, or was given up for another. "
+                "The server's memory moves on with each call. Use one RemotePolicy per rollout."
+            )
+        lost, started = False, time.monotonic()
+        while True:
+            lost = (link.open() and asked > 0) or lost
+            try:
+                reply = link.ask(message.anew() if lost else message.first() if asked == 0 else message.following())
+            except LinkLost as error:
+                if time.monotonic() - started > link.patience:
+                    raise
+                logger.warning("%s It begins anew from the last frame.", error)
+                self.losses += 1
+                lost = lost or asked > 0
+                continue
+            self.links[row] = (link, asked + 1)
+            return actions_of(reply, self.spec)
+
+
+@dataclasses.dataclass(frozen=True)
+class Message:
+    """What one row has to say, in three tones."""
+
+    spec: PolicySpec
+    keys: Keys
+    limits: Limits
+    task: Task
+    since: Past
+    noise: Noise | None
+
+    def following(self) -> dict[str, Any]:
+        """All frames and executed actions since the last message; only the last frame, from the beginning, where that is too much."""
+        if self.since.actions.size("T") > self.limits.frames:
+            return self.anew()
+        actions = self.since.actions
+        assert actions.low_level is not None
+        message: dict[str, Any] = self.keys.told(self.since.observation)
+        message["executed"] = np.ascontiguousarray(actions.low_level[0].flatten(0, 1).float().cpu().numpy())
+        message["executed_valid"] = actions.valid[0].flatten().cpu().numpy()
+        if self.noise is not None:
+            message["noise"] = {"seed": int(self.noise.seed), "step": int(self.noise.step), "stream": self.noise.stream}
+        if self.spec.instructed:
+            number = -1 if self.task.instruction is None else int(self.task.instruction)
+            message[self.keys.prompt] = self.spec.sentences[number] if number >= 0 else ""
+        return message
+
+    def first(self) -> dict[str, Any]:
+        """The same, at the beginning of an episode, with its goal."""
+        goal = {} if self.task.goal is None else self.keys.told(as_seen(self.task.goal, self.spec.observes), prefix=GOAL)
+        return {**self.following(), **goal, "reset": True}
+
+    def anew(self) -> dict[str, Any]:
+        """A beginning from the last frame, after the server lost its memory."""
+        return dataclasses.replace(self, since=self.since_last()).first()
+
+    def since_last(self) -> Past:
+        """The last instant."""
+        return Past(observation=self.since.observation.narrow("T", -1), actions=self.since.actions.narrow("T", -1))
+
+
+def as_seen(goal: Observation, spec: ObservationSpec) -> Observation:
+    """What of a goal the policy could have seen itself: its cameras, and its readings. A world may show goals of another kind."""
+    sizes = {name: (camera.height, camera.width) for name, camera in spec.cameras.items()}
+    rgb = {name: frames for name, frames in (goal.rgb or {}).items() if sizes.get(name) == tuple(frames.shape[-2:])}
+    fits = goal.proprio is not None and goal.proprio.shape[-1] == len(spec.proprio)
+    return Observation(rgb=rgb or None, proprio=goal.proprio if fits else None)
+
+
+def actions_of(reply: dict[str, Any], spec: PolicySpec) -> Actions:
+    """One row of K actions. SpecError where the server's answer does not fit its own spec."""
+    valid, rows = reply.get("valid"), reply.get("actions")
+    shape = (spec.chunk, spec.acts.per_step, len(spec.acts.low_level))
+    if not isinstance(rows, np.ndarray) or not isinstance(valid, np.ndarray) or rows.shape != (shape[0] * shape[1], shape[2]) or valid.shape != rows.shape[:1]:
+        raise SpecError(f"the server answered {sorted(reply)} with actions of another shape than {shape} flattened. Is it of the same version?")
+    return Actions(valid=torch.tensor(valid).view(1, *shape[:2]), low_level=torch.tensor(rows).view(1, *shape))

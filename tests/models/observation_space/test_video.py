@@ -1,0 +1,127 @@
+"""Video models of every make conform, learn to say what actions do, and keep their promises about what they are not told."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tests.recipes.test_lewm import data_spec, statistics
+from wam.check import check_world_model
+from wam.models.observation_space.assembly import VideoConfig, video_model
+from wam.world import Actions, Future, Noise, Past, SpecError, Task, Window
+
+SMALL = VideoConfig(width=8, levels=2, condition=16, codec=8, dim=16, depth=2, heads=2, steps=2, dropped_frames=0.2, context_noise=0.3)
+MAKES = {
+    "flow U-Net": {},
+    "regression": {"law": "regression", "residual": True},
+    "one vector per clip": {"chunk": 2, "time": "causal", "acts": "clip"},
+    "guided EDM in latents": {"law": "edm", "latent": 4, "fold": 1, "guidance": 2.0, "dropped_actions": 0.1},
+    "transformer": {"backbone": "transformer", "patch": 8, "chunk": 2, "law": "v"},
+}
+
+
+def seen(cameras: int = 1):
+    """As `push` shows it, in 16 px."""
+    spec = data_spec(cameras)
+    small = {name: replace(camera, height=16, width=16) for name, camera in spec.observes.cameras.items()}
+    return replace(spec, observes=replace(spec.observes, cameras=small))
+
+
+def make(change=None, cameras: int = 1, sentences: tuple[str, ...] = ()):
+    torch.manual_seed(0)
+    spec = seen(cameras)
+    model = video_model(replace(SMALL, **(change or {})), replace(spec.observes, proprio=()), spec.acts, statistics(spec).for_proprio(()), spec.rate, sentences)
+    for parameter in model.parameters():  # open what starts closed
+        if parameter.ndim > 1 and not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)
+    return model
+
+
+@pytest.mark.parametrize("change", MAKES.values(), ids=MAKES.keys())
+def test_conforms(change):
+    check_world_model(make(change, 2), make=lambda: make(change, 2)).require()
+
+
+def test_reads_instructions():
+    change, sentences = {"reads": True, "dropped_words": 0.1}, ("push the red disc", "push the green block")
+    check_world_model(make(change, 1, sentences), make=lambda: make(change, 1, sentences)).require()
+
+
+def window(rows: int, past: int, horizon: int) -> Window:
+    """A bright square that goes where actions send it."""
+    spec, steps = seen(), past + horizon
+    low_level = (Noise.of(range(rows)).uniform(steps, 3, 2) * 2 - 1) * 0.06
+    moved = (low_level.sum(2)[:, 1:] * 40).cumsum(1).round()
+    place = torch.cat([torch.zeros_like(moved[:, :1]), moved], 1).clamp(-6, 6).long() + 6
+    axis = torch.arange(16)
+    across, down = ((axis >= corner[..., None]) & (axis < corner[..., None] + 4) for corner in place.unbind(-1))
+    square = (down[..., :, None] & across[..., None, :]).to(torch.uint8) * 255
+    shown = spec.observes.sample(rows, steps)
+    shown = replace(shown, rgb={name: square[:, :, None].expand(-1, -1, 3, -1, -1) for name in shown.rgb})
+    valid = torch.ones(rows, steps, 3, dtype=torch.bool)
+    valid[:, 0] = False
+    actions = Actions(valid=valid, low_level=low_level)
+    return Window(
+        past=Past(observation=shown.narrow("T", 0, past), actions=actions.narrow("T", 0, past)),
+        actions=actions.narrow("T", past),
+        future=Future(observation=shown.narrow("T", past)),
+        valid=torch.ones(rows, horizon, dtype=torch.bool),
+        task=Task(),
+    )
+
+
+def test_a_regressor_learns_what_actions_do():
+    change = {"law": "regression", "residual": True, "width": 16, "moving": 5.0, "dropped_frames": 0.0, "context_noise": 0.0}
+    model, shown = make(change), window(32, 2, 1)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=4e-3)
+    for step in range(100):
+        loss = model.loss(shown, noise=Noise.of(range(32)).advance(step))["video"].mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    with torch.no_grad():
+        carry = model.observe(model.begin(32, Task()), shown.past)
+    truth = next(iter(shown.future.observation.rgb.values())).float() / 255
+
+    def error(actions: Actions) -> float:
+        with torch.no_grad():
+            future = model.predict(carry, actions)[1]
+        return float((next(iter(future.observation.rgb.values())) - truth).square().mean())
+
+    copied = float((next(iter(shown.past.observation.rgb.values()))[:, -1:].float() / 255 - truth).square().mean())
+    assert error(shown.actions) < 0.7 * copied
+    assert error(shown.actions) < 0.7 * error(shown.actions.select(torch.arange(32).roll(1)))
+
+
+def test_what_is_dropped_is_not_seen():
+    model, shown = make({"dropped_actions": 1.0, "dropped_frames": 0.0}), window(4, 2, 1)
+    turned = replace(shown, actions=replace(shown.actions, low_level=-shown.actions.low_level))
+    noise = Noise.of(range(4))
+    assert torch.equal(model.loss(shown, noise=noise)["video"], model.loss(turned, noise=noise)["video"])
+
+
+def test_frames_that_no_action_led_to_stay_as_they_are():
+    model, shown = make({"chunk": 2, "time": "full"}), window(3, 2, 2)
+    carry = model.observe(model.begin(3, Task()), shown.past)
+    nothing = replace(shown.actions, valid=torch.zeros_like(shown.actions.valid))
+    future = model.predict(carry, nothing, noise=Noise.of(range(3)))[1]
+    for name, frames in future.observation.rgb.items():
+        assert torch.allclose(frames, shown.past.observation.rgb[name][:, -1:].float().div(255).expand_as(frames), atol=1e-6)
+
+
+def test_it_starts_from_nothing_one_frame_or_two():
+    model, shown = make(), window(2, 2, 1)
+    fresh = model.begin(2, Task())
+    one = model.observe(fresh, shown.past.narrow("T", 1))
+    two = model.observe(fresh, shown.past)
+    futures = [model.predict(carry, shown.actions, noise=Noise.of(range(2)))[1].observation.rgb for carry in (fresh, one, two)]
+    pictures = [next(iter(rgb.values())) for rgb in futures]
+    assert all(picture.isfinite().all() for picture in pictures)
+    assert not torch.allclose(pictures[0], pictures[1]) and not torch.allclose(pictures[1], pictures[2])
+
+
+def test_what_does_not_fit_is_refused():
+    with pytest.raises(SpecError, match="makes 2 at once"):
+        make({"chunk": 2, "time": "full"}).loss(window(2, 1, 3), noise=Noise.of(range(2)))
+    with pytest.raises(SpecError, match="it must learn that"):
+        make({"guidance": 2.0})

@@ -1,0 +1,20 @@
+"""The last W of something, against a list per row."""
+
+import torch
+
+from wam.nets.blocks.recent import Recent
+
+
+def test_it_keeps_the_newest_of_the_present_stretch():
+    torch.manual_seed(0)
+    width, rows = 3, 5
+    recent, lists = Recent.none(rows, width, torch.zeros(2)), [[] for _ in range(rows)]
+    for steps in (1, 2, 5, 1, 1):
+        new, joined = torch.randn(rows, steps, 2), torch.rand(rows, steps) < 0.7
+        recent = recent.after(new, joined)
+        for row in range(rows):
+            for step in range(steps):
+                lists[row] = [*(lists[row] if joined[row, step] else []), new[row, step]][-width:]
+        for row, kept in enumerate(lists):
+            assert recent.known[row].tolist() == [False] * (width - len(kept)) + [True] * len(kept)
+            assert torch.equal(recent.shown[row], torch.stack([torch.zeros(2)] * (width - len(kept)) + kept))

@@ -1,0 +1,165 @@
+"""A robot that never waits, over a link with delay, jitter, drops and a server that goes away: it holds, and no action comes twice.
+
+The policy walks: from place p to p + 1, p + 2, ... Whatever the timing was, the places that the robot was sent to must be
+1, 2, 3, ... without gap or repetition, and in between it must hold: the last target again, forward 0.
+"""
+
+import contextlib
+import time
+
+import pytest
+import torch
+
+from tests.serve.mocks import Robot, Summing, Walking, served
+from tests.serve.relay import Relay
+from wam.serve import AsyncRemotePolicy, Backoff, RemoteError
+from wam.world import Noise, Past, SpecError, Task
+
+QUICK = Backoff(first=0.01, most=0.05)
+
+
+class Drive:
+    """The robot's own loop, one step at a time."""
+
+    def __init__(self, policy: AsyncRemotePolicy) -> None:
+        self.policy, self.world, self.executed = policy, Robot(1), list[tuple[float, float, bool]]()
+        observation, _ = self.world.reset(torch.tensor([True]), torch.tensor([0]))
+        self.since = Past(observation=observation, actions=self.world.spec.acts.nothing(1, 1))
+        self.memory = policy.begin(1, Task())
+
+    def step(self, pause: float = 0.002) -> bool:
+        """One step; did the robot move?"""
+        self.memory, actions = self.policy.act(self.memory, self.since)
+        self.since = Past(observation=self.world.step(actions).observation, actions=actions)
+        target, forward = actions.low_level[0, 0, 0].tolist()
+        self.executed.append((target, forward, bool(actions.valid)))
+        time.sleep(pause)
+        return forward == 1
+
+    def until(self, moved: bool, most: int = 2000) -> None:
+        """Step until the robot moves, or holds."""
+        for _ in range(most):
+            if self.step() == moved:
+                return
+        raise AssertionError(f"the robot did not {'move' if moved else 'hold'} within {most} steps")
+
+    def check(self) -> int:
+        """The walk has no gap and no repetition, and holding is holding. Returns how far it got."""
+        place = 0.0
+        for target, forward, valid in self.executed:
+            if forward == 1:
+                assert valid and target == place + 1, f"sent to {target} from {place}"
+                place = target
+            else:
+                assert (target, forward) == (place, 0.0) and valid == (place > 0), "holding is the last target, not forward, and nothing before the first"
+        assert place == self.policy.executed and float(self.world.place) == place
+        return int(place)
+
+
+def test_over_a_troubled_link_it_holds_and_executes_nothing_twice() -> None:
+    with contextlib.ExitStack() as server:
+        port = server.enter_context(served(Walking()))
+        relay = Relay(port, delay=0.002, jitter=0.006, seed=1)
+        try:
+            with AsyncRemotePolicy(f"ws://127.0.0.1:{relay.port}", timeout=0.25, backoff=QUICK) as policy:
+                drive = Drive(policy)
+                drive.until(moved=True)
+                for _ in range(50):
+                    drive.step()
+                assert drive.check() > 0
+                relay.cut()  # a drop: what was on its way is lost
+                drive.until(moved=False), drive.until(moved=True)
+                relay.swallow = True  # the line is dead, and nobody says so
+                drive.until(moved=False)
+                for _ in range(20):
+                    assert not drive.step()
+                relay.swallow = False
+                drive.until(moved=True)
+                relay.cut(), server.close()  # the server dies
+                drive.until(moved=False)
+                for _ in range(20):
+                    assert not drive.step()
+                before = drive.check()
+                relay.target = server.enter_context(served(Walking()))  # and comes back with an empty memory, elsewhere
+                drive.until(moved=True)
+                for _ in range(30):
+                    drive.step()
+                assert drive.check() > before and relay.connections >= 4
+        finally:
+            relay.close()
+
+
+def test_on_a_good_link_the_walk_goes_on_while_the_next_chunk_is_on_its_way() -> None:
+    """With time for each answer, the robot holds only until the first one."""
+    with served(Walking()) as port, AsyncRemotePolicy(f"ws://127.0.0.1:{port}") as policy:
+        drive = Drive(policy)
+        drive.until(moved=True)
+        for _ in range(20):
+            deadline = time.monotonic() + 2
+            while policy.courier.connection() is None and time.monotonic() < deadline:
+                time.sleep(0.001)
+            assert drive.step(0)
+        assert drive.check() == 21
+
+
+def test_the_server_hears_of_everything_that_was_executed() -> None:
+    """Held steps too, each frame once, in order: the server's policy sums up what it was told."""
+    pasts = []
+
+    class Listening(Walking):
+        def act(self, memory, since, *, noise=None):
+            pasts.append(since)
+            return super().act(memory, since, noise=noise)
+
+    with served(Listening()) as port, AsyncRemotePolicy(f"ws://127.0.0.1:{port}") as policy:
+        drive = Drive(policy)
+        for _ in range(40):
+            drive.step()
+    counts = torch.cat([past.observation.proprio[0, :, 1] for past in pasts])
+    assert counts.tolist() == list(range(len(counts))) and len(counts) > 10
+    done = torch.cat([past.actions.low_level[0, :, 0, 1] * past.actions.valid[0, :, 0] for past in pasts])
+    assert done.tolist() == [0.0, *(forward * valid for _, forward, valid in drive.executed)][: len(done)]
+
+
+def test_a_new_episode_takes_nothing_from_the_last_one() -> None:
+    with served(Walking()) as port, AsyncRemotePolicy(f"ws://127.0.0.1:{port}") as policy:
+        first = Drive(policy)
+        first.until(moved=True)
+        first.step(0)  # perhaps with an answer on its way
+        second = Drive(policy)
+        second.until(moved=True)
+        second.check()
+        with pytest.raises(SpecError, match="the memory is an old one"):
+            first.step()
+        with pytest.raises(SpecError, match="one robot, got 2 rows"):
+            policy.begin(2, Task())
+
+
+def test_what_the_server_complains_of_stops_the_robots_loop() -> None:
+    class Failing(Summing):
+        def act(self, memory, since, *, noise=None):
+            raise KeyError("broken")
+
+    with served(Failing()) as port, AsyncRemotePolicy(f"ws://127.0.0.1:{port}") as policy:
+        drive = Drive(policy)
+        with pytest.raises(RemoteError, match=r"the policy failed \(KeyError\)"):
+            for _ in range(1000):
+                drive.step()
+
+
+def test_chance_travels() -> None:
+    heard = []
+
+    class Chancy(Walking):
+        def act(self, memory, since, *, noise=None):
+            heard.append(noise)
+            return super().act(memory, since, noise=noise)
+
+    mine = Noise.of([11]).advance(4)
+    with served(Chancy()) as port, AsyncRemotePolicy(f"ws://127.0.0.1:{port}") as policy:
+        drive = Drive(policy)
+        policy.act(drive.memory, drive.since, noise=mine)
+        deadline = time.monotonic() + 5
+        while not heard and time.monotonic() < deadline:
+            time.sleep(0.001)
+    assert torch.equal(heard[0].normal(1, 3), mine.normal(1, 3))

@@ -1,0 +1,126 @@
+"""Acting remotely is acting locally, bit for bit, and what happens when the link breaks."""
+
+import dataclasses
+import threading
+
+import pytest
+import torch
+
+from tests.plan.mocks import LatentIntegrator, PointWorld
+from tests.serve.mocks import SEES, SENTENCES, Robot, Summing, Walking, served
+from tests.serve.relay import Relay
+from wam.plan import CEM, GoalImage
+from wam.plan.control import RecedingHorizon, rollout
+from wam.serve import Backoff, Keys, LinkLost, RemoteError, RemotePolicy
+from wam.serve.remote import as_seen
+from wam.world import Episodes, Noise, Observation, Past, SpecError, Task
+
+QUICK = Backoff(first=0.01, most=0.05)
+
+
+def alike(one: Episodes, two: Episodes) -> bool:
+    """All but wall time."""
+    pairs = zip(one.leaves(), two.leaves(), strict=True)
+    return all(torch.equal(a, b) for (path, _, a), (_, _, b) in pairs if not path.endswith("seconds"))
+
+
+@pytest.mark.parametrize("per_step", [1, 2])
+@pytest.mark.parametrize("instructed", [False, True])
+def test_a_remote_rollout_equals_the_local_one(per_step: int, instructed: bool) -> None:
+    """Every frame, executed action, prompt, goal and chance of every row goes into these actions."""
+    policy = Summing(per_step=per_step, instructed=instructed)
+    world = Robot(3, per_step, SENTENCES if instructed else ())
+    local = rollout(world, policy, 9, seeds=[4, 5, 6], noise=Noise.of([1, 2, 3]).fork("policy"))
+    with served(policy) as port, RemotePolicy(f"ws://127.0.0.1:{port}") as remote:
+        assert remote.spec == policy.spec
+        assert alike(rollout(world, remote, 9, seeds=[4, 5, 6], noise=Noise.of([1, 2, 3]).fork("policy")), local)
+        again = rollout(world, remote, 9, seeds=[4, 5, 6], noise=Noise.of([7, 2, 3]).fork("policy"))
+        assert torch.equal(again.actions.low_level[1:], local.actions.low_level[1:]) and not alike(again, local)
+
+
+def test_so_does_planning_in_a_world_model() -> None:
+    policy = RecedingHorizon(LatentIntegrator(), CEM(samples=40, iterations=3, elites=8), GoalImage(), horizon=5, execute=2)
+    local = rollout(PointWorld(1), policy, 8, seeds=[3], noise=Noise.of([9]))
+    with served(policy) as port, RemotePolicy(f"ws://127.0.0.1:{port}") as remote:
+        assert alike(rollout(PointWorld(1), remote, 8, seeds=[3], noise=Noise.of([9])), local)
+
+
+def test_a_row_can_begin_again_while_the_others_go_on() -> None:
+    policy, world = Summing(), Robot(2)
+    since = rollout(world, policy, 2, seeds=[1, 2])
+    first = Past(observation=since.observation.narrow("T", 0, 1), actions=since.actions.narrow("T", 0, 1))
+    more = Past(observation=since.observation.narrow("T", 1), actions=since.actions.narrow("T", 1))
+    with served(policy) as port, RemotePolicy(f"ws://127.0.0.1:{port}") as remote:
+        told = []
+        for acting, noise in ((policy, Noise.of([0, 0])), (remote, Noise.of([0, 0]))):
+            memory, _ = acting.act(acting.begin(2, Task()), first, noise=noise)
+            memory = acting.begin(2, Task()).where(torch.tensor([True, False]), memory)
+            told.append(acting.act(memory, more, noise=noise)[1])
+        assert torch.equal(told[0].low_level, told[1].low_level)
+        assert len(remote.links) == 2
+
+
+def test_a_memory_that_was_copied_or_is_old_is_refused() -> None:
+    policy = Summing()
+    first = rollout(Robot(1), policy, 1, seeds=[1])
+    since = Past(observation=first.observation.narrow("T", 0, 1), actions=first.actions.narrow("T", 0, 1))
+    with served(policy) as port, RemotePolicy(f"ws://127.0.0.1:{port}") as remote:
+        memory = remote.begin(1, Task())
+        remote.act(memory, since)
+        with pytest.raises(SpecError, match="asked 1 times, the memory says 0"):
+            remote.act(memory, since)
+        with pytest.raises(SpecError, match="copied"):
+            remote.act(remote.begin(1, Task()).repeat(2), since.repeat(2))
+        with pytest.raises(SpecError, match="a goal that is a Physical cannot be sent"):
+            remote.begin(1, Task(goal_state=PointWorld(1).reset(torch.tensor([True]), torch.tensor([1]))[1].goal_state))
+
+
+def test_the_servers_complaints_arrive() -> None:
+    with served(Summing(), token="secret") as port:
+        with pytest.raises(RemoteError, match="refuses this client: the token is missing or wrong"):
+            RemotePolicy(f"ws://127.0.0.1:{port}", patience=1)
+        with RemotePolicy(f"ws://127.0.0.1:{port}", token="secret") as remote:
+            since = rollout(Robot(1), Summing(), 1, seeds=[1])
+            wrong = Past(observation=since.observation.narrow("T", 0, 1), actions=since.actions.narrow("T", 0, 1)).map(
+                lambda axes, leaf: leaf * torch.nan if leaf.is_floating_point() and axes[-1] == "P" else leaf
+            )
+            with pytest.raises(RemoteError, match="'observation/state' has numbers that are not finite"):
+                remote.act(remote.begin(1, Task()), wrong)
+
+
+def test_where_no_server_answers_it_says_so() -> None:
+    with pytest.raises(LinkLost, match=r"no server answers at ws://127.0.0.1:9 .*Is `wam serve` running"):
+        RemotePolicy("ws://127.0.0.1:9", patience=0.05, backoff=QUICK)
+    waits = Backoff(first=0.1, factor=2, most=0.5).waits()
+    assert [round(next(waits), 3) for _ in range(5)] == [0.1, 0.2, 0.4, 0.5, 0.5]
+
+
+def test_a_cut_link_and_a_swallowed_answer_begin_anew_and_an_action_is_given_once() -> None:
+    """A walk by absolute places: after each loss the policy goes on from the last frame."""
+    with served(Walking(chunk=4, execute=2)) as port:
+        relay = Relay(port)
+        try:
+            with RemotePolicy(f"ws://127.0.0.1:{relay.port}", timeout=0.2, patience=5, backoff=QUICK) as remote:
+
+                def trouble(done: int) -> None:
+                    if done == 4:
+                        relay.cut()
+                    if done == 8:
+                        relay.swallow = True
+                        threading.Timer(0.3, lambda: setattr(relay, "swallow", False)).start()
+
+                episodes = rollout(Robot(1), remote, 12, seeds=[0], progress=trouble)
+                assert episodes.actions.low_level[0, 1:, 0, 0].tolist() == list(range(1, 13))
+                assert remote.losses >= 1 and relay.connections >= 3
+        finally:
+            relay.close()
+
+
+def test_of_a_goal_only_what_the_policy_could_see_is_sent() -> None:
+    """A world may show goals of another kind, of which a policy that needs none must not hear."""
+    goal = SEES.sample(1, 1)
+    larger = {"front": torch.zeros(1, 1, 3, 8, 8, dtype=torch.uint8), "wrist": goal.rgb["wrist"], "top": goal.rgb["wrist"]}
+    seen = as_seen(dataclasses.replace(goal, rgb=larger, proprio=torch.zeros(1, 1, 5)), SEES)
+    assert list(seen.rgb) == ["wrist"] and seen.proprio is None
+    assert list(Keys.of(SEES).told(seen, prefix="goal/")) == ["goal/observation/wrist_image"]
+    assert alike(as_seen(goal, SEES), goal) and Keys.of(SEES).told(as_seen(Observation(proprio=torch.zeros(1, 1, 5)), SEES)) == {}
