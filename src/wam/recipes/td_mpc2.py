@@ -27,10 +27,11 @@ CARD = Card(
     differs=(
         "Learns between episodes, not between steps.",
         "The best sequence that the search saw is executed; collecting adds noise as wide as the search was at its end.",
-        "The weights of MPPI's elites are relative to the spread of their returns; the end of a plan is judged by the mean of all value heads.",
+        "The weights of MPPI's elites are relative to the spread of their returns; the end of a plan is judged by the least of all value heads.",
         "Reads no goals: at tiny the goal image stands beside each frame, as a camera and slots of its own.",
         "SiLU for Mish, which takes a third of the training time on a processor. No dropout in the value heads, no stacked frames, no shifted pictures.",
-        "At tiny and control: two value heads, half the bins, a narrower network, a quarter of the batch, targets that follow twice as fast; for a processor.",
+        "For a processor, a narrower network; at tiny two value heads, half the bins, a quarter of the batch, targets that follow twice as fast; "
+        "at control three heads and half the batch.",
     ),
     data="a world to act in that gives rewards",
     uses=("control", "imagine", "a world to act in"),
@@ -65,8 +66,8 @@ TINY = Preset(  # episodes of some fifteen decisions, rewards of some decimetres
     proposals=8,
 )
 CONTROL = Preset(  # episodes of five hundred decisions: 100,000 steps of DeepMind Control, every action repeated once
-    config=TDMPC2Config(),
-    stages=(Stage("online", Online(learner=_learner(steps=50_000, batch=64), rounds=50, worlds=2, random=2, look=10)),),
+    config=TDMPC2Config(heads=3, bins=101, largest=7.0, following=0.01),
+    stages=(Stage("online", Online(learner=_learner(steps=50_000, batch=128), rounds=100, worlds=1, random=4, look=10)),),
     planner=SEARCH,
     horizon=3,
     proposals=8,

@@ -88,4 +88,4 @@ def test_padding_teaches_nothing_and_a_wrong_horizon_is_refused():
     noise = Noise.of(range(4))
     assert torch.equal(policy.loss(half, noise=noise)["actions"], policy.loss(odd, noise=noise)["actions"])
     with pytest.raises(SpecError, match="this policy draws 4"):
-        policy.loss(replace(shown, actions=shown.actions.narrow("H", 0, 2)), noise=noise)
+        policy.loss(replace(shown, actions=shown.actions.narrow("T", 0, 2)), noise=noise)

@@ -44,6 +44,10 @@ def test_another_table_may_say_new_things_with_the_same_words():
     assert torch.equal(again(torch.tensor([0]))[0], before)
     with pytest.raises(ValueError, match=r"never saw: \['lift'\].*knows \['blue'"):
         encoder.read(("lift the disc",))
+    encoder.read(("stop", "lift the disc"))
+    encoder.require(torch.tensor([0, -1]))
+    with pytest.raises(ValueError, match=r"never saw: \['lift'\]"):
+        encoder.require(torch.tensor([0, 1]))
     with pytest.raises(ValueError, match="at least one word"):
         WordEncoder(("stop", ""))
     with pytest.raises(ValueError, match="needs at least one"):

@@ -5,6 +5,7 @@ What is seen (`perception`), the head and the law by which actions are drawn are
 (VPP), a goal-conditioned policy (SuSIE) and plain cloning differ in the first alone.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -53,6 +54,14 @@ class ChunkPolicy(nn.Module):
             sentences=perception.sentences,
         )
 
+    def read(self, sentences: tuple[str, ...]) -> None:
+        """From now on instructions point into this table, e.g. that of a world which says the same in another order.
+
+        ValueError for words that were never learned, SpecError where no instructions are read.
+        """
+        self.perception.read(sentences)
+        self.spec = replace(self.spec, sentences=sentences)
+
     def begin(self, batch: int, task: Task) -> Record:
         """The perception's memory."""
         return self.perception.begin(batch, task)
@@ -70,11 +79,12 @@ class ChunkPolicy(nn.Module):
         return memory, Actions(valid=torch.ones_like(low_level[..., 0], dtype=torch.bool), low_level=low_level)
 
     def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
-        """actions "B": the generation's error over the chunk, where something was done."""
-        low_level, valid = window.actions.low_level, window.actions.valid & window.valid[..., None]
-        if low_level is None or low_level.shape[1] != self.spec.chunk:
+        """actions "B": the generation's error over the first K steps, where something was done. SpecError for shorter windows."""
+        steps, low_level = self.spec.chunk, window.actions.low_level
+        if low_level is None or low_level.shape[1] < steps:
             got = None if low_level is None else low_level.shape[1]
-            raise SpecError(f"the window holds {got} steps of low-level actions, this policy draws {self.spec.chunk}. Set the learner's horizon to that.")
+            raise SpecError(f"the window holds {got} steps of low-level actions, this policy draws {steps}. Set the learner's horizon to that.")
+        low_level, valid = low_level[:, :steps], (window.actions.valid & window.valid[..., None])[:, :steps]
         memory = self.perception.remember(self.begin(len(valid), window.task), window.past)
         known = self.perception(memory, noise.fork("perception"))
         target = (self.scale(low_level) * valid[..., None]).flatten(2)

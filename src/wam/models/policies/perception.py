@@ -35,6 +35,10 @@ class Perception(nn.Module, ABC):
     sentences: tuple[str, ...] = ()  # that it reads; () = instructions are not read
     context: int  # W, frames that it looks back
 
+    def read(self, sentences: tuple[str, ...]) -> None:
+        """From now on instructions point into this table. SpecError for perceptions that read none."""
+        raise SpecError(f"{type(self).__name__} reads no instructions, and {len(sentences)} of them were given.")
+
     @abstractmethod
     def begin(self, batch: int, task: Task) -> Record:
         """Nothing was seen."""
@@ -88,13 +92,23 @@ class Look(Perception):
         self.register_buffer("zero", torch.zeros(dim), persistent=False)  # knows the type and the device
         self.zero: Tensor
 
+    def read(self, sentences: tuple[str, ...]) -> None:
+        """See `Perception`. ValueError for words that it never learned."""
+        if self.words is None:
+            super().read(sentences)
+            return
+        self.words.read(sentences)
+        self.sentences = sentences
+
     def begin(self, batch: int, task: Task) -> Looked:
-        """SpecError where a goal picture is asked for and the task has none."""
+        """SpecError where a goal picture is asked for and the task has none, ValueError for instructions with unknown words."""
         if self.asks and (task.goal is None or task.goal.rgb is None):
             raise SpecError("this policy is told by a goal picture where to go, and the task has none. Use a world that shows goal images.")
         goal = self._encode(task.goal.narrow("T", -1).rgb or {}, None)[:, 0] if self.asks and task.goal is not None else self.zero.expand(batch, -1)
         untold = torch.full((batch,), -1, dtype=torch.int64, device=self.zero.device)
         told = task.instruction if self.words is not None and task.instruction is not None else untold
+        if self.words is not None:
+            self.words.require(told)
         return Looked(frames=Recent.none(batch, self.context, self.zero), instruction=told, goal=goal)
 
     def remember(self, memory: Record, since: Past) -> Looked:

@@ -8,7 +8,7 @@ say new things with the same words. Does not know: words that it never saw (an e
 
 import re
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -26,7 +26,10 @@ class TextEncoder(nn.Module, ABC):
 
     @abstractmethod
     def read(self, sentences: tuple[str, ...]) -> None:
-        """From now on ids point into this table. ValueError where it cannot be read."""
+        """From now on ids point into this table. ValueError where nothing of it can be read."""
+
+    def require(self, ids: Int[Tensor, "B"]) -> None:
+        """ValueError for ids whose sentence cannot be read, though others of the table can."""
 
     @abstractmethod
     def forward(self, ids: Int[Tensor, "B"]) -> tuple[Float[Tensor, "B W D"], Bool[Tensor, "B W"]]:
@@ -55,19 +58,28 @@ class WordEncoder(TextEncoder):
         self.norm = nn.LayerNorm(width)
 
     def read(self, sentences: tuple[str, ...]) -> None:
-        """See `TextEncoder`. ValueError for words that were not in the first table, and for tables and sentences without words."""
+        """See `TextEncoder`. ValueError for tables and sentences without words, and where every sentence has words that the first table had not."""
         spelled = [words_of(sentence) for sentence in sentences]
         if not spelled or not all(spelled):
             raise ValueError(f"the table of sentences is {sentences!r}; it needs at least one, and each at least one word. Does the spec read instructions?")
-        if unknown := sorted({word for words in spelled for word in words} - set(self.words)):
-            raise ValueError(
-                f"the table has words that this encoder never saw: {unknown}. It knows {list(self.words)}. Say it with these, train with a table "
-                "that has the new words as well, or use a pretrained text encoder."
-            )
+        self.unknown = {index: new for index, words in enumerate(spelled) if (new := sorted(set(words) - set(self.words)))}
+        if len(self.unknown) == len(spelled):
+            self._refuse(sorted({word for new in self.unknown.values() for word in new}))
         place = {word: index for index, word in enumerate(self.words)}
         longest = max(len(words) for words in spelled)
-        table = [[place[word] for word in words] + [-1] * (longest - len(words)) for words in spelled]
+        table = [[place.get(word, -1) for word in words] + [-1] * (longest - len(words)) for words in spelled]
         self.sentences, self.table = sentences, torch.tensor(table, device=self.table.device)
+
+    def require(self, ids: Int[Tensor, "B"]) -> None:
+        """See `TextEncoder`."""
+        if new := {word for index in ids.unique().tolist() for word in self.unknown.get(index, ())}:
+            self._refuse(sorted(new))
+
+    def _refuse(self, new: list[str]) -> NoReturn:
+        raise ValueError(
+            f"sentences with words that this encoder never saw: {new}. It knows {list(self.words)}. Say it with these, train with a table "
+            "that has the new words as well, or use a pretrained text encoder."
+        )
 
     def forward(self, ids: Int[Tensor, "B"]) -> tuple[Float[Tensor, "B W D"], Bool[Tensor, "B W"]]:
         """See `TextEncoder`."""

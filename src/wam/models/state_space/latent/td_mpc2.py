@@ -135,11 +135,11 @@ class TDMPC2(nn.Module, Encodes, Exposes[Grounded], Proposes[Grounded], Values):
         return Latent(z=carry.now.z[:, None])
 
     def value(self, state: State) -> Float[Tensor, "B T"]:
-        """Of the policy's most likely action: the mean of the heads. SpecError for other states."""
+        """Of the policy's most likely action, the least that any head says: a plan must not rest on one head's error. SpecError for other states."""
         if not isinstance(state, Latent):
             raise SpecError(f"TDMPC2.value takes a Latent, got {type(state).__name__}: states of another kind of model have no value here.")
         action, _ = self._act(state.z, None)
-        return self._values(self.value_heads, state.z, action).mean(0) * self.config.unit
+        return self._values(self.value_heads, state.z, action).amin(0) * self.config.unit
 
     def propose(self, carry: Grounded[Code, Code], count: int, horizon: int, *, noise: Noise) -> Float[Tensor, "B S H R A"]:
         """What the policy would do: its most likely actions first, then samples."""

@@ -1,0 +1,109 @@
+"""Diffusion Policy (arXiv 2303.04137) on your demonstrations: see `CARD`."""
+
+from dataclasses import dataclass, replace
+
+from torch import nn
+
+from wam.data import DataSpec
+from wam.models.policies.chunk_policy import ChunkPolicy
+from wam.models.policies.perception import Look
+from wam.nets.blocks.action_unet import ActionUNet
+from wam.nets.generate.generation import Kind, generation
+from wam.nets.perceive.text import WordEncoder
+from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
+from wam.train import Gradient, Stage
+from wam.world import SpecError, Statistics
+
+CARD = Card(
+    title="Diffusion Policy",
+    paper="2303.04137",
+    place="policy without a world model: the baseline of world action models (tutorial 3)",
+    idea="A chunk of actions is drawn by denoising, so that of several good ways one is taken and not their mean.",
+    parts=("convolutional encoder per camera", "instruction as words", "1-D convolutional U-Net over the chunk", "rectified flow"),
+    differs=(
+        "Rectified flow in a few steps instead of DDPM.",
+        "A small encoder that is trained along, instead of a ResNet with spatial softmax.",
+        "Instructions enter beside the pictures.",
+    ),
+    data="demonstrations: frames, low-level actions, instructions where there are some",
+    uses=("control", "serve"),
+)
+
+
+@dataclass(frozen=True)
+class DiffusionPolicyConfig:
+    """Sizes. Defaults are `tiny`."""
+
+    dim: int = 128  # of what is known, and of the condition
+    width: int = 16  # channels of the encoders' first layer
+    context: int = 2  # frames looked back at
+    words: int = 32  # width of a word
+    channels: int = 64  # of the U-Net's first level
+    chunk: int = 5  # model steps drawn at once
+    execute: int = 2  # of them done before the next chunk
+    law: Kind = "flow"
+    steps: int = 6  # network evaluations per chunk
+
+
+def _stage(*, steps: int, batch: int, learning_rate: float, horizon: int) -> Stage:
+    learner = Gradient(
+        weights={"actions": 1.0},
+        steps=steps,
+        batch=batch,
+        learning_rate=learning_rate,
+        final_learning_rate=0.03,
+        warmup=50,
+        weight_decay=1e-3,
+        betas=(0.9, 0.95),
+        average=0.995,
+        past=2,
+        horizon=horizon,
+        edges=True,  # also the beginning of an episode, where nothing lies before, and its end
+    )
+    return Stage(name="policy", learner=learner)
+
+
+TINY = Preset(
+    config=DiffusionPolicyConfig(),
+    stages=(_stage(steps=3000, batch=64, learning_rate=1e-3, horizon=5),),
+    size=32,
+    skip=3,
+)
+SMALL = Preset(
+    config=DiffusionPolicyConfig(dim=256, width=48, channels=128, steps=10),
+    stages=(_stage(steps=30_000, batch=256, learning_rate=5e-4, horizon=5),),
+    size=64,
+    skip=3,
+)
+PAPER = Preset(
+    config=DiffusionPolicyConfig(dim=512, width=64, channels=256, chunk=16, execute=8, law="v", steps=16),
+    stages=(_stage(steps=200_000, batch=64, learning_rate=1e-4, horizon=16),),
+    size=128,
+)
+
+
+def build(config: DiffusionPolicyConfig, data: DataSpec, statistics: Statistics) -> nn.Module:
+    """Cameras and proprioception, instructions where the data has some. SpecError for data without low-level actions."""
+    if not data.acts.low_level:
+        raise SpecError(f"diffusion_policy draws low-level actions, and the data has {data.acts}. Record or convert a set with low-level actions.")
+    seen = replace(data.observes, points=0, state=None)
+    words = WordEncoder(data.sentences, width=config.words) if data.sentences else None
+    known = statistics.for_proprio(seen.proprio)
+    look = Look(seen, known, config.dim, context=config.context, width=config.width, words=words)
+    head = ActionUNet(data.acts.per_step * len(data.acts.low_level), config.dim, width=config.channels)
+    drawn = generation(config.law, config.steps)
+    return ChunkPolicy(look, head, drawn, data.acts, known, condition=config.dim, chunk=config.chunk, execute=config.execute, rate=data.rate)
+
+
+def one_at_a_time(preset: Preset) -> Preset:
+    """A new chunk for every action: the first action of each, nothing committed to."""
+    return replace(preset, config=replace(preset.config, execute=1))
+
+
+RECIPE = Recipe(
+    name="diffusion_policy",
+    card=CARD,
+    presets={"tiny": TINY, "small": SMALL, "paper": PAPER},
+    build=build,
+    mechanism=Mechanism(name="several actions of a chunk are executed", off=one_at_a_time, trained=False),
+)
