@@ -116,17 +116,27 @@ class VideoWorldModel(nn.Module):
             sentences=words.sentences if words is not None else (),
         )
 
+    def read(self, sentences: tuple[str, ...]) -> None:
+        """From now on instructions point into this table. ValueError for words that were never learned, SpecError where none are read."""
+        if self.words is None:
+            raise SpecError(f"this model reads no instructions, and {len(sentences)} of them were given.")
+        self.words.read(sentences)
+        self.spec = replace(self.spec, sentences=sentences)
+
     # -- world model -------------------------------------------------------------------------------------------------
 
     def begin(self, batch: int, task: Task) -> Grounded[Scene, Scene]:
-        """Nothing seen. The instruction counts where the model reads one; without one it is not told."""
+        """Nothing seen. The instruction counts where the model reads one; without one it is not told. ValueError for unknown words."""
         memory = self.backbone.empty(batch)
         untold = torch.full((batch,), -1, dtype=torch.int64, device=memory.device)
+        told = task.instruction if self.words is not None and task.instruction is not None else untold
+        if self.words is not None:
+            self.words.require(told)
         scene = Scene(
             last=self.zero.new_zeros(batch, *self.codec.shape),
             started=torch.zeros(batch, dtype=torch.bool, device=memory.device),
             memory=memory,
-            instruction=task.instruction if self.words is not None and task.instruction is not None else untold,
+            instruction=told,
         )
         return Grounded(seen=scene, now=scene)
 

@@ -1,0 +1,60 @@
+"""Imagine, then execute: a video model that was told the instruction draws what should happen next, and a grounder makes it happen.
+
+UniPi (arXiv 2302.00111): all frames of a clip, inverse dynamics. SuSIE (2310.10639): one frame some way ahead, a policy that
+reaches it. The two halves learn apart, the video model from videos without actions.
+"""
+
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from wam.models.observation_space.video import VideoWorldModel
+from wam.models.world_action.grounding import ByGoal, ByInverseDynamics
+from wam.world import Actions, ActionSpec, Future, Imagines, Noise, Past, PolicySpec, Record, Task, record
+
+
+@record
+class Imagining(Record):
+    """The video model's carry, and the last frames and actions, which a grounder may look at."""
+
+    carry: Record
+    task: Task
+
+
+class ImagineThenExecute(nn.Module, Imagines[Imagining]):
+    """A policy. `acts`: what the grounder gives; `chunk`: steps of it per decision, of which `execute` are done."""
+
+    def __init__(self, video: VideoWorldModel, grounder: ByInverseDynamics | ByGoal, acts: ActionSpec, *, chunk: int, execute: int, rate: float):
+        super().__init__()
+        self.video, self.grounder = video, grounder
+        spec = video.spec
+        self.spec = PolicySpec(observes=spec.observes, acts=acts, chunk=chunk, execute=execute, rate=rate, instructed=spec.instructed, sentences=spec.sentences)
+
+    def read(self, sentences: tuple[str, ...]) -> None:
+        """From now on instructions point into this table. ValueError for words that were never learned."""
+        self.video.read(sentences)
+        self.spec = replace(self.spec, sentences=sentences)
+
+    def begin(self, batch: int, task: Task) -> Imagining:
+        """Nothing seen."""
+        return Imagining(carry=self.video.begin(batch, task), task=task)
+
+    @torch.no_grad()
+    def act(self, memory: Imagining, since: Past, *, noise: Noise | None = None) -> tuple[Imagining, Actions]:
+        """Imagine from the last frame, and ground it."""
+        carry, future = self._imagined(memory, since, noise)
+        actions = self.grounder.ground(since, future, memory.task, noise=noise.fork("ground") if noise is not None else None)
+        return replace(memory, carry=carry), actions
+
+    @torch.no_grad()
+    def imagine(self, memory: Imagining, since: Past, *, noise: Noise | None = None) -> Future:
+        """What `act` of the same arguments acts for."""
+        return self._imagined(memory, since, noise)[1]
+
+    def _imagined(self, memory: Imagining, since: Past, noise: Noise | None) -> tuple[Record, Future]:
+        carry = self.video.observe(memory.carry, since, noise=noise)
+        spec = self.video.spec
+        steps = torch.ones(since.size("B"), spec.chunk, spec.consumes.per_step, dtype=torch.bool, device=carry.device)
+        future = self.video.predict(carry, Actions(valid=steps), noise=noise.fork("imagine") if noise is not None else None)[1]
+        return carry, future

@@ -1,0 +1,59 @@
+"""Inverse dynamics: which actions led from one frame to the next, told from the two pictures alone.
+
+Both frames and their difference go through one convolutional encoder; a perceptron gives the R actions of the step (UniPi, arXiv
+2302.00111, section 3.2, a convolutional network with a perceptron). Learns from labelled steps only; imagined frames are read the same way.
+Does not know: time beyond one step, instructions.
+"""
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from wam.nets.blocks.conv import ConvEncoder
+from wam.nets.blocks.mlp import mlp
+from wam.nets.blocks.normalise import Normalise
+from wam.nets.blocks.reduce import masked_mean
+from wam.world import Actions, ActionSpec, Infers, Noise, Observation, ObservationSpec, SpecError, Statistics, Window, to_float
+
+
+class InverseDynamics(nn.Module, Infers):
+    """Frames -> actions between them, in physical units. `width`: channels of the encoders' first layer; `dim`: of what they say."""
+
+    def __init__(self, observes: ObservationSpec, acts: ActionSpec, statistics: Statistics, *, width: int = 16, dim: int = 128):
+        super().__init__()
+        statistics.require(acts)
+        if statistics.action is None or not acts.low_level or not observes.cameras:
+            raise SpecError(f"InverseDynamics needs cameras, low-level actions and their moments, got {sorted(observes.cameras)} and {acts.low_level}.")
+        self.observes, self.acts = observes, acts
+        self.cameras = nn.ModuleDict({name: ConvEncoder(9, camera.height, width, dim) for name, camera in observes.cameras.items()})
+        self.scale = Normalise(statistics.action.mean, statistics.action.std)
+        self.head = nn.Sequential(nn.GELU(), mlp(dim, dim, acts.per_step * len(acts.low_level)))
+
+    def infer_actions(self, observation: Observation, *, noise: Noise | None = None) -> Actions:
+        """T frames give T actions within their limits; the first is not valid."""
+        self.observes.require(observation, "InverseDynamics")
+        low, high = self.acts.limits(self.scale.mean.device, self.scale.mean.dtype)
+        found = (self._between(observation.rgb or {}) * self.scale.std + self.scale.mean).clamp(low, high)
+        low_level = torch.cat([torch.zeros_like(found[:, :1]), found], 1)
+        valid = torch.ones_like(low_level[..., 0], dtype=torch.bool)
+        valid[:, 0] = False
+        return Actions(valid=valid, low_level=low_level)
+
+    def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
+        """inverse "B": squared error of the scaled actions, over the steps that were done."""
+        stretch, real = window.whole()
+        if stretch.actions.low_level is None:
+            raise SpecError("InverseDynamics learns from low-level actions, and these windows have none. Train it on episodes with actions.")
+        target, done = self.scale(stretch.actions.low_level[:, 1:]), (stretch.actions.valid & real[..., None])[:, 1:]
+        error = (self._between(stretch.observation.rgb or {}) - target).square().mean(-1)
+        return {"inverse": masked_mean(error.flatten(1), done.flatten(1))}
+
+    def _between(self, rgb: dict[str, Shaped[Tensor, "B T 3 h w"]]) -> Float[Tensor, "B T-1 R A"]:
+        """Scaled actions of each step."""
+        found = []
+        for name, encoder in self.cameras.items():
+            frames = 2 * to_float(rgb[name], self.scale.mean.dtype) - 1
+            pairs = torch.cat([frames[:, :-1], frames[:, 1:], frames[:, 1:] - frames[:, :-1]], 2)
+            found.append(encoder(pairs.flatten(0, 1)).unflatten(0, pairs.shape[:2]))
+        numbers: Tensor = self.head(torch.stack(found).sum(0))
+        return numbers.unflatten(-1, (self.acts.per_step, len(self.acts.low_level)))

@@ -1,0 +1,129 @@
+"""SuSIE (arXiv 2310.10639) on your demonstrations: see `CARD`."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from torch import nn
+
+from wam.data import DataSpec, WindowDataset
+from wam.models.observation_space.assembly import VideoConfig, video_model
+from wam.models.policies.chunk_policy import ChunkPolicy
+from wam.models.policies.perception import Look
+from wam.models.world_action.grounding import ByGoal
+from wam.models.world_action.imagine_then_execute import ImagineThenExecute
+from wam.nets.blocks.action_unet import ActionUNet
+from wam.nets.generate.generation import generation
+from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
+from wam.train import Gradient, Stage
+from wam.world import SpecError, Statistics, Windows
+
+CARD = Card(
+    title="SuSIE",
+    paper="2310.10639",
+    place="world action model: imagine a visual sub-goal, then execute (tutorial 3)",
+    idea="The present picture is edited into one some way ahead, as the instruction says; a goal-conditioned policy that reads no text goes there.",
+    parts=("flow U-Net that edits a picture", "instruction by cross-attention, guidance", "goal-conditioned diffusion policy, goals from hindsight"),
+    differs=(
+        "One guidance weight for the instruction instead of one each for picture and text.",
+        "The sub-goal is a fixed number of steps ahead instead of drawn from a narrow range.",
+        "Everything is learned from the demonstrations at hand; the paper starts from an image editor of the internet.",
+    ),
+    data="demonstrations with instructions: pictures for the sub-goals, actions for the policy, which needs no instructions",
+    uses=("control", "serve"),
+)
+
+AHEAD = 4  # model steps from a picture to its sub-goal
+
+
+@dataclass(frozen=True)
+class SuSIEConfig(VideoConfig):
+    """One picture some way ahead, and the policy that goes there."""
+
+    context: int = 1  # the present frame
+    acts: Literal["frame", "clip", "none"] = "none"
+    reads: bool = True
+    dropped_frames: float = 0.1
+    dropped_words: float = 0.1
+    moving: float = 10.0
+    guidance: float = 1.5
+    policy: int = 128  # width of what the policy knows
+    channels: int = 64  # of its U-Net
+    horizon: int = 4  # steps that it draws at once
+    execute: int = 2  # of them done before a new sub-goal
+
+
+def far_apart(model: nn.Module, windows: Windows, folder: Path) -> Windows:
+    """Windows whose next frame is the sub-goal."""
+    if not isinstance(windows, WindowDataset):
+        raise TypeError(f"sub-goals are cut from recorded frames (WindowDataset), got {type(windows).__name__}.")
+    return replace(windows, skip=windows.skip * AHEAD)
+
+
+def _learner(weights: dict[str, float], *, steps: int, batch: int, learning_rate: float, horizon: int) -> Gradient:
+    return Gradient(
+        weights=weights,
+        steps=steps,
+        batch=batch,
+        learning_rate=learning_rate,
+        final_learning_rate=0.03,
+        warmup=50,
+        weight_decay=1e-3,
+        betas=(0.9, 0.95),
+        average=0.995,
+        past=1,
+        horizon=horizon,
+        edges=True,
+    )
+
+
+def _stages(*, goals: int, policy: int, batch: int, learning_rate: float) -> tuple[Stage, ...]:
+    """Two halves that learn apart."""
+    pictures = _learner({"video.video": 1.0}, steps=goals, batch=batch, learning_rate=learning_rate, horizon=1)
+    acting = _learner({"grounder.actions": 1.0}, steps=policy, batch=2 * batch, learning_rate=1e-3, horizon=6)
+    return (
+        Stage(name="goals", learner=pictures, parts=("video",), derives=far_apart),
+        Stage(name="policy", learner=acting, parts=("grounder",)),
+    )
+
+
+TINY = Preset(config=SuSIEConfig(), stages=_stages(goals=2000, policy=2500, batch=32, learning_rate=2e-3), size=32, skip=3)
+SMALL = Preset(
+    config=SuSIEConfig(width=64, levels=4, steps=10, policy=256, channels=128),
+    stages=_stages(goals=20_000, policy=20_000, batch=128, learning_rate=5e-4),
+    size=64,
+    skip=3,
+)
+PAPER = Preset(
+    config=SuSIEConfig(width=320, levels=4, steps=50, guidance=7.5, policy=512, channels=256),
+    stages=_stages(goals=40_000, policy=200_000, batch=128, learning_rate=1e-4),
+    size=256,
+    skip=4,
+)
+
+
+def build(config: SuSIEConfig, data: DataSpec, statistics: Statistics) -> nn.Module:
+    """Cameras only. SpecError for data without instructions."""
+    if not data.sentences:
+        raise SpecError("susie imagines what an instruction asks for, and this data has no instructions. Record or convert demonstrations with a task text.")
+    seen, known = replace(data.observes, proprio=(), points=0, state=None), statistics.for_proprio(())
+    video = video_model(config, seen, data.acts, known, data.rate, data.sentences)
+    look = Look(seen, known, config.policy, context=1, goal=True)
+    head = ActionUNet(data.acts.per_step * len(data.acts.low_level), config.policy, width=config.channels)
+    drawn = generation(config.law, config.steps)
+    policy = ChunkPolicy(look, head, drawn, data.acts, known, condition=config.policy, chunk=config.horizon, execute=config.execute, rate=data.rate)
+    return ImagineThenExecute(video, ByGoal(policy), data.acts, chunk=config.horizon, execute=config.execute, rate=data.rate)
+
+
+def without_words(preset: Preset) -> Preset:
+    """Sub-goals are imagined without the instruction."""
+    return replace(preset, config=replace(preset.config, dropped_words=1.0))
+
+
+RECIPE = Recipe(
+    name="susie",
+    card=CARD,
+    presets={"tiny": TINY, "small": SMALL, "paper": PAPER},
+    build=build,
+    mechanism=Mechanism(name="the sub-goal is what the instruction asks for", off=without_words),
+)
