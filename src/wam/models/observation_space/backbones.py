@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from wam.nets.blocks.recent import Recent
 from wam.nets.blocks.stream_cache import StreamCache
 from wam.nets.blocks.streams import StreamTransformer, Trace
+from wam.nets.blocks.taps import pictures
 from wam.nets.blocks.unet import UNet
 from wam.world.record import Record
 
@@ -41,6 +42,10 @@ class Backbone(nn.Module, ABC):
     @abstractmethod
     def forward(self, memory: Record, noisy: Float[Tensor, "B K c h w"], condition: Float[Tensor, "B K E"], words: Words | None) -> Float[Tensor, "B K o h w"]:
         """The network's answer for the K frames that follow."""
+
+    @abstractmethod
+    def features(self, memory: Record, noisy: Float[Tensor, "B K c h w"], condition: Float[Tensor, "B K E"], words: Words | None) -> list[Tensor]:
+        """What the network computes on the way to its answer: hidden pictures "B K c_l h_l w_l" of its layers. For `nets.blocks.taps`."""
 
 
 class UNetBackbone(Backbone):
@@ -68,12 +73,19 @@ class UNetBackbone(Backbone):
 
     def forward(self, memory: Record, noisy: Float[Tensor, "B K c h w"], condition: Float[Tensor, "B K E"], words: Words | None) -> Float[Tensor, "B K o h w"]:
         """See `Backbone`."""
+        answer: Tensor = self.net(*self._asked(memory, noisy, condition, words))
+        return answer
+
+    def features(self, memory: Record, noisy: Float[Tensor, "B K c h w"], condition: Float[Tensor, "B K E"], words: Words | None) -> list[Tensor]:
+        """See `Backbone`: each level on the way up."""
+        return self.net.features(*self._asked(memory, noisy, condition, words))
+
+    def _asked(self, memory: Record, noisy: Tensor, condition: Tensor, words: Words | None) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+        """Arguments of the U-Net: the clean frames stand beside each noisy one."""
         assert isinstance(memory, Recent)
         known = memory.known[:, :, None, None, None].to(noisy.dtype).expand(-1, -1, 1, *self.shape[1:])
         beside = torch.cat([memory.shown, known], 2).flatten(1, 2)[:, None].expand(-1, noisy.shape[1], -1, -1, -1)
-        text, real = words if words is not None else (None, None)
-        answer: Tensor = self.net(torch.cat([noisy, beside], 2), condition, text, real)
-        return answer
+        return torch.cat([noisy, beside], 2), condition, *(words if words is not None else (None, None))
 
 
 class TransformerBackbone(Backbone):
@@ -119,6 +131,13 @@ class TransformerBackbone(Backbone):
         answer = F.pixel_shuffle(cells.unflatten(2, self.grid), self.patch)
         frames: Tensor = answer.unflatten(0, noisy.shape[:2])
         return frames
+
+    def features(self, memory: Record, noisy: Float[Tensor, "B K c h w"], condition: Float[Tensor, "B K E"], words: Words | None) -> list[Tensor]:
+        """See `Backbone`: a layer in the middle and the last one."""
+        assert isinstance(memory, StreamCache)
+        hidden = self._trace(memory, noisy, condition, words).hidden
+        tokens = [part for (part,) in (hidden[len(hidden) // 2], hidden[-1]) if part is not None]
+        return [pictures(part.unflatten(1, (noisy.shape[1], -1)), self.grid) for part in tokens]
 
     def _trace(self, memory: StreamCache, z: Float[Tensor, "B K c h w"], condition: Float[Tensor, "B K E"], words: Words | None) -> Trace:
         """Frames after what is remembered, which lies at the times 1 - W .. 0."""

@@ -22,7 +22,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from wam.models.actions.embed import ActionEmbedding
-from wam.models.observation_space.backbones import Backbone
+from wam.models.observation_space.backbones import Backbone, Words
 from wam.models.observation_space.codec import Codec
 from wam.nets.blocks.fourier import Fourier
 from wam.nets.blocks.reduce import masked_mean
@@ -164,6 +164,14 @@ class VideoWorldModel(nn.Module):
             path.append(z)
         return Grounded(seen=carry.seen, now=scene), Future(observation=self.codec.decode(torch.cat(path, 1)))
 
+    def features(self, carry: Grounded[Scene, Scene], actions: Actions, *, noise: Noise | None = None) -> list[Float[Tensor, "B K _c _h _w"]]:
+        """Hidden pictures of the K frames that follow, from the first of the network's passes: what it expects, before anything is drawn."""
+        scene = carry.now
+        like = self.zero.new_zeros(len(scene.started), self.chunk, *self.codec.shape)
+        noisy, level = self.generation.first(like, noise)
+        condition, words = self._conditions(scene, actions, None, None)
+        return self.backbone.features(scene.memory, noisy, self.level(level) + condition, words)
+
     # -- training ----------------------------------------------------------------------------------------------------
 
     def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
@@ -237,16 +245,22 @@ class VideoWorldModel(nn.Module):
 
     def _network(self, scene: Scene, actions: Actions, told: Bool[Tensor, "B"] | None, context_level: Float[Tensor, "B 1"] | None = None) -> Network:
         """(noisy "B K c h w", level "B K") -> answer, for this scene and these actions."""
-        fixed = self.zero.new_zeros(1) if self.actions is None else self.actions(actions, told)
-        if self.context_level is not None:
-            fixed = fixed + self.context_level(self.zero.new_zeros(len(scene.started), 1) if context_level is None else context_level)
-        words = self.words(scene.instruction) if self.words is not None else None
+        condition, words = self._conditions(scene, actions, told, context_level)
 
         def answer(noisy: Float[Tensor, "B K c h w"], level: Float[Tensor, "B K"]) -> Tensor:
-            answered: Tensor = self.backbone(scene.memory, noisy, self.level(level) + fixed, words)
+            answered: Tensor = self.backbone(scene.memory, noisy, self.level(level) + condition, words)
             return answered
 
         return answer
+
+    def _conditions(
+        self, scene: Scene, actions: Actions, told: Bool[Tensor, "B"] | None, context_level: Float[Tensor, "B 1"] | None
+    ) -> tuple[Float[Tensor, "_ _ E"], Words | None]:
+        """What the network is told beside the noise level: actions and the noise of what it remembers, and words."""
+        condition = self.zero.new_zeros(1, 1, 1) if self.actions is None else self.actions(actions, told)
+        if self.context_level is not None:
+            condition = condition + self.context_level(self.zero.new_zeros(len(scene.started), 1) if context_level is None else context_level)
+        return condition, self.words(scene.instruction) if self.words is not None else None
 
     def _drawn(self, scene: Scene, actions: Actions, noise: Noise | None) -> Float[Tensor, "B K c h w"]:
         """The frames of one chunk."""

@@ -42,6 +42,10 @@ class Generation(ABC):
         """What is minimised, per number of x."""
 
     @abstractmethod
+    def first(self, like: Float[Tensor, "B T ..."], noise: Noise | None) -> tuple[Float[Tensor, "B T ..."], Float[Tensor, "B T"]]:
+        """What the network is asked first in a draw: (noisy, level). Its hidden states then say what it expects (VPP, mimic-video)."""
+
+    @abstractmethod
     def draw(self, network: Network, like: Float[Tensor, "B T ..."], noise: Noise | None) -> Float[Tensor, "B T ..."]:
         """One future of the shape of `like`; without noise that of one fixed draw, the same in every row, or the mean."""
 
@@ -81,11 +85,19 @@ class Denoising(Generation):
 
     def draw(self, network: Network, like: Float[Tensor, "B T ..."], noise: Noise | None) -> Float[Tensor, "B T ..."]:
         """From noise to data in `steps` steps."""
-        chance = Noise.of([0], like.device) if noise is None else noise
-        eps = chance.normal(*like.shape[1:], dtype=like.dtype).expand_as(like)  # of eps = 0 a network knows nothing: it never meets it
-        start = self.process.start(eps)
+        start = self._start(like, noise)
         (x,) = denoise(lambda streams, told: (network(streams[0], told[0]),), (self.process,), (start,), descend(self.steps, shift=self.shift))
         return x
+
+    def first(self, like: Float[Tensor, "B T ..."], noise: Noise | None) -> tuple[Float[Tensor, "B T ..."], Float[Tensor, "B T"]]:
+        """Noise, at the level of noise."""
+        one = like.new_ones(())
+        return self.process.entering(self._start(like, noise), one), self.process.level(one).expand(like.shape[:2])
+
+    def _start(self, like: Float[Tensor, "B T ..."], noise: Noise | None) -> Float[Tensor, "B T ..."]:
+        """Noise of the shape of `like`. Of eps = 0 a network knows nothing: it never meets it."""
+        chance = Noise.of([0], like.device) if noise is None else noise
+        return self.process.start(chance.normal(*like.shape[1:], dtype=like.dtype).expand_as(like))
 
 
 @dataclass(frozen=True)
@@ -110,9 +122,12 @@ class Regression(Generation):
         return self._ask(network, like)[0]
 
     def _ask(self, network: Network, like: Float[Tensor, "B T ..."]) -> tuple[Tensor, Tensor]:
-        """The network sees nothing of what it is to say."""
-        mean, log_variance = network(torch.zeros_like(like), torch.zeros_like(like).flatten(2)[..., 0]).chunk(2, 2)
+        mean, log_variance = network(*self.first(like, None)).chunk(2, 2)
         return mean, log_variance
+
+    def first(self, like: Float[Tensor, "B T ..."], noise: Noise | None) -> tuple[Float[Tensor, "B T ..."], Float[Tensor, "B T"]]:
+        """The network sees nothing of what it is to say."""
+        return torch.zeros_like(like), torch.zeros_like(like).flatten(2)[..., 0]
 
 
 Kind = Literal["flow", "edm", "v", "regression"]

@@ -72,6 +72,8 @@ class WordEncoder(TextEncoder):
 
     def require(self, ids: Int[Tensor, "B"]) -> None:
         """See `TextEncoder`."""
+        if ids.is_meta:  # shapes only, no numbers to look at
+            return
         if new := {word for index in ids.unique().tolist() for word in self.unknown.get(index, ())}:
             self._refuse(sorted(new))
 

@@ -1,0 +1,58 @@
+"""What a video model expects, as a perception: its hidden states in one pass, and nothing is drawn (VPP, arXiv 2412.14803).
+
+Hidden pictures of its layers are brought to one grid, summed up by a resampler, and are what an action head attends to. The video
+model has learned from videos before and stays as it is; whether its features carry more than a network that learned nothing is the
+comparison to make.
+"""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from wam.models.observation_space.video import VideoWorldModel
+from wam.models.policies.perception import Known, Perception
+from wam.nets.blocks.resampler import Resampler
+from wam.nets.blocks.taps import tapped
+from wam.world import Actions, Noise, Past, Record, Task
+
+
+class VideoFeatures(Perception):
+    """Tokens of width `dim`, `queries` of each frame that the video model expects. `grid`: cells that hidden pictures are brought to."""
+
+    def __init__(self, video: VideoWorldModel, dim: int, *, queries: int = 8, depth: int = 2, grid: tuple[int, int] = (8, 8)):
+        super().__init__()
+        self.video, self.grid = video, grid
+        self.observes, self.context, self.sentences = video.spec.observes, video.context, video.spec.sentences
+        blank = self._hidden(video.begin(1, Task()), None)
+        self.resample = Resampler(blank.shape[-1], grid[0] * grid[1], dim, queries=queries, depth=depth)
+        self.sum_up = nn.Linear(dim, dim)
+
+    def read(self, sentences: tuple[str, ...]) -> None:
+        """See `Perception`."""
+        self.video.read(sentences)
+        self.sentences = sentences
+
+    def begin(self, batch: int, task: Task) -> Record:
+        """The video model's carry."""
+        return self.video.begin(batch, task)
+
+    def remember(self, memory: Record, since: Past) -> Record:
+        """See `Perception`. Nothing is learned through what is remembered."""
+        with torch.no_grad():
+            return self.video.observe(memory, since)  # type: ignore[arg-type]
+
+    def forward(self, memory: Record, noise: Noise | None) -> Known:
+        """See `Perception`."""
+        tokens = self.resample(self._hidden(memory, noise)).flatten(1, 2)
+        return Known(vector=self.sum_up(tokens.mean(1)), tokens=tokens)
+
+    @torch.no_grad()
+    def _hidden(self, memory: Record, noise: Noise | None) -> Tensor:
+        """Feature tokens "B K P C"; the video model learns nothing here."""
+        spec = self.video.spec
+        rows = memory.size("B")
+        steps = Actions(valid=torch.zeros(rows, spec.chunk, spec.consumes.per_step, dtype=torch.bool, device=memory.device))
+        if spec.consumes.low_level:
+            steps = replace(steps, low_level=torch.zeros(*steps.valid.shape, len(spec.consumes.low_level), device=memory.device))
+        return tapped(self.video.features(memory, steps, noise=noise), self.grid)  # type: ignore[arg-type]

@@ -1,0 +1,122 @@
+"""VPP, Video Prediction Policy (arXiv 2412.14803) on your demonstrations: see `CARD`."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from torch import nn
+
+from wam.data import DataSpec
+from wam.models.observation_space.assembly import VideoConfig, video_model
+from wam.models.policies.chunk_policy import ChunkPolicy
+from wam.models.world_action.video_features import VideoFeatures
+from wam.nets.blocks.action_expert import ActionExpert
+from wam.nets.blocks.unet import Time
+from wam.nets.generate.generation import generation
+from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
+from wam.train import Gradient, Stage
+from wam.world import SpecError, Statistics
+
+CARD = Card(
+    title="VPP",
+    paper="2412.14803",
+    place="world action model: conditioned on a video model's features (tutorial 3)",
+    idea="One pass of a video model, frozen, says what it expects; a policy reads its hidden states, and no frame is ever drawn.",
+    parts=("flow U-Net over a clip, frozen", "features of all levels", "resampler with learned queries", "flow expert over the chunk"),
+    differs=(
+        "Features at full noise, in one pass; the paper takes a low noise level of its own schedule.",
+        "The video model is small and learns from the data at hand; the paper's saw a hundred thousand human and robot clips.",
+    ),
+    data="videos with instructions for the video model; demonstrations with actions for the policy",
+    uses=("control", "serve"),
+)
+
+
+@dataclass(frozen=True)
+class VPPConfig(VideoConfig):
+    """A video model, and the policy that reads its features."""
+
+    time: Time = "full"
+    context: int = 1
+    chunk: int = 4  # frames that the video model expects at once
+    acts: Literal["frame", "clip", "none"] = "none"
+    reads: bool = True
+    dropped_frames: float = 0.1
+    dropped_words: float = 0.1
+    moving: float = 10.0
+    cells: int = 8  # the grid that hidden pictures are brought to, along each side
+    queries: int = 8  # tokens per frame
+    policy: int = 128  # width of the resampler and of the action head
+    layers: int = 3  # of the action head
+    horizon: int = 4  # steps drawn at once
+    execute: int = 2  # of them done before the next chunk
+
+
+def _learner(weights: dict[str, float], *, steps: int, batch: int, learning_rate: float, horizon: int) -> Gradient:
+    return Gradient(
+        weights=weights,
+        steps=steps,
+        batch=batch,
+        learning_rate=learning_rate,
+        final_learning_rate=0.03,
+        warmup=50,
+        weight_decay=1e-3,
+        betas=(0.9, 0.95),
+        average=0.995,
+        precision="bf16",
+        past=1,
+        horizon=horizon,
+        edges=True,
+    )
+
+
+VIDEO = "perception.video"
+
+
+def _stages(*, video: int, policy: int, batch: int, learning_rate: float) -> tuple[Stage, ...]:
+    """The video model first; then the policy, over what it expects."""
+    seeing = _learner({f"{VIDEO}.video": 1.0}, steps=video, batch=batch, learning_rate=learning_rate, horizon=4)
+    acting = _learner({"actions": 1.0}, steps=policy, batch=2 * batch, learning_rate=1e-3, horizon=4)
+    return Stage(name="video", learner=seeing, parts=(VIDEO,)), Stage(name="policy", after=("video",), learner=acting, frozen=(VIDEO,))
+
+
+TINY = Preset(config=VPPConfig(), stages=_stages(video=1200, policy=1200, batch=16, learning_rate=2e-3), size=32, skip=3)
+SMALL = Preset(
+    config=VPPConfig(width=64, levels=4, steps=10, queries=16, policy=256, layers=6),
+    stages=_stages(video=20_000, policy=15_000, batch=64, learning_rate=5e-4),
+    size=64,
+    skip=3,
+)
+PAPER = Preset(
+    config=VPPConfig(width=320, levels=4, chunk=16, steps=10, cells=16, queries=14, policy=384, layers=12, horizon=10, execute=10),
+    stages=_stages(video=200_000, policy=100_000, batch=64, learning_rate=1e-4),
+    size=256,
+)
+
+
+def build(config: VPPConfig, data: DataSpec, statistics: Statistics) -> nn.Module:
+    """Cameras only. SpecError for data without instructions."""
+    if not data.sentences:
+        raise SpecError("vpp expects what an instruction asks for, and this data has no instructions. Record or convert demonstrations with a task text.")
+    seen, known = replace(data.observes, proprio=(), points=0, state=None), statistics.for_proprio(())
+    video = video_model(config, seen, data.acts, known, data.rate, data.sentences)
+    features = VideoFeatures(video, config.policy, queries=config.queries, grid=(config.cells, config.cells))
+    size = data.acts.per_step * len(data.acts.low_level)
+    head = ActionExpert(size, config.policy, context=config.policy, dim=config.policy, depth=config.layers)
+    drawn = generation(config.law, config.steps)
+    return ChunkPolicy(features, head, drawn, data.acts, known, condition=config.policy, chunk=config.horizon, execute=config.execute, rate=data.rate)
+
+
+def untrained_features(preset: Preset) -> Preset:
+    """The same network, whose video model has hardly learned: one step."""
+    video, *rest = preset.stages
+    assert isinstance(video.learner, Gradient)
+    return replace(preset, stages=(replace(video, learner=replace(video.learner, steps=1)), *rest))
+
+
+RECIPE = Recipe(
+    name="vpp",
+    card=CARD,
+    presets={"tiny": TINY, "small": SMALL, "paper": PAPER},
+    build=build,
+    mechanism=Mechanism(name="features of a video model that has learned", off=untrained_features),
+)
