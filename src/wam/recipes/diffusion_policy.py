@@ -19,11 +19,10 @@ CARD = Card(
     paper="2303.04137",
     place="policy without a world model: the baseline of world action models (tutorial 3)",
     idea="A chunk of actions is drawn by denoising, so that of several good ways one is taken and not their mean.",
-    parts=("convolutional encoder per camera", "instruction as words", "1-D convolutional U-Net over the chunk", "rectified flow"),
+    parts=("places by spatial softmax, told by the instruction what to look for", "1-D convolutional U-Net over the chunk", "rectified flow"),
     differs=(
         "Rectified flow in a few steps instead of DDPM.",
-        "A small encoder that is trained along, instead of a ResNet with spatial softmax.",
-        "Instructions enter beside the pictures.",
+        "Three convolutions before the spatial softmax instead of a ResNet; instructions scale and shift them (FiLM).",
     ),
     data="demonstrations: frames, low-level actions, instructions where there are some",
     uses=("control", "serve"),
@@ -35,7 +34,7 @@ class DiffusionPolicyConfig:
     """Sizes. Defaults are `tiny`."""
 
     dim: int = 128  # of what is known, and of the condition
-    width: int = 16  # channels of the encoders' first layer
+    width: int = 32  # channels of the encoders
     context: int = 2  # frames looked back at
     words: int = 32  # width of a word
     channels: int = 64  # of the U-Net's first level
@@ -70,7 +69,7 @@ TINY = Preset(
     skip=3,
 )
 SMALL = Preset(
-    config=DiffusionPolicyConfig(dim=256, width=48, channels=128, steps=10),
+    config=DiffusionPolicyConfig(dim=256, width=64, channels=128, steps=10),
     stages=(_stage(steps=30_000, batch=256, learning_rate=5e-4, horizon=5),),
     size=64,
     skip=3,

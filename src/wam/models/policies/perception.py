@@ -12,10 +12,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from wam.nets.blocks.conv import ConvEncoder
 from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.normalise import Normalise
 from wam.nets.blocks.recent import Recent
+from wam.nets.perceive.keypoints import KeypointEncoder
 from wam.nets.perceive.text import TextEncoder
 from wam.world import Noise, ObservationSpec, Past, Record, SpecError, Statistics, Task, record, to_float
 
@@ -62,7 +62,7 @@ class Looked(Record):
 
 
 class Look(Perception):
-    """One convolutional encoder per camera, frames side by side."""
+    """Places of things in each camera's frames; the instruction says what to look for, and is a part of what is known itself."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Look(Perception):
         dim: int,
         *,
         context: int = 2,
-        width: int = 16,
+        width: int = 32,
         words: TextEncoder | None = None,
         goal: bool = False,
     ):
@@ -79,16 +79,14 @@ class Look(Perception):
         super().__init__()
         if not observes.cameras and not observes.proprio:
             raise SpecError("Look needs cameras or proprioception, and this ObservationSpec has neither. Name what the policy sees.")
-        for name, camera in observes.cameras.items():
-            if camera.height != camera.width:
-                raise SpecError(f"camera {name!r} is {camera.height} x {camera.width}, square pictures are expected. Set `size`, which resizes them.")
         self.observes, self.context, self.words, self.asks = observes, context, words, goal
         self.sentences = words.sentences if words is not None else ()
-        self.cameras = nn.ModuleDict({name: ConvEncoder(3, camera.height, width, dim) for name, camera in observes.cameras.items()})
+        told = words.width if words is not None else 0
+        self.cameras = nn.ModuleDict({name: KeypointEncoder(3, dim, width=width, condition=told) for name in observes.cameras})
         known = statistics.for_proprio(observes.proprio).proprio if observes.proprio else None
         self.scale = Normalise(known.mean, known.std) if known is not None else None
         self.body = nn.Linear(len(observes.proprio), dim) if observes.proprio else None
-        self.join = mlp((context + goal) * dim + (words.width if words is not None else 0), 2 * dim, dim)
+        self.join = mlp((context + goal) * dim + told, 2 * dim, dim)
         self.register_buffer("zero", torch.zeros(dim), persistent=False)  # knows the type and the device
         self.zero: Tensor
 
@@ -104,18 +102,19 @@ class Look(Perception):
         """SpecError where a goal picture is asked for and the task has none, ValueError for instructions with unknown words."""
         if self.asks and (task.goal is None or task.goal.rgb is None):
             raise SpecError("this policy is told by a goal picture where to go, and the task has none. Use a world that shows goal images.")
-        goal = self._encode(task.goal.narrow("T", -1).rgb or {}, None)[:, 0] if self.asks and task.goal is not None else self.zero.expand(batch, -1)
         untold = torch.full((batch,), -1, dtype=torch.int64, device=self.zero.device)
         told = task.instruction if self.words is not None and task.instruction is not None else untold
         if self.words is not None:
             self.words.require(told)
+        shown = task.goal.narrow("T", -1).rgb or {} if self.asks and task.goal is not None else {}
+        goal = self._encode(shown, None, told)[:, 0] if shown else self.zero.expand(batch, -1)
         return Looked(frames=Recent.none(batch, self.context, self.zero), instruction=told, goal=goal)
 
     def remember(self, memory: Record, since: Past) -> Looked:
         """See `Perception`."""
         assert isinstance(memory, Looked)
         self.observes.require(since.observation, "Look")
-        new = self._encode(since.observation.rgb or {}, since.observation.proprio)
+        new = self._encode(since.observation.rgb or {}, since.observation.proprio, memory.instruction)
         return replace(memory, frames=memory.frames.after(new, since.actions.valid.any(-1)))
 
     def forward(self, memory: Record, noise: Noise | None) -> Known:
@@ -123,14 +122,25 @@ class Look(Perception):
         assert isinstance(memory, Looked)
         parts = [memory.frames.shown.flatten(1)]
         parts += [memory.goal] if self.asks else []
-        if self.words is not None:
-            tokens, real = self.words(memory.instruction)
-            parts.append((tokens * real[..., None]).sum(1) / real.sum(1, keepdim=True).clamp_min(1))
+        sentence = self._sentence(memory.instruction)
+        parts += [sentence] if sentence is not None else []
         return Known(vector=self.join(torch.cat(parts, -1)))
 
-    def _encode(self, rgb: dict[str, Tensor], proprio: Float[Tensor, "B T P"] | None) -> Float[Tensor, "B T D"]:
+    def _sentence(self, instruction: Int[Tensor, "B"]) -> Float[Tensor, "B D"] | None:
+        """The mean of its words; 0 where there is none."""
+        if self.words is None:
+            return None
+        tokens, real = self.words(instruction)
+        mean: Tensor = (tokens * real[..., None]).sum(1) / real.sum(1, keepdim=True).clamp_min(1)
+        return mean
+
+    def _encode(self, rgb: dict[str, Tensor], proprio: Float[Tensor, "B T P"] | None, instruction: Int[Tensor, "B"]) -> Float[Tensor, "B T D"]:
         """The sum of what each sensor says; proprioception may be missing, in goals."""
-        found = [encoder(to_float(rgb[name], self.zero.dtype).flatten(0, 1)).unflatten(0, rgb[name].shape[:2]) for name, encoder in self.cameras.items()]
+        sentence, found = self._sentence(instruction), []
+        for name, encoder in self.cameras.items():
+            frames = to_float(rgb[name], self.zero.dtype)
+            told = sentence.repeat_interleave(frames.shape[1], 0) if sentence is not None else None
+            found.append(encoder(frames.flatten(0, 1), told).unflatten(0, frames.shape[:2]))
         if self.scale is not None and self.body is not None and proprio is not None:
             found.append(self.body(self.scale(proprio)))
         return torch.stack(found).sum(0)
