@@ -25,7 +25,7 @@ CARD = Card(
         "At tiny a U-Net in pixels that sees clean frames beside the noisy one, and generates frame after frame: on two cores a transformer learns "
         "nothing in the same time.",
         "No text at tiny: play has no instructions.",
-        "Remembered frames are noisy while it learns, so that its own frames are no worse; the paper distils instead.",
+        "Remembered frames are noisy while it learns, against errors that add up; the paper distils instead.",
     ),
     data="frames of one or more cameras; low-level actions and instructions where it is to be told them",
     uses=("imagine", "control", "a world to act in"),
@@ -99,7 +99,19 @@ SMALL = Preset(
 )
 PAPER = Preset(
     config=VideoConfig(
-        backbone="transformer", latent=16, reduction=8, patch=2, chunk=4, context=2, dim=2048, depth=28, heads=16, steps=35, reads=True, dropped_words=0.1
+        backbone="transformer",
+        latent=16,
+        reduction=8,
+        patch=2,
+        chunk=4,
+        context=2,
+        dim=2048,
+        depth=28,
+        heads=16,
+        steps=35,
+        reads=True,
+        dropped_frames=0.3,
+        dropped_words=0.1,
     ),
     stages=_in_latents(pictures=50_000, steps=100_000, batch=256, learning_rate=1e-4),
     size=256,

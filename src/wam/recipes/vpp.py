@@ -24,6 +24,7 @@ CARD = Card(
     parts=("flow U-Net over a clip, frozen", "features of all levels", "resampler with learned queries", "flow expert over the chunk"),
     differs=(
         "Features at full noise, in one pass; the paper takes a low noise level of its own schedule.",
+        "The policy reads the instruction through the video model alone.",
         "The video model is small and learns from the data at hand; the paper's saw a hundred thousand human and robot clips.",
     ),
     data="videos with instructions for the video model; demonstrations with actions for the policy",
@@ -72,10 +73,10 @@ def _learner(weights: dict[str, float], *, steps: int, batch: int, learning_rate
 VIDEO = "perception.video"
 
 
-def _stages(*, video: int, policy: int, batch: int, learning_rate: float) -> tuple[Stage, ...]:
+def _stages(*, video: int, policy: int, batch: int, learning_rate: float, frames: int = 4, horizon: int = 4) -> tuple[Stage, ...]:
     """The video model first; then the policy, over what it expects."""
-    seeing = _learner({f"{VIDEO}.video": 1.0}, steps=video, batch=batch, learning_rate=learning_rate, horizon=4)
-    acting = _learner({"actions": 1.0}, steps=policy, batch=2 * batch, learning_rate=1e-3, horizon=4)
+    seeing = _learner({f"{VIDEO}.video": 1.0}, steps=video, batch=batch, learning_rate=learning_rate, horizon=frames)
+    acting = _learner({"actions": 1.0}, steps=policy, batch=2 * batch, learning_rate=1e-3, horizon=horizon)
     return Stage(name="video", learner=seeing, parts=(VIDEO,)), Stage(name="policy", after=("video",), learner=acting, frozen=(VIDEO,))
 
 
@@ -88,7 +89,7 @@ SMALL = Preset(
 )
 PAPER = Preset(
     config=VPPConfig(width=320, levels=4, chunk=16, steps=10, cells=16, queries=14, policy=384, layers=12, horizon=10, execute=10),
-    stages=_stages(video=200_000, policy=100_000, batch=64, learning_rate=1e-4),
+    stages=_stages(video=200_000, policy=100_000, batch=64, learning_rate=1e-4, frames=16, horizon=10),
     size=256,
 )
 

@@ -8,8 +8,8 @@ One model for the systems of tutorial 2.1 that predict pictures; a published sys
 
 `chunk` = K frames are generated together, then the next K after them. Clean frames are remembered as they come: right after
 `begin` there are none, after one frame one, and so on up to W, so one model starts from words alone, a picture or a clip (Cosmos-Predict,
-arXiv 2511.00062). While learning, remembered frames are noisy by chance (`context_noise`; GameNGen, 2408.14837): its own
-frames are no worse, and errors do not add up.
+arXiv 2511.00062). While learning, remembered frames may be noisy by chance, to a level that the model is told (`context_noise`;
+GameNGen, 2408.14837): against errors that add up over its own frames.
 
 An action that is not valid leaves the picture as it is, and a new stretch begins.
 Does not know: proprioception, rewards, goals, how it will be planned with.
@@ -94,8 +94,12 @@ class VideoWorldModel(nn.Module):
         `residual`: generate the difference from the last frame. `guidance`: of actions and words together, 1 = none.
         """
         super().__init__()
-        if guidance != 1 and not (dropped.actions or dropped.words):
-            raise SpecError(f"guidance {guidance} compares with what the model says when it is not told; it must learn that: set dropped.actions or .words.")
+        untrained = (actions is not None and not dropped.actions) or (words is not None and not dropped.words)
+        if guidance != 1 and (untrained or (actions is None and words is None)):
+            raise SpecError(
+                f"guidance {guidance} compares with what the model says when it is not told; it must learn that: set dropped.actions and .words, "
+                "where it is told actions and words."
+            )
         self.codec, self.backbone, self.generation, self.actions, self.words = codec, backbone, generation, actions, words
         self.dropped, self.context_noise, self.moving, self.residual, self.guidance = dropped, context_noise, moving, residual, guidance
         self.context, self.chunk = context, chunk
@@ -103,6 +107,7 @@ class VideoWorldModel(nn.Module):
         self.register_buffer("zero", torch.zeros(()), persistent=False)  # knows the type and the device
         self.zero: Tensor
         self.context_level = Fourier(condition) if context_noise else None
+        self.place = nn.Parameter(torch.randn(chunk, condition) * 0.02) if chunk > 1 else None  # in noise, frames of a clip are all alike
         self.spec = WorldModelSpec(
             observes=codec.observes,
             predicts=FutureSpec(observation=codec.observes),
@@ -194,9 +199,10 @@ class VideoWorldModel(nn.Module):
             some, target = stretch.actions.narrow("T", start, end), z[:, start:end]
             answer = self._network(scene, some, told, context_level)
             error = self.generation.error(answer, target - self._base(scene), noise.fork("generation").advance(start))
-            before = torch.cat([scene.last[:, None], target[:, :-1]], 1)
-            weight = 1 + self.moving * (target - before).abs().amax(2, keepdim=True)
+            weight = 1 + self.moving * (target - z[:, start - 1 : end - 1]).abs().amax(2, keepdim=True)
             errors.append((error * weight).flatten(2).mean(-1))
+            if end == frames:
+                break
             memory = self.backbone.remember(scene.memory, shown[:, start:end], self._clean(some), joined[:, start:end])
             scene = replace(scene, last=shown[:, end - 1], started=torch.ones_like(started), memory=memory)
         return {"video": masked_mean(torch.cat(errors, 1), (joined & real)[:, past:])}
@@ -225,7 +231,7 @@ class VideoWorldModel(nn.Module):
     def _after_some(self, z: Float[Tensor, "B T c h w"], actions: Actions, joined: Bool[Tensor, "B T"], noise: Noise) -> tuple[Record, Bool[Tensor, "B"]]:
         """The memory after the last n of T frames, n drawn where frames are dropped, and whether n > 0."""
         rows, most = joined.shape
-        chance, drawn = noise.uniform(1)[:, 0], noise.fork("count").integers(1, most + 1)[:, 0]
+        chance, drawn = noise.uniform(1)[:, 0], noise.fork("count").integers(1, most)[:, 0]
         count = torch.where(chance < self.dropped.frames, drawn, most)
         first = torch.arange(most, device=joined.device) <= most - count[:, None]  # the first of those that count begins a new stretch
         empty = self.backbone.empty(rows)
@@ -258,6 +264,8 @@ class VideoWorldModel(nn.Module):
     ) -> tuple[Float[Tensor, "_ _ E"], Words | None]:
         """What the network is told beside the noise level: actions and the noise of what it remembers, and words."""
         condition = self.zero.new_zeros(1, 1, 1) if self.actions is None else self.actions(actions, told)
+        if self.place is not None:
+            condition = condition + self.place
         if self.context_level is not None:
             condition = condition + self.context_level(self.zero.new_zeros(len(scene.started), 1) if context_level is None else context_level)
         return condition, self.words(scene.instruction) if self.words is not None else None

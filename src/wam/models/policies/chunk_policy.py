@@ -41,6 +41,10 @@ class ChunkPolicy(nn.Module):
         statistics.require(acts, perception.observes.proprio)
         if statistics.action is None or not acts.low_level:
             raise SpecError(f"ChunkPolicy draws low-level actions and needs their moments, got the slots {acts.low_level} and moments {statistics.action}.")
+        if generation.outputs(1) != 1:
+            raise SpecError(
+                f"{type(generation).__name__} asks for a mean and a variance, and action heads give one number per action. Use a flow or diffusion."
+            )
         self.perception, self.head, self.generation = perception, head, generation
         self.scale = Normalise(statistics.action.mean, statistics.action.std)
         self.level = Fourier(condition)

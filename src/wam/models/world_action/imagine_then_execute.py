@@ -9,16 +9,16 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from wam.models.observation_space.video import VideoWorldModel
+from wam.models.observation_space.video import Scene, VideoWorldModel
 from wam.models.world_action.grounding import ByGoal, ByInverseDynamics
-from wam.world import Actions, ActionSpec, Future, Imagines, Noise, Past, PolicySpec, Record, Task, record
+from wam.world import Actions, ActionSpec, Future, Grounded, Imagines, Noise, Past, PolicySpec, Record, Task, record
 
 
 @record
 class Imagining(Record):
-    """The video model's carry, and the last frames and actions, which a grounder may look at."""
+    """The video model's carry, and the task, which a grounder may read."""
 
-    carry: Record
+    carry: Grounded[Scene, Scene]
     task: Task
 
 
@@ -52,7 +52,7 @@ class ImagineThenExecute(nn.Module, Imagines[Imagining]):
         """What `act` of the same arguments acts for."""
         return self._imagined(memory, since, noise)[1]
 
-    def _imagined(self, memory: Imagining, since: Past, noise: Noise | None) -> tuple[Record, Future]:
+    def _imagined(self, memory: Imagining, since: Past, noise: Noise | None) -> tuple[Grounded[Scene, Scene], Future]:
         carry = self.video.observe(memory.carry, since, noise=noise)
         spec = self.video.spec
         steps = torch.ones(since.size("B"), spec.chunk, spec.consumes.per_step, dtype=torch.bool, device=carry.device)

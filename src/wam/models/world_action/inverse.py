@@ -55,5 +55,5 @@ class InverseDynamics(nn.Module, Infers):
             frames = 2 * to_float(rgb[name], self.scale.mean.dtype) - 1
             pairs = torch.cat([frames[:, :-1], frames[:, 1:], frames[:, 1:] - frames[:, :-1]], 2)
             found.append(encoder(pairs.flatten(0, 1)).unflatten(0, pairs.shape[:2]))
-        numbers: Tensor = self.head(torch.stack(found).sum(0))
-        return numbers.unflatten(-1, (self.acts.per_step, len(self.acts.low_level)))
+        numbers: Tensor = self.head(torch.stack(found).sum(0)).unflatten(-1, (self.acts.per_step, len(self.acts.low_level)))
+        return numbers

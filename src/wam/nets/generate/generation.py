@@ -17,7 +17,7 @@ from wam.nets.generate.ddpm import Ddpm
 from wam.nets.generate.denoise import denoise, errors
 from wam.nets.generate.edm import Edm, LogNormal
 from wam.nets.generate.flow import Flow
-from wam.nets.generate.laws import Law, LogitNormal, Uniform
+from wam.nets.generate.laws import Law, LogitNormal, Mixed, Uniform
 from wam.nets.generate.process import Process
 from wam.nets.generate.regression import gaussian_nll
 from wam.nets.generate.schedule import descend
@@ -95,9 +95,12 @@ class Denoising(Generation):
         return self.process.entering(self._start(like, noise), one), self.process.level(one).expand(like.shape[:2])
 
     def _start(self, like: Float[Tensor, "B T ..."], noise: Noise | None) -> Float[Tensor, "B T ..."]:
-        """Noise of the shape of `like`. Of eps = 0 a network knows nothing: it never meets it."""
+        """Noise of the shape of `like`: one draw of the row's step, so that draws of different steps share nothing.
+
+        Of eps = 0 a network knows nothing: it never meets it.
+        """
         chance = Noise.of([0], like.device) if noise is None else noise
-        return self.process.start(chance.normal(*like.shape[1:], dtype=like.dtype).expand_as(like))
+        return self.process.start(chance.normal(1, *like.shape[1:], dtype=like.dtype)[:, 0].expand_as(like))
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,7 @@ Kind = Literal["flow", "edm", "v", "regression"]
 def generation(kind: Kind, steps: int) -> Generation:
     """By name, with the laws that each came with."""
     if kind == "flow":
-        return Denoising(Flow(), LogitNormal(), steps)
+        return Denoising(Flow(), Mixed(0.1, Uniform(0.9, 1.0), LogitNormal()), steps)  # draws start at 1, which a logit-normal law hardly trains
     if kind == "edm":
         return Denoising(Edm(), LogNormal(Edm()), steps)
     if kind == "v":
