@@ -102,7 +102,7 @@ def test_a_policy_learns_from_its_windows(tmp_path):
     statistics = compute_statistics(frames, windows.spec)
     torch.manual_seed(0)
     policy = ChunkPolicy(
-        Look(SEES, statistics, 16, width=4), ActionExpert(2, 16, dim=16, depth=1, heads=2), Denoising(Flow(), Uniform(), steps=2),
+        Look(SEES, statistics, 16, width=8), ActionExpert(2, 16, dim=16, depth=1, heads=2), Denoising(Flow(), Uniform(), steps=2),
         windows.spec.acts, statistics, condition=16, chunk=3, execute=1, rate=windows.spec.rate,
     )  # fmt: skip
     loss = policy.loss(windows.batch(torch.arange(8)), noise=Noise.of(range(8)))["actions"].mean()
