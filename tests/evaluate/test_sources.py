@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wam.evaluate.sources import Sources, closure, source_hash
+from wam.evaluate.sources import Sources, closure, code_of, source_hash
 
 
 def write(place: Path, files: dict[str, str]) -> None:
@@ -41,3 +41,16 @@ def test_a_change_or_a_loss_makes_stale():
     now = Sources.of("wam.world")
     assert not now.stale and now.digest != source_hash("wam.evaluate") != source_hash()
     assert Sources(roots=now.roots, digest="0" * 12).stale and Sources(roots=("wam.gone",), digest=now.digest).stale
+
+
+def test_words_about_code_are_not_code(tmp_path):
+    write(
+        tmp_path,
+        {
+            "one.py": "def f(x):\n    return x + 1\n",
+            "two.py": '"""What it is."""\n\n\ndef f(x):  # adds\n    """One more."""\n    return x +   1\n',
+            "three.py": "def f(x):\n    return x + 2\n",
+        },
+    )
+    one, two, three = (code_of(tmp_path / f"{name}.py") for name in ("one", "two", "three"))
+    assert one == two != three

@@ -12,9 +12,11 @@ from wam.evaluate.origin import commit
 from wam.jobs.control import ControlResult, control_runs
 from wam.jobs.imagine import ImaginedResult, imagine_run
 from wam.jobs.record import record_world
-from wam.recipes import export, load, train_recipe
+from wam.recipes import export, load, load_recipe, runs, train_recipe
 from wam.recipes.lewm import without_regulariser
+from wam.recipes.runs import frames_for
 from wam.show.bars import Bars
+from wam.use.synthesis import MARK
 from wam.world import SpecError
 
 
@@ -136,3 +138,20 @@ def test_runs_that_differ_in_their_seed_are_judged_together(data, other, tmp_pat
             control_runs([tmp_path / "run", tmp_path / "other"], "push", goals=2, bars=bars)
     assert [row.name for row in found.rows] == ["random", "drive_to_goal", "lewm", "lewm", "expert"]
     assert found.pooled is not None and len(found.pooled.per_training) == 2 and found.origin.seeds.startswith("training 0, 1;")
+
+
+def test_a_share_of_the_labels_is_shown_and_the_run_remembers(data, tmp_path):
+    run = fit(data, tmp_path / "run", labels=0.5)
+    assert load(run.folder).trained_on.statistics != fit(data, tmp_path / "all").trained_on.statistics  # moments of what was shown alone
+    with pytest.raises(train.CheckpointError, match="something else"):
+        fit(data, tmp_path / "run", resume=True)
+
+
+def test_what_was_imagined_is_at_the_models_clock_already(data):
+    frames = frames_for(load_recipe("lewm").preset("tiny"), data)
+    acts = replace(frames.spec.acts, per_step=3)
+    imagined = replace(frames, spec=replace(frames.spec, acts=acts, source=f"{MARK}..."))
+    preset = load_recipe("lewm").preset("tiny")
+    assert preset.skip == 3 and runs._skip(preset, frames) == 3 and runs._skip(preset, imagined) == 1
+    with pytest.raises(SpecError, match="same clock"):
+        runs._skip(replace(preset, skip=2), imagined)

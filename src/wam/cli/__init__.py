@@ -5,12 +5,13 @@ import sys
 from rich.console import Console
 from rich.markup import escape
 
-from wam.cli import data, live
+from wam.cli import data, live, use
 from wam.cli.verbs import app
 
-__all__ = ["app", "data", "live", "main"]
+__all__ = ["app", "data", "live", "main", "use"]
 
 app.add_typer(data.app, name="data")
+app.add_typer(use.app, name="use")
 
 
 def main() -> None:

@@ -136,6 +136,7 @@ def train(
     world: Annotated[str | None, typer.Option(help="A world to act in while learning, for systems that learn online.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="Options of the world.")] = None,
     preset: Preset = "tiny",
+    labels: Annotated[float, typer.Option(help="Share of the episodes whose actions are shown; the rest is video alone.", max=1)] = 1.0,
     steps: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
     seed: Annotated[int, typer.Option(help="Of weights, data order and noise.")] = 0,
     device: Device = "cpu",
@@ -149,11 +150,11 @@ def train(
 
     training: dict[str, Any] = dict(preset=preset, steps=steps, seed=seed, device=device, resume=resume, tensorboard=tensorboard, show=not as_json)
     if data is not None and world is None and not option:
-        train_recipe(recipe, data, out, **training)
-    elif world is not None and data is None:
+        train_recipe(recipe, data, out, labels=labels, **training)
+    elif world is not None and data is None and labels == 1:
         practise_world(recipe, world, out, options=options(option), **training)
     else:
-        raise ValueError("a system learns from a data set (--data) or in a world (--world, with its --option); name one of the two.")
+        raise ValueError("a system learns from a data set (--data, with --labels) or in a world (--world, with its --option); name one of the two.")
     show({"run": str(out)}, f"trained: {out}", as_json)
 
 
@@ -233,23 +234,38 @@ def score(
     show(found.to_dict(), [score_table(found.rows)], as_json)
 
 
-@app.command(epilog="Example: [bold]wam compare lewm --data runs/push --out runs/compare --seeds 3[/]")
+@app.command(
+    epilog="Examples: [bold]wam compare lewm --data runs/push --out runs/compare --seeds 3[/], [bold]wam compare paradigms --out runs/paradigms[/]   "
+    "Stopped? The same command goes on."
+)
 def compare(
-    recipe: Annotated[str, typer.Argument(help="Module name of a recipe.")],
-    data: Annotated[str, typer.Option(help="A data set recorded in the world.")],
+    recipe: Annotated[str, typer.Argument(help="Module name of a recipe, or paradigms: the ways to couple a predicted future with actions.")],
     out: Annotated[Path, typer.Option(help="Folder of the runs; trained ones are used again.", file_okay=False)],
+    data: Annotated[str | None, typer.Option(help="A data set recorded in the world; paradigms records its own.")] = None,
     result: Annotated[Path | None, typer.Option(help="Where the comparison is written; by default in the folder of the runs.", dir_okay=False)] = None,
     world: Annotated[str, typer.Option(help="Where both act.")] = "push",
     goals: Annotated[int, typer.Option(help="Held-out starts per seed.", min=1)] = 100,
     seeds: Annotated[int, typer.Option(help="Training seeds per arm.", min=1)] = 3,
     steps: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
     preset: Preset = "tiny",
+    labels: Annotated[str | None, typer.Option(help="paradigms: shares of the episodes whose actions are shown; otherwise 0.05,0.2,1.")] = None,
+    arms: Annotated[str | None, typer.Option(help="paradigms: names with commas between, e.g. unipi,oracle_future; otherwise all.")] = None,
+    only_report: Annotated[bool, typer.Option("--only-report", help="paradigms: train nothing, report what is there.")] = False,
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
-    """The mechanism comparison: the paper's idea on and off, same data, steps and seeds. Writes its result as JSON."""
+    """The paper's idea on and off, same data, steps and seeds; or all paradigms of world action models. Writes its result as JSON."""
+    if recipe == "paradigms":
+        from wam.cli.paradigms import paradigms
+
+        if (data, world, preset) != (None, "push", "tiny"):
+            raise ValueError("paradigms records its own demonstrations in push and trains tiny presets. Leave out --data, --world and --preset.")
+        paradigms(out, result, goals=goals, seeds=seeds, steps=steps, labels=labels, arms=arms, only_report=only_report, device=device, as_json=as_json)
+        return
     from wam.jobs.compare import compare_mechanism
 
+    if data is None or labels is not None or arms is not None or only_report:
+        raise ValueError(f"{recipe!r} is compared with its idea switched off: name --data, and leave out --labels, --arms and --only-report.")
     found = compare_mechanism(
         recipe, data, out, result or out / "comparison.json", world=world, goals=goals, seeds=seeds, steps=steps, preset=preset, device=device
     )

@@ -28,7 +28,7 @@ from wam.world.records import Actions, Contacts, Facts, Latent, Observation, Phy
 KEYS = {"observation.proprio": "observation.state", "actions.low_level": "action", "reward": "next.reward"}
 PATHS = {key: path for path, key in KEYS.items()}
 OURS = "wam."
-SCALARS = ("reward", "alive", "success", "actions.language")  # one number per instant: shape [1] on disk, no axis in memory
+SCALARS = ("reward", "alive", "success", "actions.labelled", "actions.language")  # one number per instant: shape [1] on disk, no axis in memory
 SEGMENTATION = OURS + "truth.segmentation."
 FLOW = OURS + "truth.scene_flow."
 FLOW_PER_METRE, FLOW_ZERO = 10_000, 32768  # counts per metre, and the count that stands for 0

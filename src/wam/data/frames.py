@@ -7,7 +7,7 @@ Knows: where each episode begins.   Does not know: windows, files.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,8 @@ from wam.data.episode import Episode
 from wam.data.errors import DataError
 from wam.data.meaning import DataSpec
 from wam.world.images import to_uint8
+
+LABELS = ("actions.low_level", "actions.keys", "actions.skill", "actions.arguments", "actions.camera")  # what somebody must have recorded
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,34 @@ class Frames:
         start = int(self.starts[index])
         parts = self.gather(np.arange(start, start + int(self.lengths[index]))[None])
         return assemble(parts, self.spec)
+
+    def labelled(self) -> NDArray[np.bool_]:
+        """Of each frame "F": is it known what was done before it."""
+        found = self.fields.get("actions.labelled")
+        return np.ones(len(self.fields["actions.valid"]), np.bool_) if found is None else found
+
+    def with_labels(self, share: float, seed: int = 0) -> "Frames":
+        """The actions of a share of the episodes alone; the others become video without labels. At least one episode keeps its own.
+
+        Which ones is drawn by the seed; a larger share keeps all that a smaller one keeps. ValueError for shares outside (0, 1].
+        """
+        if not 0 < share <= 1:
+            raise ValueError(f"the share of labelled episodes is {share}, expected more than 0 and at most 1. 1 = all are labelled.")
+        order = np.random.default_rng(seed).permutation(len(self.lengths))
+        kept = np.zeros(len(self.fields["actions.valid"]), np.bool_)
+        for episode in order[: max(1, round(share * len(order)))]:
+            kept[self.starts[episode] : self.starts[episode] + self.lengths[episode]] = True
+        labelled = kept & self.labelled()
+        parts = {path: np.where(labelled.reshape(-1, *[1] * (values.ndim - 1)), values, 0) for path, values in self.fields.items() if path in LABELS}
+        return replace(self, fields={**self.fields, **parts, "actions.labelled": labelled})
+
+    def in_table(self, sentences: tuple[str, ...]) -> "Frames":
+        """The same frames, their instructions as ids into this table. ValueError for instructions that are not in it."""
+        told = {self.sentences[number] for number in set(self.instructions.tolist()) if number >= 0}
+        if missing := sorted(told - set(sentences)):
+            raise ValueError(f"the instruction {missing[0]!r} ({len(missing)} such) is not in the table of {len(sentences)} sentences. Add it to the table.")
+        places = np.array([sentences.index(text) if text in told else -1 for text in self.sentences] + [-1], np.int64)
+        return replace(self, instructions=places[self.instructions], sentences=sentences)
 
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits over episode lengths and all that was done and felt: the same however often a set is converted."""

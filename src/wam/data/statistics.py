@@ -21,14 +21,14 @@ QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 
 
 def compute_statistics(frames: Frames, spec: DataSpec | None = None) -> Statistics:
-    """Over the chosen episodes of `frames` alone, so held-out ones stay unseen; actions where valid.
+    """Over the chosen episodes of `frames` alone, so held-out ones stay unseen; actions where valid and labelled.
 
     `spec` is what models will see where that differs in R: `WindowDataset.spec`.
     """
     spec = spec or frames.spec
     rows = np.concatenate([np.arange(start, start + length) for start, length in zip(frames.starts, frames.lengths, strict=True)])
     actions, proprio = frames.fields.get("actions.low_level"), frames.fields.get("observation.proprio")
-    valid = frames.fields["actions.valid"][rows]
+    valid = frames.fields["actions.valid"][rows] & frames.labelled()[rows][:, None]
     return Statistics(
         acts=spec.acts,
         proprio_slots=spec.observes.proprio if proprio is not None else (),

@@ -35,6 +35,7 @@ class WindowDataset:
     horizon: int = 1  # H, steps after now
     skip: int = 1  # k, recorded frames per model step
     stride: int = 1  # recorded frames from one window to the next
+    unlabelled: bool = False  # also windows of episodes whose actions nobody recorded
     edges: bool = False  # also windows that overhang an episode's ends (masked); short episodes give one in any case
     truth: bool = False  # hand on what only the simulator knew
     _now: NDArray[np.int64] = field(init=False, repr=False, compare=False)  # "W 2": episode, last seen frame in it
@@ -55,8 +56,10 @@ class WindowDataset:
 
     def _numbered(self) -> NDArray[np.int64]:
         """(episode, now) of every window."""
-        found = []
-        for episode, length in enumerate(self.frames.lengths.tolist()):
+        found, labelled = [], self.frames.labelled()
+        for episode, (start, length) in enumerate(zip(self.frames.starts.tolist(), self.frames.lengths.tolist(), strict=True)):
+            if not (self.unlabelled or labelled[start : start + length].any()):
+                continue
             last = length - 1 - self.skip  # at least one real step must follow
             full = range((self.past - 1) * self.skip, length - self.horizon * self.skip, self.stride)
             if self.edges:

@@ -1,11 +1,14 @@
 """Which source files a result depends on, as one hash: when it differs, the result is stale and must be run again.
 
-Followed are imports as written, also inside functions, from the modules named. What is imported by a name made at run time
-(a recipe, a world) is not seen: name it as a root. `wam.show` is left out: drawing changes no figure.
+Hashed is what computes: comments, docstrings and layout may change. Followed are imports as written, also inside functions,
+from the modules named. What is imported by a name made at run time (a recipe, a world) is not seen: name it as a root.
+`wam.show` is left out: drawing changes no figure.
 """
 
 import ast
 import hashlib
+import io
+import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +19,8 @@ from wam.world import Spec
 PACKAGE = Path(__file__).parents[1]
 PLACES = (PACKAGE.parent, PACKAGE.parent.parent)  # where `wam` lies, and the repository with its `tests`
 DRAWING = "wam.show"
+
+Span = tuple[tuple[int, int], tuple[int, int]]  # (line from 1, column) of the first character and after the last
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +53,32 @@ def source_hash(*roots: str) -> str:
     found = closure(roots) if roots else {path.relative_to(PACKAGE.parent).as_posix(): path for path in PACKAGE.rglob("*.py")}
     digest = hashlib.sha256()
     for name, path in sorted(found.items()):
-        digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+        digest.update(name.encode() + b"\0" + code_of(path).encode() + b"\0")
     return digest.hexdigest()[:12]
+
+
+def code_of(path: Path) -> str:
+    """A file's text without docstrings, comments and layout: the same as long as nothing was rewritten that computes."""
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines(keepends=True)
+    for start, end in sorted([*_docstrings(text), *_comments(text)], reverse=True):
+        (first, left), (last, right) = start, end
+        lines[first - 1 : last] = [lines[first - 1][:left] + lines[last - 1][right:]]
+    return " ".join("".join(lines).split())
+
+
+def _docstrings(text: str) -> Iterator[Span]:
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node, clean=False) is not None:
+            told = node.body[0]
+            assert told.end_lineno is not None and told.end_col_offset is not None  # of parsed source they are known
+            yield (told.lineno, told.col_offset), (told.end_lineno, told.end_col_offset)
+
+
+def _comments(text: str) -> Iterator[Span]:
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start, token.end
 
 
 def closure(roots: tuple[str, ...], places: tuple[Path, ...] = PLACES) -> dict[str, Path]:

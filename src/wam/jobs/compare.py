@@ -67,7 +67,7 @@ def compare_mechanism(
             place = folder / (f"run-{seed}" if arm == "on" else f"off-{seed}")
             run = train_recipe(recipe, data, place, preset=preset, change=change, steps=steps, seed=seed, device=device, resume=place.exists())
             env: Env = module.make(min(BATCH, goals), device=device, **size_of(run, module))
-            outcomes[arm].append(measure_success(as_shown(env, run.preset), run.policy(), name=arm, seeds=evaluation_seeds(goals)).outcomes)
+            outcomes[arm].append(measure_success(as_shown(env, run.preset, device), run.policy(), name=arm, seeds=evaluation_seeds(goals)).outcomes)
     on, off = (torch.tensor(outcomes[arm], dtype=torch.float64) for arm in ("on", "off"))
     difference = paired_by_seed(on - off)
     comparison = MechanismComparison(

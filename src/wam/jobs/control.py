@@ -100,13 +100,13 @@ def control(
         raise SpecError(f"the model was trained on pictures of {sizes['size']} px, the option size={options[wrong[0]]} asks for others: leave it out.")
     env: Env = module.make(min(BATCH, goals), device=device, **options)
     policies: dict[str, Policy[Any]] = {name: module.POLICIES[name](env) for name in TRIVIAL if references and name in module.POLICIES}
-    policies[run.recipe.name] = run.policy()
+    policies[run.recipe.name] = run.read(env.spec.sentences).policy()
     policies |= {name: module.POLICIES[name](env) for name in CEILINGS if references and name in module.POLICIES}
     rows, films = [], {}
     for name, policy in policies.items():
         seen: list[Episodes] = []
         seeds = evaluation_seeds(goals)
-        world = as_shown(env, run.preset) if name == run.recipe.name else env
+        world = as_shown(env, run.preset, device) if name == run.recipe.name else env
         row = measure_success(world, policy, name=name, seeds=seeds, watch=seen.append, progress=bars.task(name))
         rows.append(in_steps_of(row, env.spec.budget // world.spec.budget))
         films[name] = seen[0]

@@ -1,6 +1,7 @@
 """Judge a trained world model's predictions on data that it has not seen, and write the page."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,10 +42,11 @@ def imagine_run(
     """
     started, run = time.monotonic(), load(folder, device=device)
     sources = Sources.of("wam.jobs.imagine", f"wam.recipes.{run.recipe.name}")
+    learned = training or (run.trained_on.data if Path(run.trained_on.data).exists() else None)
+    run = run.read(instructions_of(run, [data] if learned is None else [data, learned]))
     held_out, episodes = windows_of(run, data, horizon, count)
     if run.trained_on.episodes is None and frames_for(run.preset, data).fingerprint() == _seen(run):
         raise ValueError(f"{data} is what {run.name} was trained on: predictions there say nothing. Pass episodes that it has not seen.")
-    learned = training or (run.trained_on.data if Path(run.trained_on.data).exists() else None)
     known = None if learned is None else windows_of(run, learned, horizon, 4 * count)[0].to(device)
     held_out = held_out.to(device)
     card = rollout_card(run.model, held_out, training=known, name=run.name, episodes=episodes, positions=places(run, held_out))
@@ -103,11 +105,21 @@ def imagined_sections(run: Run, window: Window) -> tuple[Section, ...]:
     return (strips_section(first, shown.pictures, rows, rate=run.data.rate, more={"shuffled actions": other.pictures}),)
 
 
+def instructions_of(run: Run, data: Sequence[str | Path]) -> tuple[str, ...]:
+    """One table of the instructions of several data sets; the run's own where it reads none."""
+    spec = run.model.spec
+    return tuple(dict.fromkeys(text for one in data for text in frames_for(run.preset, one).sentences)) if spec.instructed else spec.sentences
+
+
 def windows_of(run: Run, data: str | Path, horizon: int, count: int) -> tuple[Window, torch.Tensor]:
-    """`count` windows drawn from a data set, and the episode of each. ValueError for a horizon that no episode fills."""
-    frames = frames_for(run.preset, data)
+    """`count` windows drawn from a data set, and the episode of each: as many frames seen as while it learned.
+
+    ValueError for a horizon that no episode fills, and for instructions that are not in the run's table.
+    """
+    frames, spec = frames_for(run.preset, data), run.model.spec
+    frames = frames.in_table(spec.sentences) if spec.instructed else frames
     skip = 1 if frames.spec.rate == run.data.rate else run.preset.skip  # what a run lived through is at its own clock already
-    windows = WindowDataset(frames, past=run.model.spec.context[0], horizon=horizon, skip=skip, truth=True)
+    windows = WindowDataset(frames, past=run.preset.past, horizon=horizon, skip=skip, truth=True)
     if not windows.longest or horizon > windows.longest:
         raise ValueError(f"no episode of {data} is long enough to look {horizon} steps of {skip} frames ahead: the longest allows {windows.longest}.")
     drawn = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))[:count]

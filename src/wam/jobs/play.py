@@ -91,7 +91,7 @@ def world_maker(run: Run, world: str, options: Mapping[str, object], device: str
     module = load_world(world)
     endless = {"budget": BUDGET} if any(field.name == "budget" for field in fields(module.OPTIONS)) else {}
     told: dict[str, Any] = {**size_of(run, module), **endless, **options}
-    return lambda: as_shown(module.make(1, device=device, **told), run.preset)
+    return lambda: as_shown(module.make(1, device=device, **told), run.preset, device)
 
 
 def held_out_starts(run: Run, env: Env) -> list[Start]:

@@ -7,10 +7,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from wam.jobs.record import load_world
 from wam.recipes.recipe import Preset, load_recipe
 from wam.recipes.runs import Run, practise_recipe
 from wam.sim.adapters.goal_seen import GoalSeen
+from wam.sim.adapters.moved import Moved
 from wam.sim.adapters.skip import Skip
 from wam.world import Env, SpecError
 
@@ -34,7 +37,7 @@ def practise_world(
     chosen = chosen if change is None else change(chosen)
 
     def make(batch: int) -> Env:
-        return as_shown(module.make(batch, device=device, **(options or {})), chosen)
+        return as_shown(module.make(batch, device=device, **(options or {})), chosen, device)
 
     seen = {(camera.height, camera.width) for camera in make(1).spec.observes.cameras.values()}
     if seen and chosen.size is not None and seen != {(chosen.size, chosen.size)}:
@@ -42,9 +45,10 @@ def practise_world(
     return practise_recipe(recipe, make, described(world, options or {}), folder, preset=preset, device=device, change=change, **training)
 
 
-def as_shown(env: Env, preset: Preset) -> Env:
-    """A world as a preset wants to see it: with its goal beside each frame, at its clock."""
-    shown = GoalSeen(env) if preset.shows_goal else env
+def as_shown(env: Env, preset: Preset, device: str = "cpu") -> Env:
+    """A world as a preset wants to see it: with its goal beside each frame, at its clock, and on the model's device wherever it computes."""
+    moved = env if torch.device(device) == torch.device("cpu") else Moved(env, torch.device(device))
+    shown = GoalSeen(moved) if preset.shows_goal else moved
     return Skip(shown, preset.skip) if preset.skip > 1 else shown
 
 

@@ -60,7 +60,7 @@ def score_runs(
     module, started, runs = load_world(world), time.monotonic(), [load(folder, device=device) for folder in folders]
     run = require_alike(runs)
     options = {**size_of(run, module), **(options or {})}
-    env: Env = as_shown(module.make(min(BATCH, episodes), device=device, **options), run.preset)
+    env: Env = as_shown(module.make(min(BATCH, episodes), device=device, **options), run.preset, device)
     sources = Sources.of("wam.jobs.score", "wam.jobs.practise", f"wam.recipes.{run.recipe.name}", f"wam.sim.worlds.{world}")
     seeds, arms = evaluation_seeds(episodes), [arm for each in runs for arm in arms_of(each)]
     trivial = [measure_return(env, policy, name=name, seeds=seeds) for name, policy in (("random", Uniform(env.spec)), ("idle", Idle(env.spec)))]

@@ -1,19 +1,18 @@
 """Cosmos-Predict2.5 (arXiv 2511.00062) on your data: see `CARD`."""
 
 from dataclasses import replace
-from pathlib import Path
 
-import torch
 from torch import nn
 
-from wam.data import DataSpec, WindowDataset, with_latents
+from wam.data import DataSpec
 from wam.models.observation_space.assembly import VideoConfig, video_model
-from wam.models.observation_space.video import VideoWorldModel
 from wam.plan.objectives import GoalImage
 from wam.plan.planners import CEM
+from wam.recipes.latents import remember
 from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
-from wam.train import Gradient, Stage
-from wam.world import Latent, Observation, Statistics, Windows
+from wam.recipes.usual import usual
+from wam.train import Stage
+from wam.world import Statistics
 
 CARD = Card(
     title="Cosmos-Predict2.5",
@@ -32,49 +31,33 @@ CARD = Card(
 )
 
 
-SEEN = 1024  # frames over which the latents' moments are taken
-
-
-def remember(model: nn.Module, windows: Windows, folder: Path) -> Windows:
-    """Takes the moments of the autoencoder's latents, then encodes every frame once into the run's folder."""
-    assert isinstance(model, VideoWorldModel)
-    if not isinstance(windows, WindowDataset):
-        raise TypeError(f"latents are kept for windows cut from recorded frames (WindowDataset), got {type(windows).__name__}.")
-    device = model.zero.device
-    drawn = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))[:SEEN]
-    model.codec.fit(windows.batch(drawn).past.observation.to(device))
-
-    @torch.no_grad()
-    def encode(observation: Observation) -> Latent:
-        return Latent(z=model.codec.encode(observation.to(device)))
-
-    return replace(windows, frames=with_latents(windows.frames, model.codec, encode, folder / "cache"))
-
-
-def _learner(weights: dict[str, float], *, steps: int, batch: int, learning_rate: float, past: int, horizon: int) -> Gradient:
-    return Gradient(
-        weights=weights,
+def _in_pixels(*, steps: int, batch: int, learning_rate: float, past: int = 2, horizon: int = 1) -> tuple[Stage, ...]:
+    learner = usual(
+        {"video": 1.0},
         steps=steps,
         batch=batch,
         learning_rate=learning_rate,
-        final_learning_rate=0.03,
-        warmup=50,
-        weight_decay=1e-3,
-        betas=(0.9, 0.95),
-        average=0.995,
-        precision="bf16",
         past=past,
         horizon=horizon,
+        edges=False,
+        precision="bf16",
+        unlabelled=True,
     )
-
-
-def _in_pixels(*, steps: int, batch: int, learning_rate: float, past: int = 2, horizon: int = 1) -> tuple[Stage, ...]:
-    return (Stage(name="world", learner=_learner({"video": 1.0}, steps=steps, batch=batch, learning_rate=learning_rate, past=past, horizon=horizon)),)
+    return (Stage(name="world", learner=learner),)
 
 
 def _in_latents(*, pictures: int, steps: int, batch: int, learning_rate: float, past: int = 2, horizon: int = 4) -> tuple[Stage, ...]:
     """An autoencoder first, then the model of its latents."""
-    codec = _learner({"codec.reconstruction": 1.0, "codec.kl": 1e-3}, steps=pictures, batch=batch, learning_rate=1e-3, past=past, horizon=horizon)
+    codec = usual(
+        {"codec.reconstruction": 1.0, "codec.kl": 1e-3},
+        steps=pictures,
+        batch=batch,
+        learning_rate=1e-3,
+        past=past,
+        horizon=horizon,
+        precision="bf16",
+        unlabelled=True,
+    )
     (world,) = _in_pixels(steps=steps, batch=batch, learning_rate=learning_rate, past=past, horizon=horizon)
     return Stage(name="pictures", learner=codec, parts=("codec",)), replace(world, after=("pictures",), frozen=("codec",), derives=remember)
 

@@ -8,10 +8,11 @@ from wam.data import DataSpec
 from wam.models.policies.chunk_policy import ChunkPolicy
 from wam.models.policies.perception import Look
 from wam.nets.blocks.action_unet import ActionUNet
-from wam.nets.generate.generation import Kind, generation
+from wam.nets.generate.generation import Kind, action_generation
 from wam.nets.perceive.text import WordEncoder
 from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
-from wam.train import Gradient, Stage
+from wam.recipes.usual import usual
+from wam.train import Stage
 from wam.world import SpecError, Statistics
 
 CARD = Card(
@@ -35,48 +36,37 @@ class DiffusionPolicyConfig:
 
     dim: int = 128  # of what is known, and of the condition
     width: int = 32  # channels of the encoders
-    context: int = 2  # frames looked back at
+    context: int = 1  # frames looked back at
     words: int = 32  # width of a word
-    channels: int = 64  # of the U-Net's first level
-    chunk: int = 5  # model steps drawn at once
+    channels: int = 32  # of the U-Net's first level
+    chunk: int = 4  # model steps drawn at once
     execute: int = 2  # of them done before the next chunk
+    feels: bool = True  # proprioception too; without it the policy can act in a model that imagines pictures alone
     law: Kind = "flow"
     steps: int = 6  # network evaluations per chunk
+    draws: int = 8  # noisy chunks that a decision is learned from
 
 
-def _stage(*, steps: int, batch: int, learning_rate: float, horizon: int) -> Stage:
-    learner = Gradient(
-        weights={"actions": 1.0},
-        steps=steps,
-        batch=batch,
-        learning_rate=learning_rate,
-        final_learning_rate=0.03,
-        warmup=50,
-        weight_decay=1e-3,
-        betas=(0.9, 0.95),
-        average=0.995,
-        past=2,
-        horizon=horizon,
-        edges=True,  # also the beginning of an episode, where nothing lies before, and its end
-    )
-    return Stage(name="policy", learner=learner)
+def _stage(*, steps: int, batch: int, learning_rate: float, horizon: int, past: int = 1) -> Stage:
+    """Also from the beginning of an episode, where nothing lies before, and from its end."""
+    return Stage(name="policy", learner=usual({"actions": 1.0}, steps=steps, batch=batch, learning_rate=learning_rate, past=past, horizon=horizon))
 
 
 TINY = Preset(
     config=DiffusionPolicyConfig(),
-    stages=(_stage(steps=3000, batch=64, learning_rate=1e-3, horizon=5),),
+    stages=(_stage(steps=6000, batch=64, learning_rate=2e-3, horizon=4),),
     size=32,
     skip=3,
 )
 SMALL = Preset(
-    config=DiffusionPolicyConfig(dim=256, width=64, channels=128, steps=10),
-    stages=(_stage(steps=30_000, batch=256, learning_rate=5e-4, horizon=5),),
+    config=DiffusionPolicyConfig(dim=256, width=64, context=2, channels=128, chunk=5, steps=10),
+    stages=(_stage(steps=30_000, batch=256, learning_rate=5e-4, horizon=5, past=2),),
     size=64,
     skip=3,
 )
 PAPER = Preset(
-    config=DiffusionPolicyConfig(dim=512, width=64, channels=256, chunk=16, execute=8, law="v", steps=16),
-    stages=(_stage(steps=200_000, batch=64, learning_rate=1e-4, horizon=16),),
+    config=DiffusionPolicyConfig(dim=512, width=64, context=2, channels=256, chunk=16, execute=8, law="v", steps=16),
+    stages=(_stage(steps=200_000, batch=64, learning_rate=1e-4, horizon=16, past=2),),
     size=128,
 )
 
@@ -85,13 +75,24 @@ def build(config: DiffusionPolicyConfig, data: DataSpec, statistics: Statistics)
     """Cameras and proprioception, instructions where the data has some. SpecError for data without low-level actions."""
     if not data.acts.low_level:
         raise SpecError(f"diffusion_policy draws low-level actions, and the data has {data.acts}. Record or convert a set with low-level actions.")
-    seen = replace(data.observes, points=0, state=None)
+    seen = replace(data.observes, points=0, state=None, proprio=data.observes.proprio if config.feels else ())
     words = WordEncoder(data.sentences, width=config.words) if data.sentences else None
     known = statistics.for_proprio(seen.proprio)
     look = Look(seen, known, config.dim, context=config.context, width=config.width, words=words)
     head = ActionUNet(data.acts.per_step * len(data.acts.low_level), config.dim, width=config.channels)
-    drawn = generation(config.law, config.steps)
-    return ChunkPolicy(look, head, drawn, data.acts, known, condition=config.dim, chunk=config.chunk, execute=config.execute, rate=data.rate)
+    drawn = action_generation(config.law, config.steps)
+    return ChunkPolicy(
+        look,
+        head,
+        drawn,
+        data.acts,
+        known,
+        condition=config.dim,
+        chunk=config.chunk,
+        execute=config.execute,
+        rate=data.rate,
+        draws=config.draws,
+    )
 
 
 def one_at_a_time(preset: Preset) -> Preset:

@@ -15,10 +15,10 @@ from torch import nn
 import wam.recipes
 from wam.data import DataSpec
 from wam.plan.objectives import Objective
-from wam.train import Online, Stage
+from wam.train import Gradient, Online, Stage
 from wam.world import Planner, Spec, Statistics
 
-MACHINERY = ("recipe", "runs")  # modules of this package that are not recipes
+MACHINERY = ("latent_actions", "latents", "recipe", "runs", "usual")  # modules of this package that are not recipes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +49,12 @@ class Preset:
     execute: int = 1  # of them executed before planning again
     proposals: int = 0  # candidates that the model itself proposes
     bf16: bool = False  # plan under bfloat16 autocast
+
+    @property
+    def past(self) -> int:
+        """Frames that it sees before it predicts, while it learns: the most of any stage."""
+        learners = [stage.learner.learner if isinstance(stage.learner, Online) else stage.learner for stage in self.stages]
+        return max((learner.past for learner in learners if isinstance(learner, Gradient)), default=1)
 
     @property
     def practises(self) -> bool:

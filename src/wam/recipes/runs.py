@@ -19,7 +19,8 @@ from wam.plan.control.receding import RecedingHorizon
 from wam.plan.control.safety import Safety
 from wam.recipes.recipe import Preset, Recipe, load_recipe
 from wam.train.checkpoint import CheckpointError
-from wam.world import Env, Policy, Spec, SpecError, Statistics, WorldModel, WorldModelSpec
+from wam.use.synthesis import MARK
+from wam.world import Env, Policy, Reads, Spec, SpecError, Statistics, WorldModel, WorldModelSpec
 
 FILE = "run.json"
 
@@ -47,6 +48,7 @@ class RunFile(Spec):
     seed: int
     shows: DataSpec  # what its windows showed
     trained_on: TrainedOn
+    labels: float = 1.0  # share of the episodes whose actions it was shown
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,19 @@ class Run:
     def name(self) -> str:
         """Recipe and preset."""
         return f"{self.recipe.name} {self.preset_name}"
+
+    def read(self, sentences: tuple[str, ...]) -> "Run":
+        """The same run; from now on instructions are ids into this table. SpecError for a system that cannot take another one."""
+        spec = self.model.spec
+        if not spec.instructed or spec.sentences == sentences:
+            return self
+        if not isinstance(self.model, Reads):
+            raise SpecError(
+                f"{self.name} learned instructions by number, from the table {spec.sentences[:2]}..., and cannot follow {sentences[:2]}...: "
+                f"{type(self.model).__name__} does not read words. Act in the world that it was trained in."
+            )
+        self.model.read(sentences)
+        return self
 
     def policy(self, *, safety: Safety | None = None) -> Policy[Any]:
         """How it acts: the model itself where it is a policy, planning with the preset's planner where it is a world model."""
@@ -108,6 +123,7 @@ def train_recipe(
     preset: str = "tiny",
     change: Callable[[Preset], Preset] | None = None,
     episodes: Sequence[int] | None = None,
+    labels: float = 1.0,
     steps: int | None = None,
     seed: int = 0,
     device: str = "cpu",
@@ -117,6 +133,8 @@ def train_recipe(
 ) -> Run:
     """Train a recipe on a data set (a folder, or a Hub id where there is a network). `episodes`: which to learn from, all by default.
 
+    `labels`: the share of those episodes whose actions are shown (`Frames.with_labels`, seed 0); the rest is video alone.
+
     `change` changes the preset, e.g. switches a mechanism off; `steps` replaces the steps of every gradient stage. The model's
     weights start from `seed` alone.
     """
@@ -124,9 +142,11 @@ def train_recipe(
     if chosen.practises:
         raise SpecError(f"{name} {preset} learns from a world that it acts in, not from a data set. Name a world: wam train {name} --world push.")
     frames = frames_for(chosen, data, episodes)
-    windows = WindowDataset(frames, skip=chosen.skip)
+    frames = frames if labels == 1 else frames.with_labels(labels)
+    skip = _skip(chosen, frames)
+    windows = WindowDataset(frames, skip=skip)
     if windows.too_short and show:
-        print(f"note: episodes {list(windows.too_short)[:12]} are shorter than one step of {chosen.skip} frames and give no window.", file=sys.stderr)
+        print(f"note: episodes {list(windows.too_short)[:12]} are shorter than one step of {skip} frames and give no window.", file=sys.stderr)
     statistics = compute_statistics(frames, windows.spec)
     model = _built(recipe, chosen, windows.spec, statistics, seed)
     trained_on = TrainedOn(
@@ -136,11 +156,13 @@ def train_recipe(
         frames=int(frames.lengths.sum()),
         episodes=None if episodes is None else tuple(episodes),
     )
-    told = RunFile(preset=preset, changed=change is not None, size=chosen.size, skip=chosen.skip, seed=seed, shows=windows.spec, trained_on=trained_on)
+    told = RunFile(
+        preset=preset, changed=change is not None, size=chosen.size, skip=chosen.skip, seed=seed, shows=windows.spec, trained_on=trained_on, labels=labels
+    )
     train.run(
         model,
         chosen.stages,
-        windows=train.windows_from(frames, skip=chosen.skip),
+        windows=train.windows_from(frames, skip=skip),
         provenance=_provenance(model, statistics, recipe, chosen, preset),
         folder=folder,
         episodes=lambda: as_episodes(frames),
@@ -212,6 +234,14 @@ def _chosen(name: str, preset: str, change: Callable[[Preset], Preset] | None, s
     return recipe, chosen if steps is None else replace(chosen, stages=tuple(_shortened(stage, steps) for stage in chosen.stages))
 
 
+def _skip(preset: Preset, frames: Frames) -> int:
+    """Frames per model step: the preset's, of which an imagined set has left out some already. SpecError where the two clocks do not meet."""
+    done = frames.spec.acts.per_step if frames.spec.source.startswith(MARK) else 1
+    if preset.skip % done:
+        raise SpecError(f"the set was imagined with {done} actions per step, the preset makes steps of {preset.skip}. Imagine with a model of the same clock.")
+    return preset.skip // done
+
+
 def _built(recipe: Recipe, preset: Preset, shows: DataSpec, statistics: Statistics, seed: int) -> Any:
     """The model; its weights start from `seed` alone."""
     with torch.random.fork_rng(devices=[]):
@@ -260,7 +290,7 @@ def _write(told: RunFile, folder: Path) -> None:
         before = _read(folder)
         moved = replace(before, trained_on=replace(before.trained_on, data=told.trained_on.data))  # the same data may lie elsewhere now
         if moved != told:
-            pairs = ((name, getattr(moved, name), getattr(told, name)) for name in ("preset", "changed", "size", "skip", "trained_on"))
+            pairs = ((name, getattr(moved, name), getattr(told, name)) for name in ("preset", "changed", "size", "skip", "labels", "trained_on"))
             differ = "; ".join(f"{name} was {then}, is {now}" for name, then, now in pairs if then != now)
             raise CheckpointError(f"{folder} cannot go on, it was started with something else: {differ}. Start a new run.")
     partial = path.with_suffix(".partial")

@@ -4,19 +4,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from torch import nn
+from jaxtyping import Bool, Int
+from torch import Tensor, nn
 
-from wam.data import DataSpec, WindowDataset
+from wam.data import DataSpec
 from wam.models.observation_space.assembly import VideoConfig, video_model
 from wam.models.policies.chunk_policy import ChunkPolicy
 from wam.models.policies.perception import Look
 from wam.models.world_action.grounding import ByGoal
 from wam.models.world_action.imagine_then_execute import ImagineThenExecute
 from wam.nets.blocks.action_unet import ActionUNet
-from wam.nets.generate.generation import generation
+from wam.nets.generate.generation import Kind, action_generation
 from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
-from wam.train import Gradient, Stage
-from wam.world import SpecError, Statistics, Windows
+from wam.recipes.usual import usual
+from wam.train import Stage
+from wam.world import Actions, Future, SpecError, Statistics, Window, Windows
 
 CARD = Card(
     title="SuSIE",
@@ -47,42 +49,53 @@ class SuSIEConfig(VideoConfig):
     dropped_words: float = 0.1
     moving: float = 10.0
     guidance: float = 1.5
+    actions: Kind = "flow"  # how they are drawn
+    draws: int = 8  # noisy chunks that a decision is learned from
     policy: int = 128  # width of what the policy knows
-    channels: int = 64  # of its U-Net
+    channels: int = 32  # of its U-Net
     horizon: int = 4  # steps that it draws at once
     execute: int = 2  # of them done before a new sub-goal
 
 
-def far_apart(model: nn.Module, windows: Windows, folder: Path) -> Windows:
+@dataclass(frozen=True)
+class SubGoals:
+    """Windows whose one step is all of the steps of others: from now to the last of them, or to the episode's last frame where it ends before."""
+
+    windows: Windows
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def batch(self, indices: Int[Tensor, "B"]) -> Window:
+        """See `Windows`. There is always a step, since windows have at least one."""
+        found = self.windows.batch(indices)
+        last = found.actions.valid.size(1) - 1  # frames beyond the end are the last one again
+        past = found.past.actions
+        return replace(
+            found,
+            past=replace(found.past, actions=Actions(valid=_grouped(past.valid))),
+            actions=Actions(valid=found.actions.valid.flatten(1)[:, None]),
+            future=Future(observation=found.future.narrow("H", last).observation),
+            valid=found.valid[:, :1],
+        )
+
+
+def _grouped(valid: Bool[Tensor, "B T R"]) -> Bool[Tensor, "B T R"]:
+    """As many actions per step as those of AHEAD steps."""
+    return valid.repeat(1, 1, AHEAD)
+
+
+def sub_goals(model: nn.Module, windows: Windows, folder: Path) -> Windows:
     """Windows whose next frame is the sub-goal."""
-    if not isinstance(windows, WindowDataset):
-        raise TypeError(f"sub-goals are cut from recorded frames (WindowDataset), got {type(windows).__name__}.")
-    return replace(windows, skip=windows.skip * AHEAD)
-
-
-def _learner(weights: dict[str, float], *, steps: int, batch: int, learning_rate: float, horizon: int) -> Gradient:
-    return Gradient(
-        weights=weights,
-        steps=steps,
-        batch=batch,
-        learning_rate=learning_rate,
-        final_learning_rate=0.03,
-        warmup=50,
-        weight_decay=1e-3,
-        betas=(0.9, 0.95),
-        average=0.995,
-        past=1,
-        horizon=horizon,
-        edges=True,
-    )
+    return SubGoals(windows)
 
 
 def _stages(*, goals: int, policy: int, batch: int, learning_rate: float) -> tuple[Stage, ...]:
     """Two halves that learn apart."""
-    pictures = _learner({"video.video": 1.0}, steps=goals, batch=batch, learning_rate=learning_rate, horizon=1)
-    acting = _learner({"grounder.actions": 1.0}, steps=policy, batch=2 * batch, learning_rate=1e-3, horizon=6)
+    pictures = usual({"video.video": 1.0}, steps=goals, batch=batch, learning_rate=learning_rate, horizon=AHEAD, precision="bf16", unlabelled=True)
+    acting = usual({"grounder.actions": 1.0}, steps=policy, batch=2 * batch, learning_rate=1e-3, horizon=6)
     return (
-        Stage(name="goals", learner=pictures, parts=("video",), derives=far_apart),
+        Stage(name="goals", learner=pictures, parts=("video",), derives=sub_goals),
         Stage(name="policy", learner=acting, parts=("grounder",)),
     )
 
@@ -107,11 +120,23 @@ def build(config: SuSIEConfig, data: DataSpec, statistics: Statistics) -> nn.Mod
     if not data.sentences:
         raise SpecError("susie imagines what an instruction asks for, and this data has no instructions. Record or convert demonstrations with a task text.")
     seen, known = replace(data.observes, proprio=(), points=0, state=None), statistics.for_proprio(())
-    video = video_model(config, seen, data.acts, known, data.rate, data.sentences)
+    slower = replace(data.acts, per_step=data.acts.per_step * AHEAD)
+    video = video_model(config, seen, slower, replace(known, acts=slower), data.rate / AHEAD, data.sentences)
     look = Look(seen, known, config.policy, context=1, goal=True)
     head = ActionUNet(data.acts.per_step * len(data.acts.low_level), config.policy, width=config.channels)
-    drawn = generation(config.law, config.steps)
-    policy = ChunkPolicy(look, head, drawn, data.acts, known, condition=config.policy, chunk=config.horizon, execute=config.execute, rate=data.rate)
+    drawn = action_generation(config.actions, config.steps)
+    policy = ChunkPolicy(
+        look,
+        head,
+        drawn,
+        data.acts,
+        known,
+        condition=config.policy,
+        chunk=config.horizon,
+        execute=config.execute,
+        rate=data.rate,
+        draws=config.draws,
+    )
     return ImagineThenExecute(video, ByGoal(policy), data.acts, chunk=config.horizon, execute=config.execute, rate=data.rate)
 
 

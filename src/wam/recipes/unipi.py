@@ -12,7 +12,8 @@ from wam.models.world_action.imagine_then_execute import ImagineThenExecute
 from wam.models.world_action.inverse import InverseDynamics
 from wam.nets.blocks.unet import Time
 from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
-from wam.train import Gradient, Stage
+from wam.recipes.usual import usual
+from wam.train import Stage
 from wam.world import SpecError, Statistics
 
 CARD = Card(
@@ -48,35 +49,17 @@ class UniPiConfig(VideoConfig):
     execute: int = 2  # steps done before it imagines again
 
 
-def _learner(weights: dict[str, float], *, steps: int, batch: int, learning_rate: float, horizon: int) -> Gradient:
-    return Gradient(
-        weights=weights,
-        steps=steps,
-        batch=batch,
-        learning_rate=learning_rate,
-        final_learning_rate=0.03,
-        warmup=50,
-        weight_decay=1e-3,
-        betas=(0.9, 0.95),
-        average=0.995,
-        precision="bf16",
-        past=1,
-        horizon=horizon,
-        edges=True,
-    )
-
-
 def _stages(*, video: int, inverse: int, batch: int, learning_rate: float, horizon: int) -> tuple[Stage, ...]:
     """Two halves that learn apart."""
     return (
         Stage(
             name="video",
-            learner=_learner({"video.video": 1.0}, steps=video, batch=batch, learning_rate=learning_rate, horizon=horizon),
+            learner=usual({"video.video": 1.0}, steps=video, batch=batch, learning_rate=learning_rate, horizon=horizon, precision="bf16", unlabelled=True),
             parts=("video",),
         ),
         Stage(
             name="inverse",
-            learner=_learner({"grounder.inverse": 1.0}, steps=inverse, batch=2 * batch, learning_rate=1e-3, horizon=1),
+            learner=usual({"grounder.inverse": 1.0}, steps=inverse, batch=2 * batch, learning_rate=1e-3, horizon=1),
             parts=("grounder",),
         ),
     )

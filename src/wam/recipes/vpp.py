@@ -11,8 +11,9 @@ from wam.models.policies.chunk_policy import ChunkPolicy
 from wam.models.world_action.video_features import VideoFeatures
 from wam.nets.blocks.action_expert import ActionExpert
 from wam.nets.blocks.unet import Time
-from wam.nets.generate.generation import generation
+from wam.nets.generate.generation import Kind, action_generation
 from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
+from wam.recipes.usual import usual
 from wam.train import Gradient, Stage
 from wam.world import SpecError, Statistics
 
@@ -45,6 +46,8 @@ class VPPConfig(VideoConfig):
     dropped_words: float = 0.1
     moving: float = 10.0
     cells: int = 8  # the grid that hidden pictures are brought to, along each side
+    actions: Kind = "flow"  # how they are drawn
+    draws: int = 8  # noisy chunks that a decision is learned from
     queries: int = 8  # tokens per frame
     policy: int = 128  # width of the resampler and of the action head
     layers: int = 3  # of the action head
@@ -52,31 +55,13 @@ class VPPConfig(VideoConfig):
     execute: int = 2  # of them done before the next chunk
 
 
-def _learner(weights: dict[str, float], *, steps: int, batch: int, learning_rate: float, horizon: int) -> Gradient:
-    return Gradient(
-        weights=weights,
-        steps=steps,
-        batch=batch,
-        learning_rate=learning_rate,
-        final_learning_rate=0.03,
-        warmup=50,
-        weight_decay=1e-3,
-        betas=(0.9, 0.95),
-        average=0.995,
-        precision="bf16",
-        past=1,
-        horizon=horizon,
-        edges=True,
-    )
-
-
 VIDEO = "perception.video"
 
 
 def _stages(*, video: int, policy: int, batch: int, learning_rate: float, frames: int = 4, horizon: int = 4) -> tuple[Stage, ...]:
     """The video model first; then the policy, over what it expects."""
-    seeing = _learner({f"{VIDEO}.video": 1.0}, steps=video, batch=batch, learning_rate=learning_rate, horizon=frames)
-    acting = _learner({"actions": 1.0}, steps=policy, batch=2 * batch, learning_rate=1e-3, horizon=horizon)
+    seeing = usual({f"{VIDEO}.video": 1.0}, steps=video, batch=batch, learning_rate=learning_rate, horizon=frames, precision="bf16", unlabelled=True)
+    acting = usual({"actions": 1.0}, steps=policy, batch=2 * batch, learning_rate=1e-3, horizon=horizon)
     return Stage(name="video", learner=seeing, parts=(VIDEO,)), Stage(name="policy", after=("video",), learner=acting, frozen=(VIDEO,))
 
 
@@ -103,8 +88,19 @@ def build(config: VPPConfig, data: DataSpec, statistics: Statistics) -> nn.Modul
     features = VideoFeatures(video, config.policy, queries=config.queries, grid=(config.cells, config.cells))
     size = data.acts.per_step * len(data.acts.low_level)
     head = ActionExpert(size, config.policy, context=config.policy, dim=config.policy, depth=config.layers)
-    drawn = generation(config.law, config.steps)
-    return ChunkPolicy(features, head, drawn, data.acts, known, condition=config.policy, chunk=config.horizon, execute=config.execute, rate=data.rate)
+    drawn = action_generation(config.actions, config.steps)
+    return ChunkPolicy(
+        features,
+        head,
+        drawn,
+        data.acts,
+        known,
+        condition=config.policy,
+        chunk=config.horizon,
+        execute=config.execute,
+        rate=data.rate,
+        draws=config.draws,
+    )
 
 
 def untrained_features(preset: Preset) -> Preset:

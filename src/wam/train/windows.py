@@ -10,6 +10,15 @@ def windows_from(frames: Frames, *, skip: int = 1, truth: bool = False) -> Calla
     """For `run(windows=...)`. `skip`: recorded frames per model step. `truth` hands on what only the simulator knew, for models that learn from it."""
 
     def cut(learner: Gradient) -> WindowDataset:
-        return WindowDataset(frames, past=learner.past, horizon=learner.horizon, skip=skip, stride=learner.stride, edges=learner.edges, truth=truth)
+        return WindowDataset(
+            frames,
+            past=learner.past,
+            horizon=learner.horizon,
+            skip=skip,
+            stride=learner.stride,
+            edges=learner.edges,
+            unlabelled=learner.unlabelled,
+            truth=truth,
+        )
 
     return cut

@@ -24,6 +24,7 @@ from wam.world.protocols import PlanningProblem as PlanningProblem
 from wam.world.protocols import Policy as Policy
 from wam.world.protocols import Progress as Progress
 from wam.world.protocols import Proposes as Proposes
+from wam.world.protocols import Reads as Reads
 from wam.world.protocols import Scores as Scores
 from wam.world.protocols import SkillPlan as SkillPlan
 from wam.world.protocols import SkillPlanner as SkillPlanner

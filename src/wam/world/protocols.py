@@ -145,6 +145,18 @@ class Values(ABC):
         ...
 
 
+class Reads(ABC):
+    """Follows instructions, and can take their table from somewhere else: another world or data set says the same in another order."""
+
+    @abstractmethod
+    def read(self, sentences: tuple[str, ...]) -> None:
+        """From now on instructions point into this table, and `spec.sentences` is it.
+
+        ValueError for words that were never learned, SpecError where no instructions are read.
+        """
+        ...
+
+
 class Infers(ABC):
     """Inverse dynamics: the actions between consecutive frames; the first is not valid."""
 

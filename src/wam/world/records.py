@@ -104,9 +104,13 @@ class Truth(Record):
 
 @record
 class Actions(Record):
-    """R actions per model step, in one or several parts. `valid` is False where nothing was done."""
+    """R actions per model step, in one or several parts. `valid` is False where nothing was done.
+
+    `labelled` is False where something was done and nobody recorded what: video without actions. The parts are 0 there.
+    """
 
     valid: Bool[Tensor, "B T R"]
+    labelled: Bool[Tensor, "B T"] | None = None  # None = what was done is known everywhere
     low_level: Float[Tensor, "B T R A"] | None = None  # physical units, slots in the spec
     camera: Float[Tensor, "B T 4 4"] | None = None  # pose of the camera at each step, world_T_camera
     keys: Bool[Tensor, "B T C"] | None = None  # keys held down
@@ -114,6 +118,10 @@ class Actions(Record):
     language: Int[Tensor, "B T"] | None = None  # ids into the spec's sentences
     skill: Int[Tensor, "B T R"] | None = None  # ids into the spec's skills
     arguments: Float[Tensor, "B T R M"] | None = None  # of the skills: object ids or physical units, by the spec
+
+    def known(self) -> Bool[Tensor, "B T R"]:
+        """Where something was done that is known: what actions can be learned from."""
+        return self.valid if self.labelled is None else self.valid & self.labelled[..., None]
 
 
 @record

@@ -2,7 +2,7 @@
 
 The R actions of a step enter together (DreamDojo, arXiv 2602.06949: actions grouped by the frame that they lead to). With
 `shared_by` = K the actions of K steps are one vector that all K frames receive: the usual way of conditioning a clip as a
-whole, kept for comparison. Actions that are dropped, or not valid, give one learned vector: "not told".
+whole, kept for comparison. Actions that are dropped, not valid or not labelled give one learned vector: "not told".
 Knows: low-level and latent parts.   Does not know: language (`nets.perceive.text`), cameras' poses, what a model does with the vectors.
 """
 
@@ -34,8 +34,8 @@ class ActionEmbedding(nn.Module):
 
     def forward(self, actions: Actions, told: Bool[Tensor, "B"] | None = None) -> Float[Tensor, "B H E"]:
         """`told`: rows that learn their actions, None = all. SpecError for parts and sizes that the spec does not have."""
-        valid = actions.valid.any(-1)
-        known = valid if told is None else valid & told[:, None]
+        known = actions.known().any(-1)
+        known = known if told is None else known & told[:, None]
         vectors = self.vectors(actions)
         if self.shared_by > 1:
             if vectors.shape[1] % self.shared_by:

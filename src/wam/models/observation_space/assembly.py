@@ -43,6 +43,7 @@ class VideoConfig:
     context_noise: float = 0.0  # largest noise level of remembered frames, while learning
     moving: float = 0.0  # extra weight of what changes
     residual: bool = False  # generate the difference from the last frame
+    temporal: float = 0.0  # weight of the error of differences between neighbouring frames
     guidance: float = 1.0
 
 
@@ -52,7 +53,7 @@ def video_model(
     """As configured. What it consumes is `acts` where it is told actions, else steps without any."""
     codec = Codec(observes, latent=config.latent, reduction=config.reduction, width=config.codec)
     words = WordEncoder(sentences) if config.reads else None
-    drawn = generation(config.law, config.steps)
+    drawn = generation(config.law, config.steps, temporal=config.temporal)
     shared = config.chunk if config.acts == "clip" else 1
     return VideoWorldModel(
         codec,

@@ -39,6 +39,7 @@ from wam.world import (
     Noise,
     Observation,
     Past,
+    Reads,
     Record,
     SpecError,
     Task,
@@ -67,7 +68,7 @@ class Scene(Record):
     instruction: Int[Tensor, "B"]
 
 
-class VideoWorldModel(nn.Module):
+class VideoWorldModel(nn.Module, Reads):
     """See the module's docstring. `actions`, `words`: None where the model is not told."""
 
     def __init__(
@@ -122,7 +123,7 @@ class VideoWorldModel(nn.Module):
         )
 
     def read(self, sentences: tuple[str, ...]) -> None:
-        """From now on instructions point into this table. ValueError for words that were never learned, SpecError where none are read."""
+        """See `Reads`."""
         if self.words is None:
             raise SpecError(f"this model reads no instructions, and {len(sentences)} of them were given.")
         self.words.read(sentences)

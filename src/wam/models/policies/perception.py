@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from wam.nets.blocks.mlp import mlp
@@ -17,7 +17,7 @@ from wam.nets.blocks.normalise import Normalise
 from wam.nets.blocks.recent import Recent
 from wam.nets.perceive.keypoints import KeypointEncoder
 from wam.nets.perceive.text import TextEncoder
-from wam.world import Noise, ObservationSpec, Past, Record, SpecError, Statistics, Task, record, to_float
+from wam.world import Noise, Observation, ObservationSpec, Past, Record, SpecError, Statistics, Task, record, to_float
 
 
 @record
@@ -58,11 +58,14 @@ class Looked(Record):
 
     frames: Recent
     instruction: Int[Tensor, "B"]
-    goal: Float[Tensor, "B D"]  # an encoded picture; 0 where none is asked for
+    goal: dict[str, Shaped[Tensor, "B 1 3 h w"]] | None = None  # pictures to reach, where they are asked for
 
 
 class Look(Perception):
-    """Places of things in each camera's frames; the instruction says what to look for, and is a part of what is known itself."""
+    """Places of things in each camera's frames; the instruction says what to look for, and is a part of what is known itself.
+
+    A goal picture lies behind each frame as further channels: what has to move is seen where they differ.
+    """
 
     def __init__(
         self,
@@ -82,11 +85,11 @@ class Look(Perception):
         self.observes, self.context, self.words, self.asks = observes, context, words, goal
         self.sentences = words.sentences if words is not None else ()
         told = words.width if words is not None else 0
-        self.cameras = nn.ModuleDict({name: KeypointEncoder(3, dim, width=width, condition=told) for name in observes.cameras})
+        self.cameras = nn.ModuleDict({name: KeypointEncoder(6 if goal else 3, dim, width=width, condition=told) for name in observes.cameras})
         known = statistics.for_proprio(observes.proprio).proprio if observes.proprio else None
         self.scale = Normalise(known.mean, known.std) if known is not None else None
         self.body = nn.Linear(len(observes.proprio), dim) if observes.proprio else None
-        self.join = mlp((context + goal) * dim + told, 2 * dim, dim)
+        self.join = mlp(context * dim + told, 2 * dim, dim)
         self.register_buffer("zero", torch.zeros(dim), persistent=False)  # knows the type and the device
         self.zero: Tensor
 
@@ -106,25 +109,22 @@ class Look(Perception):
         told = task.instruction if self.words is not None and task.instruction is not None else untold
         if self.words is not None:
             self.words.require(told)
-        shown = task.goal.narrow("T", -1).rgb or {} if self.asks and task.goal is not None else {}
-        goal = self._encode(shown, None, told)[:, 0] if shown else self.zero.expand(batch, -1)
+        shown = task.goal.narrow("T", -1).rgb if self.asks and task.goal is not None else None
+        goal = {name: shown[name] for name in self.cameras} if shown is not None else None
         return Looked(frames=Recent.none(batch, self.context, self.zero), instruction=told, goal=goal)
 
     def remember(self, memory: Record, since: Past) -> Looked:
         """See `Perception`."""
         assert isinstance(memory, Looked)
         self.observes.require(since.observation, "Look")
-        new = self._encode(since.observation.rgb or {}, since.observation.proprio, memory.instruction)
+        new = self._encode(since.observation, memory)
         return replace(memory, frames=memory.frames.after(new, since.actions.valid.any(-1)))
 
     def forward(self, memory: Record, noise: Noise | None) -> Known:
         """See `Perception`. Frames that are not known are 0."""
         assert isinstance(memory, Looked)
-        parts = [memory.frames.shown.flatten(1)]
-        parts += [memory.goal] if self.asks else []
-        sentence = self._sentence(memory.instruction)
-        parts += [sentence] if sentence is not None else []
-        return Known(vector=self.join(torch.cat(parts, -1)))
+        frames, sentence = memory.frames.shown.flatten(1), self._sentence(memory.instruction)
+        return Known(vector=self.join(frames if sentence is None else torch.cat([frames, sentence], -1)))
 
     def _sentence(self, instruction: Int[Tensor, "B"]) -> Float[Tensor, "B D"] | None:
         """The mean of its words; 0 where there is none."""
@@ -134,13 +134,15 @@ class Look(Perception):
         mean: Tensor = (tokens * real[..., None]).sum(1) / real.sum(1, keepdim=True).clamp_min(1)
         return mean
 
-    def _encode(self, rgb: dict[str, Tensor], proprio: Float[Tensor, "B T P"] | None, instruction: Int[Tensor, "B"]) -> Float[Tensor, "B T D"]:
-        """The sum of what each sensor says; proprioception may be missing, in goals."""
-        sentence, found = self._sentence(instruction), []
+    def _encode(self, observation: Observation, memory: Looked) -> Float[Tensor, "B T D"]:
+        """The sum of what each sensor says."""
+        sentence, found = self._sentence(memory.instruction), []
         for name, encoder in self.cameras.items():
-            frames = to_float(rgb[name], self.zero.dtype)
+            frames = to_float((observation.rgb or {})[name], self.zero.dtype)
+            if memory.goal is not None:
+                frames = torch.cat([frames, to_float(memory.goal[name], self.zero.dtype).expand_as(frames)], 2)
             told = sentence.repeat_interleave(frames.shape[1], 0) if sentence is not None else None
             found.append(encoder(frames.flatten(0, 1), told).unflatten(0, frames.shape[:2]))
-        if self.scale is not None and self.body is not None and proprio is not None:
-            found.append(self.body(self.scale(proprio)))
+        if self.scale is not None and self.body is not None:
+            found.append(self.body(self.scale(observation.proprio)))
         return torch.stack(found).sum(0)

@@ -11,7 +11,7 @@ from torch import nn
 
 from wam.models.observation_space.video import Scene, VideoWorldModel
 from wam.models.world_action.grounding import ByGoal, ByInverseDynamics
-from wam.world import Actions, ActionSpec, Future, Grounded, Imagines, Noise, Past, PolicySpec, Record, Task, record
+from wam.world import Actions, ActionSpec, Future, Grounded, Imagines, Noise, Past, PolicySpec, Reads, Record, Task, record
 
 
 @record
@@ -22,7 +22,7 @@ class Imagining(Record):
     task: Task
 
 
-class ImagineThenExecute(nn.Module, Imagines[Imagining]):
+class ImagineThenExecute(nn.Module, Imagines[Imagining], Reads):
     """A policy. `acts`: what the grounder gives; `chunk`: steps of it per decision, of which `execute` are done."""
 
     def __init__(self, video: VideoWorldModel, grounder: ByInverseDynamics | ByGoal, acts: ActionSpec, *, chunk: int, execute: int, rate: float):
@@ -32,7 +32,7 @@ class ImagineThenExecute(nn.Module, Imagines[Imagining]):
         self.spec = PolicySpec(observes=spec.observes, acts=acts, chunk=chunk, execute=execute, rate=rate, instructed=spec.instructed, sentences=spec.sentences)
 
     def read(self, sentences: tuple[str, ...]) -> None:
-        """From now on instructions point into this table. ValueError for words that were never learned."""
+        """See `Reads`."""
         self.video.read(sentences)
         self.spec = replace(self.spec, sentences=sentences)
 

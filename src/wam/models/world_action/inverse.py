@@ -1,7 +1,8 @@
 """Inverse dynamics: which actions led from one frame to the next, told from the two pictures alone.
 
 Both frames and their difference go through one convolutional encoder; a perceptron gives the R actions of the step (UniPi, arXiv
-2302.00111, section 3.2, a convolutional network with a perceptron). Learns from labelled steps only; imagined frames are read the same way.
+2302.00111, section 3.2, a convolutional network with a perceptron). Learns from labelled steps only, with a
+little noise on the pictures: those that it will read are imagined, and not perfect.
 Does not know: time beyond one step, instructions.
 """
 
@@ -17,14 +18,17 @@ from wam.world import Actions, ActionSpec, Infers, Noise, Observation, Observati
 
 
 class InverseDynamics(nn.Module, Infers):
-    """Frames -> actions between them, in physical units. `width`: channels of the encoders' first layer; `dim`: of what they say."""
+    """Frames -> actions between them, in physical units. `width`: channels of the encoders' first layer; `dim`: of what they say.
 
-    def __init__(self, observes: ObservationSpec, acts: ActionSpec, statistics: Statistics, *, width: int = 16, dim: int = 128):
+    `worn`: noise on the pictures, 0 .. 1, while learning.
+    """
+
+    def __init__(self, observes: ObservationSpec, acts: ActionSpec, statistics: Statistics, *, width: int = 16, dim: int = 128, worn: float = 0.03):
         super().__init__()
         statistics.require(acts)
         if statistics.action is None or not acts.low_level or not observes.cameras:
             raise SpecError(f"InverseDynamics needs cameras, low-level actions and their moments, got {sorted(observes.cameras)} and {acts.low_level}.")
-        self.observes, self.acts = observes, acts
+        self.observes, self.acts, self.worn = observes, acts, worn
         self.cameras = nn.ModuleDict({name: ConvEncoder(9, camera.height, width, dim) for name, camera in observes.cameras.items()})
         self.scale = Normalise(statistics.action.mean, statistics.action.std)
         self.head = nn.Sequential(nn.GELU(), mlp(dim, dim, acts.per_step * len(acts.low_level)))
@@ -44,9 +48,15 @@ class InverseDynamics(nn.Module, Infers):
         stretch, real = window.whole()
         if stretch.actions.low_level is None:
             raise SpecError("InverseDynamics learns from low-level actions, and these windows have none. Train it on episodes with actions.")
-        target, done = self.scale(stretch.actions.low_level[:, 1:]), (stretch.actions.valid & real[..., None])[:, 1:]
-        error = (self._between(stretch.observation.rgb or {}) - target).square().mean(-1)
+        target, done = self.scale(stretch.actions.low_level[:, 1:]), (stretch.actions.known() & real[..., None])[:, 1:]
+        seen = {name: self._worn(frames, noise.fork(name)) for name, frames in (stretch.observation.rgb or {}).items() if name in self.cameras}
+        error = (self._between(seen) - target).square().mean(-1)
         return {"inverse": masked_mean(error.flatten(1), done.flatten(1))}
+
+    def _worn(self, frames: Shaped[Tensor, "B T 3 h w"], noise: Noise) -> Float[Tensor, "B T 3 h w"]:
+        """Pictures 0 .. 1 with noise."""
+        pictures = to_float(frames, self.scale.mean.dtype)
+        return pictures + self.worn * noise.normal(*pictures.shape[1:], dtype=pictures.dtype)
 
     def _between(self, rgb: dict[str, Shaped[Tensor, "B T 3 h w"]]) -> Float[Tensor, "B T-1 R A"]:
         """Scaled actions of each step."""

@@ -2,19 +2,20 @@
 
 Hidden pictures of its layers are brought to one grid, summed up by a resampler, and are what an action head attends to. The video
 model has learned from videos before and stays as it is; whether its features carry more than a network that learned nothing is the
-comparison to make.
+comparison to make. The instruction, where there is one, is also told to the head itself.
 """
 
 from dataclasses import replace
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from wam.models.observation_space.video import VideoWorldModel
 from wam.models.policies.perception import Known, Perception
 from wam.nets.blocks.resampler import Resampler
 from wam.nets.blocks.taps import tapped
-from wam.world import Actions, Noise, Past, Record, Task
+from wam.world import Actions, Grounded, Noise, Past, Record, Task
 
 
 class VideoFeatures(Perception):
@@ -27,6 +28,7 @@ class VideoFeatures(Perception):
         blank = self._hidden(video.begin(1, Task()), None)
         self.resample = Resampler(blank.shape[-1], grid[0] * grid[1], dim, queries=queries, depth=depth)
         self.sum_up = nn.Linear(dim, dim)
+        self.say = nn.Linear(video.words.width, dim) if video.words is not None else None
 
     def read(self, sentences: tuple[str, ...]) -> None:
         """See `Perception`."""
@@ -45,7 +47,16 @@ class VideoFeatures(Perception):
     def forward(self, memory: Record, noise: Noise | None) -> Known:
         """See `Perception`."""
         tokens = self.resample(self._hidden(memory, noise)).flatten(1, 2)
-        return Known(vector=self.sum_up(tokens.mean(1)), tokens=tokens)
+        vector = self.sum_up(tokens.mean(1))
+        return Known(vector=vector if self.say is None else vector + self.say(self._sentence(memory)), tokens=tokens)
+
+    @torch.no_grad()
+    def _sentence(self, memory: Record) -> Float[Tensor, "B D"]:
+        """The mean of the instruction's words as the video model reads them; 0 where there is none."""
+        assert isinstance(memory, Grounded) and self.video.words is not None
+        words, real = self.video.words(memory.seen.instruction)
+        mean: Tensor = words.sum(1) / real.sum(1, keepdim=True).clamp_min(1)
+        return mean
 
     @torch.no_grad()
     def _hidden(self, memory: Record, noise: Noise | None) -> Tensor:

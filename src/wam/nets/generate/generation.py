@@ -14,10 +14,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from wam.nets.generate.ddpm import Ddpm
-from wam.nets.generate.denoise import denoise, errors
+from wam.nets.generate.denoise import ask, denoise
 from wam.nets.generate.edm import Edm, LogNormal
 from wam.nets.generate.flow import Flow
-from wam.nets.generate.laws import Law, LogitNormal, Mixed, Uniform
+from wam.nets.generate.laws import Law, LogitNormal, Mixed, Power, Uniform
 from wam.nets.generate.process import Process
 from wam.nets.generate.regression import gaussian_nll
 from wam.nets.generate.schedule import descend
@@ -52,13 +52,18 @@ class Generation(ABC):
 
 @dataclass(frozen=True)
 class Denoising(Generation):
-    """Flows and diffusion. All T frames of a draw are at one level, unless `per_frame` while learning."""
+    """Flows and diffusion. All T frames of a draw are at one level, unless `per_frame` while learning.
+
+    `temporal`: weight of how the error changes from frame to frame, (e_k - e_(k-1))^2 beside e_k^2: an error that all frames share
+    costs less than one that flickers (DreamDojo, 2602.06949, section 3.2; there 0.1).
+    """
 
     process: Process
     law: Law  # of training levels
     steps: int  # of a draw
     shift: float = 1.0  # of the schedule, see `schedule.descend`
     per_frame: bool = False
+    temporal: float = 0.0
 
     stochastic = True
 
@@ -79,9 +84,14 @@ class Denoising(Generation):
     def error(self, network: Network, x: Float[Tensor, "B T ..."], noise: Noise) -> Float[Tensor, "B T ..."]:
         """Weighted squared error of what the process asks for."""
         eps = noise.fork("eps").normal(*x.shape[1:], dtype=x.dtype)
-        levels = self.law.draw(noise.fork("level"), x.shape[1] if self.per_frame else 1).to(x.dtype)
-        (error,) = errors(lambda streams, told: (network(streams[0], told[0]),), (self.process,), (x,), (eps,), (levels,))
-        return error
+        s = self.law.draw(noise.fork("level"), x.shape[1] if self.per_frame else 1).to(x.dtype).expand(x.shape[:2])
+        s = s.reshape(*s.shape, *[1] * (x.ndim - 2))
+        (answer,) = ask(lambda streams, told: (network(streams[0], told[0]),), (self.process,), (self.process.noisy(x, eps, s),), (s,))
+        wrong = answer - self.process.target(x, eps, s)
+        error = wrong.square()
+        if self.temporal:
+            error = error + self.temporal * torch.cat([torch.zeros_like(wrong[:, :1]), wrong.diff(dim=1)], 1).square()
+        return self.process.weight(s) * error
 
     def draw(self, network: Network, like: Float[Tensor, "B T ..."], noise: Noise | None) -> Float[Tensor, "B T ..."]:
         """From noise to data in `steps` steps."""
@@ -136,12 +146,22 @@ class Regression(Generation):
 Kind = Literal["flow", "edm", "v", "regression"]
 
 
-def generation(kind: Kind, steps: int) -> Generation:
-    """By name, with the laws that each came with."""
-    if kind == "flow":
-        return Denoising(Flow(), Mixed(0.1, Uniform(0.9, 1.0), LogitNormal()), steps)  # draws start at 1, which a logit-normal law hardly trains
+def generation(kind: Kind, steps: int, *, temporal: float = 0.0) -> Generation:
+    """Of pictures, by name, with the laws that each came with. `temporal`: see `Denoising`; ValueError where nothing is denoised."""
+    if temporal and kind == "regression":
+        raise ValueError(f"temporal = {temporal} is a term of denoising, and a regression denoises nothing. Choose another law, or temporal = 0.")
+    if kind == "flow":  # draws start at 1, which a logit-normal law hardly trains
+        return Denoising(Flow(), Mixed(0.1, Uniform(0.9, 1.0), LogitNormal()), steps, temporal=temporal)
     if kind == "edm":
-        return Denoising(Edm(), LogNormal(Edm()), steps)
+        return Denoising(Edm(), LogNormal(Edm()), steps, temporal=temporal)
     if kind == "v":
-        return Denoising(Ddpm(), Uniform(), steps)
+        return Denoising(Ddpm(), Uniform(), steps, temporal=temporal)
     return Regression()
+
+
+def action_generation(kind: Kind, steps: int) -> Generation:
+    """Of action chunks: as that of pictures, but a flow learns most near noise, where what to do must come from what was seen.
+
+    (pi0, 2410.24164, appendix B, skews its levels for that reason; with a tenth of the levels there the eyes learned four times slower.)
+    """
+    return Denoising(Flow(), Power(3.0), steps) if kind == "flow" else generation(kind, steps)

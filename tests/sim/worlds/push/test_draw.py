@@ -8,7 +8,7 @@ import torch
 
 from tests.sim.worlds.push.worlds import FULL
 from wam.sim.engines import contacts
-from wam.sim.worlds.push.config import COLOURS, HELD_OUT, SHAPES, PushConfig
+from wam.sim.worlds.push.config import COLOURS, HELD_OUT, HELD_OUT_GOALS, SHAPES, ZONE_COLOURS, PushConfig
 from wam.sim.worlds.push.draw import HELD_OUT as HELD_OUT_DYNAMICS
 from wam.sim.worlds.push.draw import TRAIN, draw
 from wam.sim.worlds.push.looks import HELD_OUT_BACKGROUNDS, TRAIN_BACKGROUNDS
@@ -74,6 +74,18 @@ def test_colours_and_shapes_are_held_out_together() -> None:
     held = combinations(scenes(dataclasses.replace(MANY, split="colour_shape")))
     assert train == everything - set(HELD_OUT) and held == set(HELD_OUT)
     assert {colour for colour, _ in train} == set(COLOURS) and {shape for _, shape in train} == set(SHAPES)
+
+
+@pytest.mark.parametrize("zones", [1, 2, 4])
+def test_what_an_instruction_asks_of_a_colour_is_held_out(zones: int) -> None:
+    config = dataclasses.replace(FULL, zones=zones, inner_walls=0)
+    asked = {}
+    for split in ("train", "colour_goal"):
+        scene, rows = scenes(dataclasses.replace(config, split=split)), torch.arange(400)
+        pairs = zip(scene.colour[rows, scene.target].tolist(), scene.zone_colour[rows, scene.target_zone].tolist(), strict=True)
+        asked[split] = {(COLOURS[colour], ZONE_COLOURS[zone]) for colour, zone in pairs}
+    assert asked["colour_goal"] == set(HELD_OUT_GOALS.items())
+    assert asked["train"] == {(colour, zone) for colour in COLOURS for zone in ZONE_COLOURS} - asked["colour_goal"]
 
 
 def test_dynamics_are_held_out() -> None:

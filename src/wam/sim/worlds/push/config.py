@@ -12,7 +12,10 @@ ZONE_COLOURS = ("red", "green", "blue", "yellow")
 # Combinations of colour and shape that only split="colour_shape" shows; each colour and each shape is seen in training.
 HELD_OUT = (("green", "disc"), ("purple", "disc"), ("blue", "block"), ("yellow", "block"))
 
-Split = Literal["train", "colour_shape", "background", "dynamics"]
+# The zone that an object of each colour is told to go to in split="colour_goal" alone; in training it is sent to all others.
+HELD_OUT_GOALS = {"red": "blue", "green": "red", "blue": "yellow", "yellow": "green", "purple": "yellow", "cyan": "red"}
+
+Split = Literal["train", "colour_shape", "colour_goal", "background", "dynamics"]
 TaskKind = Literal["goal_image", "instruction", "play"]
 PusherPlace = Literal["beside", "anywhere"]
 Sees = Literal["pixels", "state"]
@@ -53,6 +56,8 @@ class PushConfig:
             raise SpecError(f"push has 0 to 4 zones and 0 to 2 inner walls, asked for {self.zones} and {self.inner_walls}.")
         if self.task == "instruction" and not self.zones:
             raise SpecError("an instruction names a zone, but the table has none: set zones=2.")
+        if self.split == "colour_goal" and self.task != "instruction":
+            raise SpecError(f"split='colour_goal' holds out instructions, and task={self.task!r} gives none: set task='instruction'.")
         if self.size < 16:
             raise SpecError(f"a picture of {self.size} px is too small to see a disc; use at least 16.")
         if self.sees == "state":

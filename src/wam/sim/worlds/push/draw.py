@@ -13,7 +13,7 @@ from torch import Tensor
 
 from wam.sim.engines import planar
 from wam.sim.engines.planar import PlanarParameters
-from wam.sim.worlds.push.config import COLOURS, SHAPES, ZONE_COLOURS, PushConfig
+from wam.sim.worlds.push.config import COLOURS, HELD_OUT_GOALS, SHAPES, ZONE_COLOURS, PushConfig
 from wam.sim.worlds.push.looks import HELD_OUT_BACKGROUNDS, TRAIN_BACKGROUNDS
 from wam.sim.worlds.push.scene import HALF_TABLE, PUSHER_MASS, PUSHER_RADIUS, Scene, length, outer_walls
 from wam.world import Noise
@@ -72,13 +72,15 @@ def draw(config: PushConfig, seeds: Tensor, dtype: torch.dtype) -> Scene:
     goal = _goal(config, noise.fork("goal"), parameters, start, radius) if config.task == "goal_image" else start
     if config.task == "goal_image" and config.pusher == "beside":
         start, goal = _beside(config, noise.fork("beside"), parameters, start, goal)
-    zones, zone_colour = _zones(config, noise.fork("zones"), start, radius, walls)
-    target, target_zone = _target(config, noise.fork("target"), parameters, start, zones)
+    target, rows = noise.fork("target").integers(1, config.objects)[:, 0], torch.arange(len(seeds), device=seeds.device)
+    held = torch.tensor([ZONE_COLOURS.index(HELD_OUT_GOALS[name]) for name in COLOURS], device=seeds.device)[colour[rows, target]]
+    zones, zone_colour = _zones(config, noise.fork("zones"), start, radius, walls, held)
+    allowed = (zone_colour == held[:, None]) == (config.split == "colour_goal")
+    target_zone = _target_zone(config, noise.fork("target"), parameters, start, zones, target, allowed)
     backgrounds = HELD_OUT_BACKGROUNDS if config.split == "background" else TRAIN_BACKGROUNDS if config.varied_background else TRAIN_BACKGROUNDS[:1]
     background = torch.tensor(backgrounds, device=seeds.device)[noise.fork("background").integers(1, len(backgrounds))[:, 0]]
     instruction = torch.full_like(target, -1)
     if config.task == "instruction":
-        rows = torch.arange(len(seeds), device=seeds.device)
         name = len(SHAPES) * colour[rows, target] + shape[rows, target]
         instruction = len(ZONE_COLOURS) * name + zone_colour[rows, target_zone]
     return Scene(
@@ -255,8 +257,11 @@ def _directions(uniform: Tensor) -> Tensor:
     return torch.stack([angle.cos(), angle.sin()], -1)
 
 
-def _zones(config: PushConfig, noise: Noise, start: Tensor, radius: Tensor, walls: Tensor) -> tuple[Tensor, Tensor]:
-    """Squares of different colours away from each other and from the objects: "B Z 3", "B Z"."""
+def _zones(config: PushConfig, noise: Noise, start: Tensor, radius: Tensor, walls: Tensor, held: Tensor) -> tuple[Tensor, Tensor]:
+    """Squares of different colours away from each other and from the objects: "B Z 3", "B Z".
+
+    `held` "B": the zone that the target is held out from. split="colour_goal" has it on the table, a training table of one zone has not.
+    """
     half = ZONE_HALF * config.radius
     limit = HALF_TABLE - half - PUSHER_RADIUS
     uniform = noise.uniform(config.zones, CANDIDATES, 2, dtype=start.dtype) if config.zones else start.new_zeros(len(start), 0, CANDIDATES, 2)
@@ -267,15 +272,17 @@ def _zones(config: PushConfig, noise: Noise, start: Tensor, radius: Tensor, wall
         room += [_room_beside(places, torch.stack(placed, 1), 2.1 * half)] if placed else []
         placed.append(_first_fit(places, torch.stack(room).amin(0)))
     centres = torch.stack(placed, 1) if placed else start.new_zeros(len(start), 0, 2)
-    colour = noise.fork("colour").uniform(1, len(ZONE_COLOURS))[:, 0].argsort(1)[:, : config.zones]
+    order = noise.fork("colour").uniform(1, len(ZONE_COLOURS))[:, 0]
+    if config.task == "instruction" and (config.split == "colour_goal" or config.zones == 1):
+        order = order.scatter(1, held[:, None], -1.0 if config.split == "colour_goal" else 2.0)
+    colour = order.argsort(1)[:, : config.zones]
     return torch.cat([centres, torch.full_like(centres[..., :1], half)], 2), colour
 
 
-def _target(config: PushConfig, noise: Noise, parameters: PlanarParameters, start: Tensor, zones: Tensor) -> tuple[Tensor, Tensor]:
-    """Which object goes to which zone: one that the object does not stand in, and no inner wall in the way where that can be had."""
-    target = noise.integers(1, config.objects)[:, 0]
+def _target_zone(config: PushConfig, noise: Noise, parameters: PlanarParameters, start: Tensor, zones: Tensor, target: Tensor, allowed: Tensor) -> Tensor:
+    """Where the target goes, "B": a zone that the split allows, in which it does not stand, with no inner wall in the way where that can be had."""
     if not config.zones:
-        return target, torch.full_like(target, -1)
+        return torch.full_like(target, -1)
     rows = torch.arange(len(start), device=start.device)
     here, own = start[rows, target, None, :2], planar.reach(parameters.half, parameters.radius)[rows, target, None]
     way = zones[..., :2] - here
@@ -284,4 +291,4 @@ def _target(config: PushConfig, noise: Noise, parameters: PlanarParameters, star
     room = [_room_walls(behind, parameters.walls, PUSHER_RADIUS + CLEARANCE)]
     room += [_room_walls(here + share * way, parameters.walls, own + CLEARANCE) for share in (0.25, 0.5, 0.75, 1.0)]
     open_way = torch.stack(room).amin(0) > 0
-    return target, (noise.fork("zone").uniform(1, config.zones)[:, 0] + 2.0 * outside + 1.0 * open_way).argmax(1)
+    return (noise.fork("zone").uniform(1, config.zones)[:, 0] + 4.0 * allowed + 2.0 * outside + 1.0 * open_way).argmax(1)

@@ -1,0 +1,134 @@
+"""`wam use`: what a world model is good for. Policies are evaluated in it, it makes data, it helps a policy choose."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from wam.cli.common import AsJson, Device, RunFolder, options, show
+
+app = typer.Typer(
+    help="Use a trained world model: evaluate policies in it, make data with it, let it choose among a policy's actions.",
+    epilog="Example: [bold]wam use evaluate-policy runs/cosmos --policies runs/lewm --world push[/]; docs/use.md says what each figure means.",
+    no_args_is_help=True,
+)
+
+World = Annotated[str, typer.Option(help="A world of the library.")]
+Option = Annotated[list[str] | None, typer.Option(help="NAME=VALUE, of the world; may be repeated.")]
+Result = Annotated[Path | None, typer.Option(help="Write figures and provenance here, as JSON.", dir_okay=False)]
+Out = Annotated[Path | None, typer.Option(help="Folder of the report page; by default the run's.", file_okay=False)]
+
+
+@app.command(
+    "evaluate-policy",
+    epilog="Example: [bold]wam use evaluate-policy runs/cosmos --policies runs/lewm --world push --control runs/cosmos-shuffled[/]",
+)
+def evaluate_policy(
+    run: RunFolder,
+    policies: Annotated[str, typer.Option(help="Runs that act, with commas between; each is tried as trained and made worse in named ways.")],
+    world: World = "push",
+    option: Option = None,
+    control: Annotated[
+        Path | None, typer.Option(help="Folder of the same system trained with shuffled actions; trained there first where there is none.", file_okay=False)
+    ] = None,
+    starts: Annotated[int, typer.Option(help="Held-out starts.", min=1)] = 100,
+    judge_episodes: Annotated[int, typer.Option(help="Real episodes of each teacher that the judge of success learns from.", min=1)] = 60,
+    result: Result = None,
+    out: Out = None,
+    device: Device = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Would the model have told which policy is better? Success in the world beside success in the model, policy by policy."""
+    from wam.jobs.use.evaluate_policy import PolicyTest, evaluate_policies
+    from wam.jobs.use.tables import agreement_summary, judge_summary, lines, policies_summary
+    from wam.show.bars import Bars
+    from wam.show.tables import terminal_table
+
+    asked = PolicyTest(world, options(option), starts=starts, judge_episodes=judge_episodes, device=device)
+    with Bars(Console(stderr=True)) as bars:
+        found, page = evaluate_policies(run, folders(policies), asked, control=control, out=out, bars=bars)
+    if result is not None:
+        found.save(result)
+    agree = agreement_summary(found.evaluation, found.control, found.over_control)
+    tables = [terminal_table(table) for table in (policies_summary(found.evaluation), agree, judge_summary(found.evaluation.judge))]
+    show(found.to_dict(), [*tables, *([lines(found.lacking)] if found.lacking else []), f"report: {page}"], as_json)
+
+
+@app.command(
+    "synthesise", epilog="Example: [bold]wam use synthesise runs/cosmos --policy runs/susie --data runs/demonstrations --episodes 200 --out runs/made[/]"
+)
+def synthesise(
+    run: RunFolder,
+    policy: Annotated[list[Path], typer.Option(help="A run that acts; may be repeated.", exists=True, file_okay=False)],
+    out: Annotated[Path, typer.Option(help="Folder of the new data set.", file_okay=False)],
+    data: Annotated[str | None, typer.Option(help="Start from frames of this data set.")] = None,
+    world: Annotated[
+        str | None, typer.Option(help="Start from first frames of this world where no data is named; also what --only-solved is judged by.")
+    ] = None,
+    option: Option = None,
+    episodes: Annotated[int, typer.Option(help="To imagine with each policy.", min=1)] = 100,
+    steps: Annotated[
+        int | None, typer.Option(help="Model steps of each; by default the world's budget, or those of the middle recorded episode.", min=1)
+    ] = None,
+    only_solved: Annotated[bool, typer.Option("--only-solved", help="Keep what a judge calls solved; needs --world.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the first episode; below 2,000,000.", min=0)] = 0,
+    device: Device = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Let policies act in the model from real starts, and record it as a LeRobot data set that says it was imagined."""
+    from wam.jobs.use.synthesise import Wanted, synthesise_set
+    from wam.show.bars import Bars
+
+    wanted = Wanted(episodes, data, world, options(option), steps=steps, only_solved=only_solved, seed=seed, device=device)
+    with Bars(Console(stderr=True)) as bars:
+        made = synthesise_set(run, policy, out, wanted, bars=bars)
+    lines = [f"{made.path} holds {made.written} of {made.tried} imagined episodes, {made.steps} steps each, from {made.starts} real starts"]
+    if made.judge is not None:
+        lines.append(f"the judge that chose is right about {100 * made.judge.at_end.value:.0f} % of real last frames")
+    show(made.to_dict(), [*lines, f"look at it: wam data inspect {made.path} --sheet sheet.png"], as_json)
+
+
+@app.command(
+    "rerank", epilog="Example: [bold]wam use rerank runs/cosmos --policy runs/diffusion --world push --option task=instruction --option zones=2 --ceiling[/]"
+)
+def rerank(
+    run: RunFolder,
+    policy: Annotated[Path, typer.Option(help="A run that acts, as it is.", exists=True, file_okay=False)],
+    world: World = "push",
+    option: Option = None,
+    mode: Annotated[
+        Literal["rank", "opt", "both", "all"],
+        typer.Option(help="rank: the best of the drawn chunks; opt: the policy's own, refined; both; or all that the model allows, side by side."),
+    ] = "all",
+    draws: Annotated[int, typer.Option(help="Chunks that the policy draws.", min=1)] = 16,
+    goals: Annotated[int, typer.Option(help="Held-out starts.", min=1)] = 100,
+    ceiling: Annotated[bool, typer.Option("--ceiling", help="Also rank by what the true simulator says would happen.")] = False,
+    result: Result = None,
+    out: Out = None,
+    device: Device = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """A frozen policy alone, and with a world model that chooses among its actions or refines them: success, seconds per decision."""
+    from wam.jobs.use.rerank import RerankTest, rerank
+    from wam.jobs.use.tables import judge_summary
+    from wam.show.bars import Bars
+    from wam.show.summaries import difference_summary
+    from wam.show.tables import success_table, terminal_table
+
+    asked = RerankTest(world, options(option), () if mode == "all" else (mode,), draws=draws, goals=goals, ceiling=ceiling, device=device)
+    with Bars(Console(stderr=True)) as bars:
+        found, page = rerank(run, policy, asked, out=out, bars=bars)
+    if result is not None:
+        found.save(result)
+    tables = [success_table(found.rows), terminal_table(difference_summary(found.differences))]
+    tables += [terminal_table(judge_summary(found.judge))] if found.judge is not None else []
+    show(found.to_dict(), [*tables, f"wanted of a future: {found.objective}", f"report: {page}"], as_json)
+
+
+def folders(names: str) -> list[Path]:
+    """`runs/a,runs/b`. ValueError for a folder that is not there."""
+    found = [Path(name.strip()) for name in names.split(",") if name.strip()]
+    if missing := [str(path) for path in found if not path.is_dir()]:
+        raise ValueError(f"--policies names {', '.join(missing)}, and there is no such folder. Name folders of trained runs, with commas between.")
+    return found

@@ -1,0 +1,161 @@
+"""`wam compare paradigms`: data, trainings, evaluation, tables, plots and page of one controlled experiment, in one command.
+
+Every cell (arm, share of known actions, training seed) is trained resumably into a folder of its own, and what was measured of it is kept beside
+it as a small JSON file; a stopped experiment goes on where it was, and one that is not finished says which cells are missing.
+Does not know: how a system is built, what counts as solved. Footgun: cells that were measured by an earlier version of the sources are kept,
+and named as such.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from wam.evaluate.origin import Origin
+from wam.evaluate.sources import Sources
+from wam.jobs.paradigms.arms import CLONING, Arm, arms_named
+from wam.jobs.paradigms.cell import Cell, Wanted, read, wanted, write
+from wam.jobs.paradigms.finder import Finder
+from wam.jobs.paradigms.measure import Plans, instrument, measure
+from wam.jobs.paradigms.page import PICTURE, page_of
+from wam.jobs.paradigms.result import ParadigmResult, answers, costs, inverse_rows, rates
+from wam.jobs.paradigms.setting import OPTIONS, POLICIES, WORLD, Asked, Progress, Task, demonstrations
+from wam.jobs.practise import described
+from wam.recipes.recipe import load_recipe
+from wam.recipes.runs import Run, frames_for, train_recipe
+
+PRESET = "tiny"
+SEEN = 200  # episodes of the expert that the instrument is fitted on
+PAGE = "paradigms.html"
+
+
+def compare_paradigms(folder: Path, asked: Asked, *, result: Path | None = None, only_report: bool = False, task: Task, tell: Callable[[str], None]) -> Path:
+    """Do what is missing, then write paradigms.html into `folder` and the figures to `result`, by default paradigms.json beside it.
+
+    `only_report`: train and measure nothing. `task` makes progress lines, `tell` says what begins. Returns the path of the figures.
+    Where it is stopped on the way, the state so far is reported first.
+    """
+    started, arms = time.monotonic(), arms_named(asked.arms)
+    sources = {arm.name: sources_of((arm,)) for arm in arms}
+    every = sources_of(arms)  # as they are now: a run is long
+    cells = wanted(arms, asked.labels, asked.seeds)
+    if only_report and not (folder / "data").exists():
+        raise ValueError(f"{folder} holds no experiment to report. Name the folder that `wam compare paradigms` wrote, or leave --only-report out.")
+    data = folder / "data" if only_report else demonstrations(folder / "data", asked, task)
+    fingerprint = frames_for(load_recipe(CLONING).preset(PRESET), data).fingerprint()
+    try:
+        if not only_report:
+            run_cells(folder, asked, cells, data, fingerprint, sources, task("cells"), tell)
+    finally:
+        path = report(folder, asked, arms, cells, fingerprint, every, started, result)
+    return path
+
+
+def run_cells(
+    folder: Path,
+    asked: Asked,
+    cells: tuple[Wanted, ...],
+    data: Path,
+    fingerprint: str,
+    sources: dict[str, Sources],
+    progress: Progress,
+    tell: Callable[[str], None],
+) -> None:
+    """Each that is not there yet."""
+    finder: Finder | None = None
+    for done, cell in enumerate(cells):
+        progress(done, len(cells))
+        if kept(folder, cell, asked, fingerprint) is not None:
+            continue
+        finder = finder or instrument(asked, range(expert_episodes(asked)))
+        tell(cell.name)
+        run = trained(folder, cell, asked, data)
+        found, plans = measure(cell, run, asked, finder, fingerprint, sources[cell.arm.name])
+        if plans is not None:
+            draw(plans, folder / f"{cell.name}{PICTURE}")
+        write(found, folder)
+    progress(len(cells), len(cells))
+
+
+def trained(folder: Path, cell: Wanted, asked: Asked, data: Path) -> Run | None:
+    """The run of a cell; None where nothing is learned."""
+    if cell.labels is None or cell.seed is None:
+        return None
+    place = folder / cell.run
+    return train_recipe(
+        cell.arm.recipe,
+        data,
+        place,
+        preset=PRESET,
+        change=cell.arm.change,
+        labels=cell.labels,
+        steps=asked.steps,
+        seed=cell.seed,
+        device=asked.device,
+        resume=place.exists(),
+        show=False,
+    )
+
+
+def kept(folder: Path, cell: Wanted, asked: Asked, fingerprint: str) -> Cell | None:
+    """What was measured before, of the same data and in the same way; None where there is no such thing."""
+    found = read(folder / f"{cell.name}.json")
+    same = found is not None and (found.goals, found.steps, found.budget, found.data) == (asked.goals, asked.steps, asked.budget, fingerprint)
+    return found if same else None
+
+
+def report(
+    folder: Path, asked: Asked, arms: tuple[Arm, ...], cells: tuple[Wanted, ...], fingerprint: str, sources: Sources, started: float, result: Path | None
+) -> Path:
+    """Of all cells that are there."""
+    there = {cell.name: found for cell in cells if (found := kept(folder, cell, asked, fingerprint)) is not None}
+    measured = tuple(there.values())
+    found = ParadigmResult(
+        rates=rates(measured, arms),
+        answers=answers(measured),
+        costs=costs(measured, arms),
+        inverse=inverse_rows(measured),
+        missing=tuple(cell.name for cell in cells if cell.name not in there),
+        older=tuple(name for name, cell in there.items() if cell.sources.stale),
+        cells=measured,
+        origin=Origin.now(
+            started=started,
+            protocol=protocol(asked),
+            seeds=f"training 0 to {asked.seeds - 1}; demonstrations 0 to {asked.episodes - 1}; evaluation 2,000,000 and up",
+            sources=sources,
+            device=asked.device,
+            data=fingerprint,
+        ),
+    )
+    page_of(found, folder).save(folder / PAGE)
+    return found.save(result or folder / "paradigms.json")
+
+
+def protocol(asked: Asked) -> str:
+    """In words."""
+    shown = ", ".join(f"{share:.0%}" for share in asked.labels)
+    shortened = "" if asked.steps is None else f", shortened to {asked.steps} steps a stage"
+    mixture = ", ".join(f"{share:.0%} {name}" for name, share in POLICIES.items())
+    options = {name: ",".join(value) if isinstance(value, tuple) else value for name, value in OPTIONS.items()}
+    return (
+        f"{asked.episodes} demonstrations of {described(WORLD, options)} ({mixture}): the video of all, the actions of {shown}. Presets {PRESET}{shortened}. "
+        f"{asked.goals} held-out starts in each of three splits (as in the demonstrations; held-out looks of the table; held-out pairs of colour and zone), "
+        f"the same for all arms; success at the end of {asked.budget} steps."
+    )
+
+
+def sources_of(arms: tuple[Arm, ...]) -> Sources:
+    """What the figures of these arms depend on."""
+    recipes = sorted({f"wam.recipes.{arm.recipe}" for arm in arms if arm.recipe})
+    return Sources.of("wam.jobs.paradigms.measure", "wam.jobs.paradigms.result", *recipes, f"wam.sim.worlds.{WORLD}")
+
+
+def expert_episodes(asked: Asked) -> int:
+    """How many of the expert's recorded episodes the instrument is fitted on: they have the first seeds."""
+    return max(1, min(SEEN, int(POLICIES["expert"] * asked.episodes)))
+
+
+def draw(plans: Plans, path: Path) -> None:
+    """The first start's."""
+    from wam.show.paradigms import plan_strip
+
+    plan_strip(plans.start[0], plans.imagined[0], plans.happened[0], plans.seconds).save(path)

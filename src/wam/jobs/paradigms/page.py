@@ -1,0 +1,114 @@
+"""The experiment as one page: curves over labels, splits, time of a decision, plans beside what happened, and every table."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from wam.evaluate.intervals import Interval
+from wam.jobs.paradigms.arms import CLONING
+from wam.jobs.paradigms.cell import cell_name
+from wam.jobs.paradigms.result import ParadigmResult
+from wam.jobs.paradigms.setting import FIRST, SPLITS
+from wam.jobs.paradigms.tables import shares, tables
+from wam.show.report import Captioned, Figures, Report, Section, Text
+from wam.show.sections import origin_section
+from wam.show.words import percent
+
+PICTURE = ".plans.png"  # after a cell's name: what it imagined
+
+
+def page_of(found: ParadigmResult, folder: Path) -> Report:
+    """`folder`: of the experiment, with the pictures of its cells."""
+    state = f" {len(found.missing)} of {len(found.missing) + len(found.cells)} cells are missing." if found.missing else ""
+    return Report(
+        title="Ways to couple a predicted future with actions",
+        summary=f"{len({rate.arm for rate in found.rates})} arms on the same instructed pushing tasks, from the same demonstrations, with the actions of "
+        f"{', '.join(f'{share:.0%}' for share in shares(found)) or 'none'} of them.{headline(found)}{state}",
+        sections=(*lacking(found), *plots(found), *tables(found), *strips(found, folder), origin_section(found.origin)),
+    )
+
+
+def headline(found: ParadigmResult) -> str:
+    """The best learned arm and cloning, in distribution, where actions are scarcest."""
+    if not shares(found):
+        return ""
+    least = shares(found)[0]
+    here = [rate for rate in found.rates if rate.labels == least and rate.split == FIRST]
+    learned = [rate for rate in here if rate.arm not in ("oracle_future", "zero_future")]
+    if not learned:
+        return ""
+    best = max(learned, key=lambda rate: rate.success.value)
+    others = {rate.arm: rate for rate in here if rate.arm in (CLONING, "oracle_future") and rate.arm != best.arm}
+    beside = "".join(f"; {name} {percent(rate.success.value)}" for name, rate in others.items())
+    return f" With the actions of {least:.0%}, {FIRST}: {best.arm} solves most, {percent(best.success.value)}{beside}."
+
+
+def lacking(found: ParadigmResult) -> tuple[Section, ...]:
+    """What is not there, and what is of another version."""
+    told = []
+    if found.missing:
+        told.append(f"Not measured yet, so left out everywhere below: {', '.join(found.missing)}. The same command goes on where it was stopped.")
+    if found.older:
+        told.append(f"Measured by an earlier version of the sources: {', '.join(found.older)}. Delete their JSON files to measure them again.")
+    return (Text(title="Missing, or older", paragraphs=tuple(told)),) if told else ()
+
+
+def plots(found: ParadigmResult) -> tuple[Section, ...]:
+    """Three pictures of success; nothing where nothing was measured."""
+    from wam.show.paradigms import label_curves, split_bars, success_over_time
+
+    if not found.rates:
+        return ()
+    here = {(rate.arm, rate.labels, rate.split): rate.success for rate in found.rates}
+    arms, columns = tuple(dict.fromkeys(rate.arm for rate in found.rates)), shares(found)
+    curves = {split: {arm: of_arm(here, arm, split) for arm in arms} for split in SPLITS}
+    made: list[Section] = [
+        Figures(
+            title="Success over known actions",
+            items=tuple(Captioned(pictures=(("", label_curves(each, arms)),), caption=split) for split, each in curves.items()),
+            note="All arms see the video of every demonstration; along the axis, the actions of more of them are known. Vertical lines are 95 % Wilson "
+            "intervals over all trainings and starts. Grey: policies that learn nothing.",
+        )
+    ]
+    for share in columns or [None]:
+        groups = {arm: {split: rate for split in SPLITS if (rate := here.get((arm, share, split)) or here.get((arm, None, split)))} for arm in arms}
+        groups = {arm: group for arm, group in groups.items() if group}
+        told = "" if share is None else f", with the actions of {share:.0%}"
+        made.append(
+            Figures(
+                title=f"Success by split{told}",
+                items=(Captioned(pictures=(("", split_bars(groups)),)),),
+                note="The same arms on starts like those of the demonstrations, on tables that look different, and told to bring colours to zones that they "
+                "were never told to in a demonstration.",
+            )
+        )
+    times = {cost.arm: (cost.milliseconds, rate) for cost in found.costs if columns and (rate := here.get((cost.arm, columns[-1], FIRST)))}
+    if times:
+        note = f"With the actions of {columns[-1]:.0%}, {FIRST}. Further left is faster, further up is better. The oracle's time is the simulator's."
+        made.append(Figures(title="Success over the time of a decision", items=(Captioned(pictures=(("", success_over_time(times, arms)),)),), note=note))
+    return tuple(made)
+
+
+def of_arm(here: Mapping[tuple[str, float | None, str], Interval], arm: str, split: str) -> dict[float | None, Interval]:
+    """Label share -> success."""
+    return {share: rate for (name, share, where), rate in here.items() if name == arm and where == split}
+
+
+def strips(found: ParadigmResult, folder: Path) -> tuple[Section, ...]:
+    """The plans of each arm's first training with the most labels."""
+    from wam.show.paradigms import stored
+
+    best = {cell.arm: cell for cell in sorted(found.cells, key=lambda cell: (cell.labels or 0.0, -(cell.seed or 0)))}
+    items = []
+    for arm in dict.fromkeys(rate.arm for rate in found.rates):
+        cell = best[arm]
+        path = folder / f"{cell_name(arm, cell.labels, cell.seed)}{PICTURE}"
+        if path.exists():
+            labels = "" if cell.labels is None else f", actions of {cell.labels:.0%}"
+            items.append(Captioned(pictures=(("", stored(path)),), caption=f"{arm}{labels}, first start {FIRST}"))
+    if not items:
+        return ()
+    note = (
+        "The first start, not chosen. Above, what was imagined at each decision, one decision per column; below, what was there at the same "
+        "instant after acting. Rows that drift apart mean that acting did not bring about what was imagined."
+    )
+    return (Figures(title="What was imagined, and what happened", items=tuple(items), note=note),)

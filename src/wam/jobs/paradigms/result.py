@@ -1,0 +1,191 @@
+"""All cells together: rates pooled over trainings, differences over the starts that arms share, and what is missing.
+
+Outcomes of several trainings on the same starts are not independent: beside the Wilson interval of all of them stands each training's own
+rate, and differences are drawn over trainings and over starts (`paired_by_seed`; with a single training, over starts alone). An arm is
+compared with another at the same label share, in the same split, over the training seeds that both have; an arm that learns nothing stands
+beside every share.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from wam.evaluate.intervals import Interval, paired_by_seed, paired_difference, wilson
+from wam.evaluate.result import Result
+from wam.jobs.paradigms.arms import CLONING, QUESTIONS, Arm
+from wam.jobs.paradigms.cell import Cell
+from wam.jobs.paradigms.setting import SPLITS
+from wam.world import Spec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate(Spec):
+    """An arm at a label share in a split, over its trainings."""
+
+    arm: str
+    labels: float | None
+    split: str
+    success: Interval
+    per_training: tuple[float, ...]
+    over_cloning: Interval | None  # success minus that of cloning; None without one to compare with, and for cloning itself
+    disagreement: tuple[float, ...]  # m, of each training, where futures are imagined
+    floor: float | None  # m, error of the instrument
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer(Spec):
+    """What two arms' difference says."""
+
+    asks: str
+    first: str
+    second: str
+    labels: float
+    split: str
+    difference: Interval
+    trainings: int  # of each
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmCost(Spec):
+    """What a decision of an arm costs; means over its trainings."""
+
+    arm: str
+    paradigm: str
+    milliseconds: float
+    video: float
+    actions: float
+    execute: int
+    parameters: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class InverseRow(Spec):
+    """Inverse dynamics' errors of each training, m."""
+
+    arm: str
+    labels: float
+    real: tuple[float, ...]
+    generated: tuple[float, ...]
+    mean: float  # of always telling the mean action
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParadigmResult(Result):
+    """The experiment as far as it has come."""
+
+    rates: tuple[Rate, ...]
+    answers: tuple[Answer, ...]
+    costs: tuple[ArmCost, ...]
+    inverse: tuple[InverseRow, ...]
+    missing: tuple[str, ...]  # cells that were asked for and are not there
+    older: tuple[str, ...]  # cells that were measured with other sources than those of now
+    cells: tuple[Cell, ...]
+
+
+Group = dict[tuple[str, float | None], list[Cell]]
+
+
+def grouped(cells: Sequence[Cell]) -> Group:
+    """Cells of the same arm and label share, by training seed."""
+    found: Group = {}
+    for cell in sorted(cells, key=lambda one: (one.seed is not None, one.seed)):
+        found.setdefault((cell.arm, cell.labels), []).append(cell)
+    return found
+
+
+def rates(cells: Sequence[Cell], arms: Sequence[Arm]) -> tuple[Rate, ...]:
+    """A line per arm, label share and split, in the order of the arms."""
+    groups, order = grouped(cells), [arm.name for arm in arms]
+    found = []
+    for (arm, labels), group in sorted(groups.items(), key=lambda item: (order.index(item[0][0]), item[0][1] or 0.0)):
+        for split in SPLITS:
+            parts = [cell.split(split) for cell in group]
+            floors = [part.floor for part in parts if part.floor is not None]
+            cloning = groups.get((CLONING, labels), []) if arm != CLONING else []
+            solved = torch.stack([part.outcomes() for part in parts])
+            found.append(
+                Rate(
+                    arm=arm,
+                    labels=labels,
+                    split=split,
+                    success=wilson(int(solved.sum()), solved.numel()),
+                    per_training=tuple(part.success.value for part in parts),
+                    over_cloning=difference(group, cloning, split),
+                    disagreement=tuple(part.disagreement.value for part in parts if part.disagreement is not None),
+                    floor=sum(floors) / len(floors) if floors else None,
+                )
+            )
+    return tuple(found)
+
+
+def answers(cells: Sequence[Cell]) -> tuple[Answer, ...]:
+    """A line per question, label share and split that both arms were measured in."""
+    groups, found = grouped(cells), []
+    for question in QUESTIONS:
+        for labels in sorted({cell.labels for cell in cells if cell.labels is not None}):
+            first, second = (groups.get((name, labels), []) for name in (question.first, question.second))
+            for split in SPLITS:
+                apart = difference(first, second, split)
+                if apart is not None:
+                    trainings = len(seeds_of(first) & seeds_of(second))
+                    told = dict(asks=question.asks, first=question.first, second=question.second)
+                    found.append(Answer(**told, labels=labels, split=split, difference=apart, trainings=trainings))
+    return tuple(found)
+
+
+def difference(first: Sequence[Cell], second: Sequence[Cell], split: str) -> Interval | None:
+    """Rate of the first minus rate of the second, over the trainings that both have; None where there are none."""
+    shared = sorted(seeds_of(first) & seeds_of(second))
+    if not shared:
+        return None
+    one, two = (outcomes(cells, shared, split) for cells in (first, second))
+    if len(shared) == 1:  # Newcombe's interval keeps a width where all pairs agree
+        return paired_difference(one[0], two[0])
+    return paired_by_seed(one.double() - two.double())
+
+
+def outcomes(cells: Sequence[Cell], seeds: Sequence[int], split: str) -> Tensor:
+    """Of these trainings, "seeds starts"."""
+    by_seed = {cell.seed: cell for cell in cells}
+    return torch.stack([by_seed[seed].split(split).outcomes() for seed in seeds])
+
+
+def seeds_of(cells: Sequence[Cell]) -> set[int]:
+    """Training seeds."""
+    return {cell.seed for cell in cells if cell.seed is not None}
+
+
+def costs(cells: Sequence[Cell], arms: Sequence[Arm]) -> tuple[ArmCost, ...]:
+    """A line per arm whose decisions were timed."""
+    found = []
+    for arm in arms:
+        own = [cell for cell in cells if cell.arm == arm.name and cell.cost is not None]
+        timed = [cell.cost for cell in own if cell.cost is not None]
+        if not timed:
+            continue
+        milliseconds, video, actions = (sum(getattr(cost, name) for cost in timed) / len(timed) for name in ("milliseconds", "video", "actions"))
+        found.append(
+            ArmCost(
+                arm=arm.name,
+                paradigm=arm.paradigm,
+                milliseconds=milliseconds,
+                video=video,
+                actions=actions,
+                execute=timed[0].execute,
+                parameters=own[0].parameters,
+            )
+        )
+    return tuple(found)
+
+
+def inverse_rows(cells: Sequence[Cell]) -> tuple[InverseRow, ...]:
+    """A line per arm and label share with such errors."""
+    found = []
+    for (arm, labels), group in grouped(cells).items():
+        known = [cell.inverse for cell in group if cell.inverse is not None]
+        if known and labels is not None:
+            real, generated = (tuple(getattr(one, name).value for one in known) for name in ("real", "generated"))
+            found.append(InverseRow(arm=arm, labels=labels, real=real, generated=generated, mean=known[0].mean.value))
+    return tuple(sorted(found, key=lambda row: (row.arm, row.labels)))

@@ -1,0 +1,148 @@
+"""What the experiment found, as tables of words: for the page, for a terminal and for the docs alike."""
+
+from collections.abc import Sequence
+
+from wam.evaluate.intervals import Interval
+from wam.jobs.paradigms.arms import CLONING
+from wam.jobs.paradigms.result import Answer, ParadigmResult, Rate
+from wam.jobs.paradigms.setting import FIRST, SPLITS
+from wam.show.report import Table
+from wam.show.words import duration, percent
+
+
+def shares(found: ParadigmResult) -> list[float]:
+    """Label shares that were measured."""
+    return sorted({rate.labels for rate in found.rates if rate.labels is not None})
+
+
+def success_tables(found: ParadigmResult) -> tuple[Table, ...]:
+    """A table per split: arms by label shares."""
+    return tuple(success_table(found, split) for split in SPLITS)
+
+
+def success_table(found: ParadigmResult, split: str) -> Table:
+    """One split."""
+    columns = shares(found)
+    here = {(rate.arm, rate.labels): rate for rate in found.rates if rate.split == split}
+    rows = []
+    for arm in dict.fromkeys(rate.arm for rate in found.rates):
+        cells = [here.get((arm, share)) or here.get((arm, None)) for share in columns or [None]]
+        rows.append((arm, *("-" if cell is None else told(cell) for cell in cells)))
+    heads = tuple(f"{share:.0%} of the actions" for share in columns) or ("solved",)
+    return Table(
+        title=f"Success, {split}",
+        columns=("arm", *heads),
+        rows=tuple(rows),
+        numbers=tuple(range(1, 1 + len(heads))),
+        note=""
+        if split != FIRST
+        else "Solved at the end, all trainings together, with the 95 % Wilson interval; in points, the difference to cloning "
+        f"({CLONING}) at the same label share, with its interval over trainings and starts; a star where that does not hold 0. 'random' and "
+        "'expert' learn nothing, so they are the same at every share.",
+    )
+
+
+def told(rate: Rate) -> str:
+    """A rate with its interval, and the difference to cloning."""
+    head = f"{percent(rate.success.value)} ({100 * rate.success.low:.0f} to {100 * rate.success.high:.0f})"
+    return head if rate.over_cloning is None else f"{head}, {points(rate.over_cloning)}"
+
+
+def points(apart: Interval) -> str:
+    """A difference of rates; a star where the interval does not hold 0."""
+    value = f"{100 * apart.value:+.0f} ({100 * apart.low:+.0f} to {100 * apart.high:+.0f})"
+    return f"{value} *" if apart.low > 0 or apart.high < 0 else value
+
+
+def answers_table(answers: Sequence[Answer]) -> Table:
+    """A line per question and label share: one column per split."""
+    kept = {(one.asks, one.labels, one.split): one for one in answers}
+    rows = []
+    for asks, labels in dict.fromkeys((one.asks, one.labels) for one in answers):
+        lines = [kept.get((asks, labels, split)) for split in SPLITS]
+        some = next(line for line in lines if line is not None)
+        cells = ("-" if line is None else points(line.difference) for line in lines)
+        rows.append((asks, f"{some.first} minus {some.second}", f"{labels:.0%}", *cells, str(some.trainings)))
+    return Table(
+        title="Questions",
+        columns=("question", "difference", "actions known", *SPLITS, "trainings"),
+        rows=tuple(rows),
+        numbers=(2, 3, 4, 5, 6),
+        note="Points of success, first arm minus second, with 95 % intervals over trainings and starts. A star: the interval does not hold 0. "
+        "Without one, no difference was found, which does not say that there is none.",
+    )
+
+
+def cost_table(found: ParadigmResult) -> Table:
+    """A line per arm that was timed."""
+    rows = tuple(
+        (
+            cost.arm,
+            cost.paradigm,
+            duration(cost.milliseconds / 1000),
+            f"{cost.video:.3g}",
+            f"{cost.actions:.3g}",
+            str(cost.execute),
+            f"{cost.parameters / 1e6:.2f} M",
+        )
+        for cost in found.costs
+    )
+    return Table(
+        title="What a decision costs",
+        columns=("arm", "how future and actions meet", "time per chunk", "video evaluations", "action evaluations", "steps done per chunk", "parameters"),
+        rows=rows,
+        numbers=(2, 3, 4, 5, 6),
+        note="One robot, the median of its decisions. Evaluations: passes through the network of the pictures (encoding the present frame included) and "
+        "through that of the actions; arms with shared weights pass both at once. The oracle's time is the simulator's.",
+    )
+
+
+def agreement_table(found: ParadigmResult) -> Table | None:
+    """A line per arm that imagines; None where none does."""
+    kept = {(rate.arm, rate.labels, rate.split): rate for rate in found.rates if rate.disagreement}
+    rows = []
+    for arm, labels in dict.fromkeys((arm, labels) for arm, labels, _ in kept):
+        lines = [kept[arm, labels, split] for split in SPLITS]
+        rows.append((arm, "-" if labels is None else f"{labels:.0%}", *(apart(line) for line in lines), percent(lines[0].success.value)))
+    if not rows:
+        return None
+    return Table(
+        title="Does what happens agree with what was imagined?",
+        columns=("arm", "actions known", *SPLITS, f"solved, {FIRST}"),
+        rows=tuple(rows),
+        numbers=(1, 2, 3, 4, 5),
+        note="Millimetres between imagined and realised places of the named object and the pusher, at the first imagined frame at or after the last step "
+        "that is executed; one number per training. Both are read by one fixed instrument, whose own error on real frames stands in brackets. What imagines "
+        "that nothing moves, and moves nothing, agrees well: read it beside success.",
+    )
+
+
+def apart(rate: Rate) -> str:
+    """mm of each training, and of the instrument."""
+    each = ", ".join(f"{1000 * value:.0f}" for value in rate.disagreement)
+    return each if rate.floor is None else f"{each} ({1000 * rate.floor:.0f})"
+
+
+def inverse_table(found: ParadigmResult) -> Table | None:
+    """A line per arm and label share; None where no arm reads actions off frames."""
+    if not found.inverse:
+        return None
+
+    def each(values: Sequence[float]) -> str:
+        return ", ".join(f"{1000 * value:.1f}" for value in values)
+
+    rows = tuple((row.arm, f"{row.labels:.0%}", each(row.real), each(row.generated), f"{1000 * row.mean:.1f}") for row in found.inverse)
+    return Table(
+        title="Inverse dynamics on real and on generated frames",
+        columns=("arm", "actions known", "real frames, mm", "generated frames, mm", "the mean action, mm"),
+        rows=rows,
+        numbers=(1, 2, 3, 4),
+        note="Mean distance between the action that is read off two frames and what the expert did, held-out episodes; one number per training. On generated "
+        "frames this is the error of imagining and of reading together.",
+    )
+
+
+def tables(found: ParadigmResult) -> tuple[Table, ...]:
+    """All of them."""
+    some = (answers_table(found.answers) if found.answers else None, cost_table(found) if found.costs else None, agreement_table(found), inverse_table(found))
+    return *success_tables(found), *(table for table in some if table is not None)

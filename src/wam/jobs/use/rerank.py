@@ -1,0 +1,166 @@
+"""Does a world model make a frozen policy better while it acts? The policy alone, re-ranked, refined, both; and with the true simulator.
+
+All act from the same held-out starts of the true world, whose own label says what is solved. What is wanted of an imagined future
+is the goal picture where the world's tasks show one, otherwise a judge's verdict (fitted on real rollouts). The ceiling ranks what
+the simulator itself says would happen, by its reward.
+Does not know: what the policy is, how the model learned.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from wam.evaluate.origin import Origin
+from wam.evaluate.result import Result
+from wam.evaluate.sources import Sources
+from wam.evaluate.success import SuccessDifference, SuccessRow, compare_success, evaluation_seeds, measure_success
+from wam.jobs.control import in_steps_of, size_of
+from wam.jobs.practise import as_shown, described
+from wam.jobs.record import load_world
+from wam.jobs.use.judging import EPISODES, USUAL, judge_of
+from wam.jobs.use.tables import judge_summary
+from wam.plan import GoalImage, Objective, Reward
+from wam.recipes.runs import Run, load
+from wam.show.bars import Bars
+from wam.show.report import Report
+from wam.show.sections import episodes_section, origin_section, success_sections
+from wam.use.judge import JudgeConfig, JudgeScore, Verdict
+from wam.use.pictured import pictured
+from wam.use.reranking import Mode, Reranking
+from wam.use.true_model import TrueModel
+from wam.world import Env, Episodes, Policy, SpecError, WorldModel, WorldModelSpec
+
+BATCH = 50  # starts tried together
+CEILING = "rank, true simulator"
+WORDS: Mapping[Mode, str] = {"rank": "best of {0}", "opt": "own chunk refined", "both": "best of {0} refined"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RerankResult(Result):
+    """A policy alone and helped, over the same held-out starts."""
+
+    rows: tuple[SuccessRow, ...]  # the policy alone first
+    differences: tuple[SuccessDifference, ...]  # every other row minus the policy alone, paired by start
+    policy: str
+    draws: int
+    objective: str  # what is wanted of a future, in words
+    judge: JudgeScore | None  # where a judge says it
+
+
+@dataclass(frozen=True)
+class RerankTest:
+    """What is asked, apart from the runs."""
+
+    world: str
+    options: Mapping[str, object]  # of the world
+    modes: tuple[Mode, ...] = ()  # () = all that the model allows
+    draws: int = 16  # chunks to choose from
+    goals: int = 100  # held-out starts
+    ceiling: bool = False  # also rank by the true simulator
+    judge_episodes: int = EPISODES  # of each teacher
+    judge: JudgeConfig = USUAL
+    device: str = "cpu"
+
+
+def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = None, bars: Bars) -> tuple[RerankResult, Path]:
+    """The policy of the run `policy`, helped by the model of the run `folder`; also writes rerank.html, by default into it.
+
+    SpecError where policy, model and world do not fit each other, ValueError where a judge is needed and no teachers are named for the world.
+    """
+    module, started = load_world(asked.world), time.monotonic()
+    run, base = load(folder, device=asked.device), load(policy, device=asked.device)
+    if not isinstance(run.model.spec, WorldModelSpec):
+        raise SpecError(f"{run.folder} holds {run.name}, a policy, in which nothing can be imagined. Name a world model, and this run as --policy.")
+    sources = Sources.of("wam.jobs.use.rerank", f"wam.recipes.{run.recipe.name}", f"wam.recipes.{base.recipe.name}", f"wam.sim.worlds.{asked.world}")
+    options = {**size_of(run, module), **asked.options}
+    env = world_of(module, min(BATCH, asked.goals), base, options, asked.device)
+    run, base = run.read(env.spec.sentences), base.read(env.spec.sentences)
+    model, objective, score = wanted(run, env, asked, options, bars)
+    alone = base.policy()
+    arms: dict[str, Policy[Any]] = {f"{base.recipe.name} alone": alone}
+    for mode in asked.modes or allowed(model):
+        arms[WORDS[mode].format(asked.draws)] = Reranking(alone, model, objective, mode=mode, draws=asked.draws)
+    if asked.ceiling:
+        simulator = TrueModel(env, lambda rows: world_of(module, rows, base, options, asked.device))
+        arms[CEILING] = Reranking(alone, simulator, Reward(), draws=asked.draws)
+    rows, films = measured(env, arms, asked.goals, base.preset.skip, bars)
+    differences = tuple(compare_success(row, rows[0]) for row in rows[1:])
+    said = "the judge's verdict on the last imagined frame" if score is not None else "likeness to the goal picture"
+    result = RerankResult(
+        rows=tuple(rows),
+        differences=differences,
+        policy=base.name,
+        draws=asked.draws,
+        objective=said,
+        judge=score,
+        origin=Origin.now(
+            started=started,
+            protocol=(
+                f"{asked.goals} held-out starts of {described(asked.world, options)}, the same for all; success at the end of the budget. {base.name} draws "
+                f"{asked.draws} chunks, {run.name} imagines them, wanted is {said}. The ceiling ranks by the simulator's own reward."
+            ),
+            seeds=f"training {run.seed}, {base.seed}; evaluation 2,000,000 and up",
+            sources=sources,
+            device=asked.device,
+            recipe=run.name,
+            data=run.trained_on.fingerprint,
+            statistics=run.trained_on.statistics,
+        ),
+    )
+    return result, page_of(result, run, films).save((out or run.folder) / "rerank.html")
+
+
+def allowed(model: WorldModel[Any]) -> tuple[Mode, ...]:
+    """Refining needs gradients."""
+    return ("rank", "opt", "both") if model.spec.differentiable else ("rank",)
+
+
+def world_of(module: ModuleType, rows: int, base: Run, options: Mapping[str, object], device: str) -> Env:
+    """The world as the policy wants to see it."""
+    env: Env = module.make(rows, device=device, **options)
+    return as_shown(env, base.preset)
+
+
+def wanted(run: Run, env: Env, asked: RerankTest, options: Mapping[str, object], bars: Bars) -> tuple[WorldModel[Any], Objective[Any], JudgeScore | None]:
+    """The model as it is judged, and what judges: the goal picture where tasks show one, a judge where they do not."""
+    _, task = env.reset(torch.ones(env.batch, dtype=torch.bool), torch.zeros(env.batch, dtype=torch.int64))
+    if task.goal is not None:
+        return run.model, run.recipe.objective or GoalImage(), None
+    judge, score = judge_of(
+        asked.world, options, episodes=asked.judge_episodes, config=asked.judge, device=asked.device, progress=bars.task("judge of success")
+    )
+    return pictured(run.model, env.spec.sentences), Verdict(judge), score
+
+
+def measured(env: Env, arms: Mapping[str, Policy[Any]], goals: int, skip: int, bars: Bars) -> tuple[list[SuccessRow], list[Episodes]]:
+    """A row, in the world's own steps, and the first batch of episodes of each."""
+    rows, films = [], []
+    for name, policy in arms.items():
+        seen: list[Episodes] = []
+        row = measure_success(env, policy, name=name, seeds=evaluation_seeds(goals), watch=seen.append, progress=bars.task(name))
+        rows.append(in_steps_of(row, skip))
+        films.append(seen[0])
+    return rows, films
+
+
+def page_of(result: RerankResult, run: Run, films: Sequence[Episodes]) -> Report:
+    """For people; films of the policy alone and of the best arm that had no simulator."""
+    rows = result.rows
+    best = max((index for index, row in enumerate(rows) if index and row.name != CEILING), key=lambda index: rows[index].success)
+    helped = next(one.difference for one in result.differences if one.first == rows[best].name)
+    return Report(
+        title=f"{result.policy}, helped by {run.name}",
+        summary=f"Alone it solves {rows[0].success:.0%} of {rows[0].episodes} held-out starts; {rows[best].name}: {rows[best].success:.0%}, a difference of "
+        f"{100 * helped.value:+.0f} points ({100 * helped.low:+.0f} to {100 * helped.high:+.0f}).",
+        sections=(
+            *success_sections(rows, result.differences),
+            *([judge_summary(result.judge)] if result.judge is not None else []),
+            *(episodes_section(rows[index], films[index], rate=run.data.rate, count=4) for index in (0, best)),
+            origin_section(result.origin),
+        ),
+    )

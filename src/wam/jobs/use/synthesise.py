@@ -1,0 +1,134 @@
+"""Make data in a model: policies act from real starts, and what was imagined becomes a LeRobot data set that says so.
+
+Starts are frames of a data set, or first frames of a world. Goal pictures are not kept in data sets, so policies that go to one need
+starts of a world; so does the judge that says which episodes are solved.
+Does not know: whether it helps to learn from it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from wam.data import Frames, WindowDataset
+from wam.jobs.control import size_of
+from wam.jobs.practise import as_shown
+from wam.jobs.record import load_world
+from wam.jobs.use.judging import EPISODES, USUAL, judge_of
+from wam.jobs.use.policies import named, require_sight
+from wam.recipes.runs import Run, frames_for, load
+from wam.show.bars import Bars
+from wam.use.judge import JudgeConfig, JudgeScore
+from wam.use.pictured import pictured
+from wam.use.starts import Starts, recorded_starts, world_starts
+from wam.use.synthesis import Imaginer, synthesise
+from wam.world import Env, Policy, Spec, SpecError, WorldModelSpec
+
+FRAMES = 4  # of the past that a recorded start shows, at most
+BATCH = 50  # episodes imagined together
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked, apart from the runs."""
+
+    episodes: int  # to imagine with each policy
+    data: str | None = None  # whose frames are starts
+    world: str | None = None  # whose first frames are starts where there is no data, and whose labels a judge learns
+    options: Mapping[str, object] | None = None  # of the world
+    steps: int | None = None  # model steps of an episode; None = as long as the world's budget, or the middle recorded episode
+    only_solved: bool = False
+    seed: int = 0  # of the first episode
+    judge_episodes: int = EPISODES  # of each teacher
+    judge: JudgeConfig = USUAL
+    device: str = "cpu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synthesised(Spec):
+    """What came of it."""
+
+    path: str
+    written: int  # episodes
+    tried: int
+    steps: int  # model steps of each
+    starts: int  # different ones
+    judge: JudgeScore | None  # of the judge that chose; None = all were kept
+
+
+def synthesise_set(folder: Path, policies: Sequence[Path], out: Path, wanted: Wanted, *, bars: Bars) -> Synthesised:
+    """Imagine with the model of the run `folder`, acted in by the runs `policies`, and write the data set `out`.
+
+    ValueError where it is not said where to start, or who says what is solved; for seeds of evaluation; where nothing is worth keeping.
+    SpecError where a policy, the model and the starts do not fit each other.
+    """
+    if wanted.data is None and wanted.world is None:
+        raise ValueError("say where to start: frames of a data set (--data runs/push), or first frames of a world (--world push).")
+    if wanted.only_solved and wanted.world is None:
+        raise ValueError("only solved episodes are to be kept, and a judge learns what is solved in a world. Name it: --world push.")
+    if not policies:
+        raise ValueError("nobody acts. Name one run or more: --policy runs/diffusion.")
+    if wanted.world is not None and wanted.only_solved:
+        named(wanted.world)  # before anything is loaded
+    run, acting = load(folder, device=wanted.device), [load(path, device=wanted.device) for path in policies]
+    if not isinstance(run.model.spec, WorldModelSpec):
+        raise SpecError(f"{run.folder} holds {run.name}, a policy, in which nothing can be imagined. Name a world model, and this run as --policy.")
+    options = {} if wanted.world is None else {**size_of(run, load_world(wanted.world)), **(wanted.options or {})}
+    total = wanted.episodes * len(acting)
+    starts, steps = begins(run, wanted, options, total)
+    runs = [each.read(starts.sentences) for each in (run, *acting)]
+    tried = {f"{each.folder.resolve().name}": each.policy() for each in runs[1:]}
+    shown = pictured(run.model, starts.sentences).spec
+    for name, policy in tried.items():
+        require_sight(name, policy, shown)
+        require_beginning(name, policy, starts)
+    judge, score = None, None
+    if wanted.only_solved and wanted.world is not None:
+        judge, score = judge_of(
+            wanted.world, options, episodes=wanted.judge_episodes, config=wanted.judge, device=wanted.device, progress=bars.task("judge of success")
+        )
+    written = synthesise(
+        run.model,
+        tried,
+        starts,
+        out,
+        imaginer=Imaginer.of_run(run.folder),
+        episodes=wanted.episodes,
+        steps=wanted.steps or steps,
+        batch=min(BATCH, wanted.episodes),
+        seed=wanted.seed,
+        judge=judge,
+        only_solved=wanted.only_solved,
+        progress=bars.task("episodes"),
+    )
+    return Synthesised(path=str(out), written=written, tried=total, steps=wanted.steps or steps, starts=len(starts), judge=score)
+
+
+def require_beginning(name: str, policy: Policy[Any], starts: Starts) -> None:
+    """SpecError where a policy cannot begin with what the starts ask for."""
+    try:
+        policy.begin(1, starts.task.narrow("B", 0, 1))
+    except SpecError as error:
+        raise SpecError(f"{name} cannot begin at these starts: {error} Data sets keep no goal pictures; without --data starts are those of --world.") from error
+
+
+def begins(run: Run, wanted: Wanted, options: Mapping[str, object], count: int) -> tuple[Starts, int]:
+    """As many different starts as there are episodes, where there are so many, and how many model steps follow unless said otherwise."""
+    if wanted.data is None:
+        assert wanted.world is not None  # one of the two was named
+        env: Env = as_shown(load_world(wanted.world).make(min(BATCH, count), device=wanted.device, **options), run.preset)
+        return world_starts(env, range(wanted.seed, wanted.seed + count)), env.spec.budget
+    frames, (fewest, most) = frames_for(run.preset, wanted.data), run.model.spec.context
+    skip = 1 if frames.spec.rate == run.data.rate else run.preset.skip  # what was imagined or lived through is at the model's clock already
+    windows = WindowDataset(frames, past=max(fewest, min(most, FRAMES)), skip=skip)
+    drawn = torch.randperm(len(windows), generator=torch.Generator().manual_seed(wanted.seed))[:count]
+    found = recorded_starts(windows, drawn, Path(wanted.data).name)
+    return replace(found, past=found.past.to(wanted.device), task=found.task.to(wanted.device)), middle_length(frames, skip)
+
+
+def middle_length(frames: Frames, skip: int) -> int:
+    """Model steps of the middle recorded episode."""
+    return max(1, (int(np.median(frames.lengths)) - 1) // skip)

@@ -1,0 +1,265 @@
+"""A future video and the actions that lead there, drawn by one model in any combination of given, unknown and drawn.
+
+    codec      pixels, or an autoencoder's latents                                          (`observation_space.codec`)
+    network    shared weights or a mixture of transformers, and who sees whom               (`joint_network`)
+    processes  how video and actions get noisy, e.g. rectified flow                         (`nets.generate`)
+    lessons    which levels the streams are trained at, and which of them are learned       (`joint_programs`)
+    program    how it acts by itself; every other way is a view                             (`joint_programs`, `joint_views`)
+
+K frames and the R actions that lead to each, one per model step, follow up to W observed frames, which are clean tokens. What is not
+known stays at level 1, in training and in use: frames and actions beyond an episode's end, and actions that nobody recorded. They
+teach nothing themselves; the other stream learns beside them, which is how videos without actions are learned from (UWM, 2504.02792).
+
+The model itself is a policy: its spec is that of `as_policy()`.
+Does not know: proprioception, past actions, rewards, goals. Footgun: a view exists where the rules let its streams see each other;
+how good it is depends on the levels that the lessons train.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from wam.models.observation_space.codec import Codec
+from wam.models.world_action.joint_network import JointNetwork, Prefix, Words
+from wam.models.world_action.joint_programs import KINDS, Kind, Lesson, Program, phases, table
+from wam.models.world_action.joint_situation import Given, Situation
+from wam.models.world_action.joint_views import JointInverse, JointPolicy, JointWorldModel, policy_of
+from wam.nets.blocks.normalise import Normalise
+from wam.nets.blocks.recent import Recent
+from wam.nets.blocks.reduce import masked_mean
+from wam.nets.generate.denoise import Net, denoise, errors
+from wam.nets.generate.process import Process
+from wam.nets.perceive.text import TextEncoder
+from wam.world import Actions, ActionSpec, Latent, Noise, Observation, Past, PolicySpec, SpecError, Statistics, Task, Window
+
+
+class JointModel(nn.Module):
+    """See the module's docstring. `network` has the streams "video" and "actions"; `processes` are theirs, in this order."""
+
+    def __init__(
+        self,
+        codec: Codec,
+        network: JointNetwork,
+        acts: ActionSpec,
+        statistics: Statistics,
+        *,
+        processes: tuple[Process, Process],
+        lessons: tuple[Lesson, ...],
+        program: Program,
+        steps: int,
+        execute: int,
+        rate: float,
+        words: TextEncoder | None = None,
+        dropped_frames: float = 0.0,
+        dropped_words: float = 0.0,
+        moving: float = 0.0,
+    ):
+        """`steps`: network evaluations for what is drawn at once. `execute`: steps done per decision.
+
+        `dropped_...`: chances that, while learning, fewer frames are observed, or no instruction. `moving`: extra weight of what
+        changes, per unit of change, relative to the rest of the window. SpecError for actions that are not low-level ones with moments.
+        """
+        super().__init__()
+        statistics.require(acts)
+        if statistics.action is None or not acts.low_level:
+            raise SpecError(f"JointModel draws low-level actions and needs their moments, got the slots {acts.low_level} and moments {statistics.action}.")
+        if network.kinds != KINDS:
+            raise SpecError(f"the network has the streams {network.kinds}, expected {KINDS} in this order.")
+        self.codec, self.network, self.words, self.acts = codec, network, words, acts
+        self.processes, self.lessons = dict(zip(KINDS, processes, strict=True)), lessons
+        self.program, self.steps, self.execute, self.rate = program, steps, execute, rate
+        self.dropped_frames, self.dropped_words, self.moving = dropped_frames, dropped_words, moving
+        self.scale = Normalise(statistics.action.mean, statistics.action.std)
+        self.register_buffer("zero", torch.zeros(()), persistent=False)  # knows the type and the device
+        self.zero: Tensor
+
+    # -- views: the same weights, asked in another way -----------------------------------------------------------------
+
+    def as_policy(self, program: Program | None = None, *, execute: int | None = None) -> JointPolicy:
+        """Acts by a program that draws actions; one that draws the video too also `Imagines`. SpecError where it cannot."""
+        return policy_of(self, self.program if program is None else program, self.execute if execute is None else execute)
+
+    def as_world_model(self) -> JointWorldModel:
+        """What given actions lead to. SpecError where the video does not see the actions."""
+        return JointWorldModel(self, "forward")
+
+    def as_video(self) -> JointWorldModel:
+        """What could happen, whatever is done: a world model that is told no actions. SpecError where no video was learned."""
+        return JointWorldModel(self, "video")
+
+    def as_inverse(self) -> JointInverse:
+        """What was done between given frames. SpecError where the actions do not see the video."""
+        return JointInverse(self)
+
+    @property
+    def spec(self) -> PolicySpec:
+        """That of the policy."""
+        return self.as_policy().spec
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """That instructions point into; () = none are read."""
+        return self.words.sentences if self.words is not None else ()
+
+    def learns(self, kind: Kind) -> bool:
+        """Is this stream drawn by what was learned?"""
+        return any(kind in lesson.learns for lesson in self.lessons)
+
+    # -- policy --------------------------------------------------------------------------------------------------------
+
+    def read(self, sentences: tuple[str, ...]) -> None:
+        """From now on instructions point into this table. ValueError for words that were never learned, SpecError where none are read."""
+        if self.words is None:
+            raise SpecError(f"this model reads no instructions, and {len(sentences)} of them were given.")
+        self.words.read(sentences)
+
+    def begin(self, batch: int, task: Task) -> Situation:
+        """Nothing seen. The instruction counts where the model reads one. ValueError for unknown words."""
+        untold = torch.full((batch,), -1, dtype=torch.int64, device=self.zero.device)
+        told = task.instruction if self.words is not None and task.instruction is not None else untold
+        if self.words is not None:
+            self.words.require(told)
+        return Situation(frames=Recent.none(batch, self.network.context, self.zero.expand(self.codec.shape)), instruction=told)
+
+    def act(self, memory: Situation, since: Past, *, noise: Noise | None = None) -> tuple[Situation, Actions]:
+        """A chunk of K steps, by the model's own program. Without noise: that of one fixed draw."""
+        return self.as_policy().act(memory, since, noise=noise)
+
+    # -- training ------------------------------------------------------------------------------------------------------
+
+    def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
+        """video and actions "B", those that are learned: squared error of what the processes ask for, over the first K steps.
+
+        Windows may bring an autoencoder's latents as their observation's state. SpecError for windows of fewer than K steps.
+        """
+        stretch, real = window.whole()
+        past, chunk = window.past.actions.size("T"), self.network.steps
+        if real.shape[1] - past < chunk:
+            raise SpecError(f"windows go on for {real.shape[1] - past} steps, this model draws {chunk} at once. Set the learner's horizon to that.")
+        first, end = max(0, past - self.network.context), past + chunk
+        stretch, real, now = stretch.narrow("T", first, end), real[:, first:end, None], past - first
+        z, done, sure = self._encoded(stretch.observation), stretch.actions.valid & real, stretch.actions.known() & real
+        observed = self._observed(z[:, :now], done[:, :now].any(-1), noise.fork("frames"))
+        words = self._words(self._told(window, noise.fork("told")))
+        video = Given(z[:, now:], done[:, now:].any(-1))
+        actions = Given(self.scaled(stretch.actions)[:, now:], sure[:, now:].any(-1))
+        prefix, found, losses = self.network.see(observed, words), dict[str, Tensor](), dict[str, Tensor]()
+        for index, lesson in enumerate(self.lessons):
+            found |= self._learned(lesson, prefix, {"video": video, "actions": actions}, words, noise.fork(f"lesson {index}"))
+        if "video" in found:
+            weight = 1 + self.moving * (z[:, now:] - z[:, now - 1 : -1]).abs().amax(2, keepdim=True)
+            weighted = masked_mean((found["video"] * weight).flatten(2).mean(-1), video.known)
+            losses["video"] = weighted / masked_mean(weight.flatten(2).mean(-1), video.known).clamp_min(1)  # at the scale of the actions' loss
+        if "actions" in found:
+            numbers = found["actions"].unflatten(2, (self.acts.per_step, -1))
+            losses["actions"] = masked_mean(numbers.mean(-1).flatten(1), sure[:, now:].flatten(1))
+        return losses
+
+    # -- for views -----------------------------------------------------------------------------------------------------
+
+    def after(self, situation: Situation, since: Past) -> Situation:
+        """The situation after these frames."""
+        frames = situation.frames.after(self.codec.encode(since.observation), since.actions.valid.any(-1))
+        return replace(situation, frames=frames)
+
+    def draw(self, situation: Situation, program: Program, *, noise: Noise | None, given: Mapping[str, Given] | None = None) -> dict[str, Tensor]:
+        """Video "B K c h w" and actions "B K R*A" at the end of a program, at unit scale. `given`: the stream that it holds at level 0.
+
+        What is unknown to the end is noise. Without noise: one fixed draw, the same in every row.
+        """
+        chance = Noise.of([0], self.zero.device) if noise is None else noise
+        levels, words, given = table(program, self.steps), self._words(situation.instruction), given or {}
+        states = {kind: self._start(kind, len(situation.instruction), chance.fork(kind), given.get(kind)) for kind in KINDS}
+        prefix = self.network.see(situation.frames, words)
+        for streams, rows in phases(levels):
+            moving, here = tuple(KINDS[stream] for stream in streams), dict(zip(KINDS, rows[0].tolist(), strict=True))
+            told = {kind: state.new_full(state.shape[:2], here[kind]) for kind, state in states.items()}
+            told |= {kind: _where(part.known, told[kind], 1.0) for kind, part in given.items()}
+            net = self._network(prefix, moving, states, told, words)
+            drawn = denoise(net, tuple(self.processes[kind] for kind in moving), tuple(states[kind] for kind in moving), rows[:, streams])
+            states |= zip(moving, drawn, strict=True)
+        return states
+
+    def scaled(self, actions: Actions) -> Float[Tensor, "B T R*A"]:
+        """All numbers of a step at unit scale, 0 where they are not known. SpecError for other actions than the model's."""
+        expected, low_level = (self.acts.per_step, len(self.acts.low_level)), actions.low_level
+        if low_level is None or low_level.shape[2:] != expected:
+            got = None if low_level is None else tuple(low_level.shape[2:])
+            raise SpecError(f"(R, A) = {expected} low-level actions per step are expected, got {got}. `skip` in training and acting must agree.")
+        return _where(actions.known(), self.scale(low_level), 0.0).flatten(2)
+
+    def physical(self, drawn: Float[Tensor, "B T R*A"]) -> Actions:
+        """Drawn numbers as actions within their limits, all valid."""
+        low, high = self.acts.limits(drawn.device, drawn.dtype)
+        low_level = (drawn.unflatten(2, (self.acts.per_step, -1)) * self.scale.std + self.scale.mean).clamp(low, high)
+        return Actions(valid=torch.ones_like(low_level[..., 0], dtype=torch.bool), low_level=low_level)
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _encoded(self, observation: Observation) -> Float[Tensor, "B T c h w"]:
+        """Latents that the windows brought, or encoded now; nothing is learned through them."""
+        kept = observation.state
+        with torch.no_grad():
+            return kept.z.to(self.zero.dtype) if isinstance(kept, Latent) else self.codec.encode(observation)
+
+    def _observed(self, z: Float[Tensor, "B T c h w"], joined: Bool[Tensor, "B T"], noise: Noise) -> Recent:
+        """The last W frames, of which by chance only the last n are known, n from 0."""
+        width, most = self.network.context, joined.shape[1]
+        chance, drawn = noise.uniform(1)[:, 0], noise.fork("count").integers(1, most)[:, 0]
+        count = torch.where(chance < self.dropped_frames, drawn, most)
+        frames = Recent.none(len(z), width, self.zero.expand(self.codec.shape)).after(z, joined)
+        return replace(frames, known=frames.known & (torch.arange(width, 0, -1, device=z.device) <= count[:, None]))
+
+    def _told(self, window: Window, noise: Noise) -> Int[Tensor, "B"]:
+        """The instructions of the rows that learn theirs, -1 for others."""
+        told, given = noise.uniform(1)[:, 0] >= self.dropped_words, window.task.instruction
+        untold = torch.full_like(told, -1, dtype=torch.int64)
+        return untold if given is None or self.words is None else torch.where(told, given, untold)
+
+    def _words(self, instruction: Int[Tensor, "B"]) -> Words | None:
+        return self.words(instruction) if self.words is not None else None
+
+    def _start(self, kind: str, rows: int, noise: Noise, given: Given | None) -> Tensor:
+        """A stream before a program: noise, and what is given where it is known. One draw of the row's step, see `nets.generate.generation`."""
+        shape = (self.network.steps, *self.network.shape(kind))
+        state = self.processes[kind].start(noise.normal(1, *shape, dtype=self.zero.dtype)[:, 0]).expand(rows, *shape)
+        return state if given is None else _where(given.known, given.x, state)
+
+    def _learned(self, lesson: Lesson, prefix: Prefix, given: Mapping[str, Given], words: Words | None, noise: Noise) -> dict[str, Tensor]:
+        """Errors "B K ..." of what a lesson learns. What is not known is at level 1."""
+        drawn = dict(zip(KINDS, lesson.levels.draw(noise.fork("level"), self.network.steps), strict=True))
+        clean = {kind: _where(part.known, part.x, 0.0) for kind, part in given.items()}
+        eps = {kind: noise.fork(kind).normal(*x.shape[1:], dtype=x.dtype) for kind, x in clean.items()}
+        levels = {kind: _where(part.known, drawn[kind].to(part.x.dtype), 1.0) for kind, part in given.items()}
+        states = {kind: self.processes[kind].noisy(clean[kind], eps[kind], _beside(levels[kind], clean[kind])) for kind in KINDS}
+        net = self._network(prefix, lesson.learns, states, levels, words)
+        processes = tuple(self.processes[kind] for kind in lesson.learns)
+        parts = (tuple(part[kind] for kind in lesson.learns) for part in (clean, eps, levels))
+        return dict(zip(lesson.learns, errors(net, processes, *parts), strict=True))
+
+    def _network(self, prefix: Prefix, moving: tuple[str, ...], states: Mapping[str, Tensor], levels: Mapping[str, Tensor], words: Words | None) -> Net:
+        """What answers for the `moving` streams, while the others stay at these states and levels "B K"."""
+        constant, again = self.network.parts(moving)
+        entering = {kind: self.processes[kind].entering(states[kind], _beside(levels[kind], states[kind])) for kind in KINDS}
+        told = {kind: self.processes[kind].level(levels[kind]) for kind in KINDS}
+        if constant:
+            prefix = self.network.extend(prefix, {kind: entering[kind] for kind in constant}, told, words)
+        answer = self.network.answering(prefix, again, moving, words)
+
+        def net(streams: tuple[Tensor, ...], at: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            return answer({kind: entering[kind] for kind in again} | dict(zip(moving, streams, strict=True)), told | dict(zip(moving, at, strict=True)))
+
+        return net
+
+
+def _beside(levels: Tensor, x: Tensor) -> Tensor:
+    """ "B K" as "B K 1 ..." so that it broadcasts against a stream."""
+    return levels.view(*levels.shape, *[1] * (x.ndim - levels.ndim))
+
+
+def _where(known: Bool[Tensor, "B K *r"], x: Tensor, other: Tensor | float) -> Tensor:
+    """x where it is known."""
+    return torch.where(_beside(known, x), x, other)

@@ -1,0 +1,82 @@
+"""Sizes of a joint model in one flat record, and the model that they make: what recipes of joint video-action models share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wam.models.observation_space.codec import Codec
+from wam.models.world_action.joint import JointModel
+from wam.models.world_action.joint_network import JointNetwork
+from wam.models.world_action.joint_programs import Lesson, Program
+from wam.models.world_action.joint_tokens import ActionTokens, FrameTokens
+from wam.nets.blocks.masks import Rule
+from wam.nets.blocks.streams import StreamTransformer
+from wam.nets.generate.flow import Flow
+from wam.nets.perceive.text import WordEncoder
+from wam.world import ActionSpec, ObservationSpec, SpecError, Statistics
+
+
+@dataclass(frozen=True)
+class JointConfig:
+    """Defaults are a tiny transformer over 16 tokens per frame, in an autoencoder's latents of 32 px pictures."""
+
+    latent: int = 4  # channels of an autoencoder's latents; 0 = pixels
+    reduction: int = 4  # px per latent cell
+    codec: int = 32  # channels of the autoencoder's first layer
+    patch: int = 2  # cells per token, along each side
+    dim: int = 128  # width of the video stream
+    narrow: int = 0  # width of an action stream with weights of its own; 0 = actions share the video's weights
+    depth: int = 6
+    heads: int = 4  # each of dim / heads
+    condition: int = 64  # width of the vectors that say the noise levels
+    words: int = 64  # width of a word of the instruction
+    context: int = 1  # W, clean frames observed
+    chunk: int = 4  # K, steps drawn together
+    execute: int = 2  # of them done before the next decision
+    steps: int = 6  # network evaluations for what is drawn at once
+    dropped_frames: float = 0.0  # chances of leaving out, while learning
+    dropped_words: float = 0.0
+    moving: float = 10.0  # extra weight of what changes
+
+
+def joint_model(
+    config: JointConfig,
+    observes: ObservationSpec,
+    acts: ActionSpec,
+    statistics: Statistics,
+    rate: float,
+    sentences: tuple[str, ...],
+    *,
+    rules: Sequence[Rule],
+    lessons: tuple[Lesson, ...],
+    program: Program,
+) -> JointModel:
+    """As configured, with rectified flows; instructions are read where there are sentences. SpecError without low-level actions or cameras."""
+    if not acts.low_level:
+        raise SpecError(f"a joint model draws low-level actions, and the data has {acts}. Record or convert a set with low-level actions.")
+    codec = Codec(observes, latent=config.latent, reduction=config.reduction, width=config.codec)
+    words = WordEncoder(sentences, width=config.words) if sentences else None
+    widths = (config.dim, config.narrow) if config.narrow else (config.dim,)
+    net = StreamTransformer(
+        widths, config.depth, config.heads, config.dim // config.heads, condition=config.condition, context=words.width if words is not None else 0
+    )
+    tokens = {
+        "video": FrameTokens(codec.shape, config.dim, patch=config.patch),
+        "actions": ActionTokens(acts.per_step * len(acts.low_level), widths[-1]),
+    }
+    network = JointNetwork(net, tokens, rules, steps=config.chunk, context=config.context, condition=config.condition)
+    return JointModel(
+        codec,
+        network,
+        acts,
+        statistics,
+        processes=(Flow(), Flow()),
+        lessons=lessons,
+        program=program,
+        steps=config.steps,
+        execute=config.execute,
+        rate=rate,
+        words=words,
+        dropped_frames=config.dropped_frames,
+        dropped_words=config.dropped_words,
+        moving=config.moving,
+    )

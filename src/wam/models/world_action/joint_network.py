@@ -1,0 +1,185 @@
+"""One transformer over what was observed, a future video and the actions that lead there, each part at a noise level of its own.
+
+Either all streams share their weights and have projections of their own (UWM, arXiv 2504.02792), or each has weights of its own and
+they meet in the attention (a mixture of transformers: Fast-WAM, 2603.16666; Motus, 2512.13030): as many widths as streams.
+Who sees whom is declared by rules over the kinds "observed" and those of the streams; block k is model step k, 0 the present.
+
+What does not change while something is drawn is computed once: `see` the observed frames, `extend` by streams that stay, and
+`answering` asks for the rest again and again. `parts` says, from the rules, which streams those are. A stream that nothing needed
+sees is left out altogether: the fast arm of Fast-WAM is a rule, not a branch.
+Does not know: processes, which streams are learned, units. Footgun: observed tokens must see observed ones only, since they are never
+computed again.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float, Shaped
+from torch import Tensor, nn
+
+from wam.models.world_action.joint_tokens import StreamTokens
+from wam.nets.blocks.fourier import Fourier
+from wam.nets.blocks.masks import EVERY, Group, Rule, mask, owners
+from wam.nets.blocks.recent import Recent
+from wam.nets.blocks.stream_cache import StreamCache
+from wam.nets.blocks.stream_inputs import Owners, Places
+from wam.nets.blocks.streams import StreamTransformer, Trace
+
+OBSERVED = "observed"
+
+Words = tuple[Float[Tensor, "B N D"], Bool[Tensor, "B N"]]  # tokens of the instruction, and which of them are real
+Values = Mapping[str, Tensor]  # of each stream, by kind
+Answer = Callable[[Values, Values], tuple[Tensor, ...]]  # (states "B K ...", levels "B K") -> outputs of the wanted streams
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """Tokens that need not be computed again: what is remembered of them, what they are, where they lie."""
+
+    cache: StreamCache
+    groups: tuple[Group, ...]
+    places: Shaped[Tensor, "L 3"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a pass over some kinds needs beside their numbers."""
+
+    inside: tuple[tuple[str, ...], ...]  # kinds in each stream of the transformer
+    groups: tuple[Group, ...]
+    places: Places
+    owners: Owners
+    allowed: Bool[Tensor, "L K"]
+
+
+class JointNetwork(nn.Module):
+    """`tokens` by kind, video first; `steps`: K; `context`: W observed frames; `condition`: E of the transformer's conditions."""
+
+    def __init__(self, net: StreamTransformer, tokens: Mapping[str, StreamTokens], rules: Sequence[Rule], *, steps: int, context: int, condition: int):
+        super().__init__()
+        if len(net.widths) not in (1, len(tokens)):
+            raise ValueError(f"{len(net.widths)} widths for the streams {sorted(tokens)}: expected 1 (shared weights), or one for each.")
+        self.net, self.kinds, self.rules, self.steps, self.context = net, tuple(tokens), tuple(rules), steps, context
+        self.tokens = nn.ModuleDict(tokens)
+        self.level = Fourier(condition)
+        self.place = nn.ParameterDict({kind: torch.randn(steps, condition) * 0.02 for kind in self.kinds})
+        self.observed = nn.Parameter(torch.randn(condition) * 0.02)
+        self._sees = {kind: self._reached(kind) for kind in (OBSERVED, *self.kinds)}
+        if self._sees[OBSERVED] != {OBSERVED}:
+            raise ValueError(f"observed frames are computed once, but rules let them see {sorted(self._sees[OBSERVED])}: expected only each other.")
+
+    def sees(self, who: str, whom: str) -> bool:
+        """Does one kind see another, be it through a third?"""
+        return whom in self._sees[who]
+
+    def shape(self, kind: str) -> tuple[int, ...]:
+        """Of a step's numbers."""
+        return self._of(kind).shape
+
+    def parts(self, moving: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """While these kinds change: what they see that stays (to `extend` by), and what has to be asked each time, them included."""
+        needed = [kind for kind in self.kinds if kind in moving or any(self.sees(other, kind) for other in moving)]
+        again = tuple(kind for kind in needed if kind in moving or any(self.sees(kind, other) for other in moving))
+        return tuple(kind for kind in needed if kind not in again), again
+
+    def see(self, frames: Recent, words: Words | None) -> Prefix:
+        """The observed frames "B W c h w"; those that are not known are seen by nobody but themselves."""
+        layout, count = self._layout(None, (OBSERVED,)), self._of(OBSERVED).count
+        frame = owners(layout.groups).to(frames.known.device)
+        rows = frames.known.repeat_interleave(count, 1)[:, None] | (frame[:, None] == frame)
+        told = self.observed.expand(*frames.known.shape, -1)
+        cache = self._trace(None, layout, {OBSERVED: frames.shown}, {OBSERVED: told}, words, rows).cache()
+        return self._after(None, replace(cache, count=frames.known.sum(1) * count), layout)
+
+    def extend(self, prefix: Prefix, states: Values, levels: Values, words: Words | None) -> Prefix:
+        """The prefix with streams that stay as they are."""
+        layout = self._layout(prefix, tuple(states))
+        return self._after(prefix, self._trace(prefix, layout, states, self._told(states, levels), words).cache(), layout)
+
+    def answering(self, prefix: Prefix, kinds: tuple[str, ...], wanted: tuple[str, ...], words: Words | None) -> Answer:
+        """What the network says of the `wanted` ones, beside which the other `kinds` stand."""
+        layout = self._layout(prefix, kinds)
+
+        def answer(states: Values, levels: Values) -> tuple[Tensor, ...]:
+            trace = self._trace(prefix, layout, states, self._told(states, levels), words)
+            found: dict[str, Tensor] = {}
+            for stream, inside in zip(trace.tokens, layout.inside, strict=True):
+                if stream is not None:
+                    found |= zip(inside, stream.split([self.steps * self._of(kind).count for kind in inside], 1), strict=True)
+            return tuple(self._of(kind).read(found[kind]) for kind in wanted)
+
+        return answer
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _reached(self, kind: str) -> set[str]:
+        """All kinds that one sees, directly or through others, whatever the blocks."""
+        every, found, waiting = {OBSERVED, *self.kinds}, set[str](), [kind]
+        while waiting:
+            who = waiting.pop()
+            seen = set[str]().union(*(_named(rule.sees, every) for rule in self.rules if who in _named(rule.who, every)))
+            waiting += seen - found
+            found |= seen
+        return found
+
+    def _of(self, kind: str) -> StreamTokens:
+        """Observed frames are tokens like those of the video."""
+        tokens = self.tokens[self.kinds[0] if kind == OBSERVED else kind]
+        assert isinstance(tokens, StreamTokens)
+        return tokens
+
+    def _blocks(self, kind: str) -> range:
+        """Times of a kind's steps."""
+        return range(1 - self.context, 1) if kind == OBSERVED else range(1, self.steps + 1)
+
+    def _told(self, states: Values, levels: Values) -> dict[str, Tensor]:
+        """Conditions "B K E" of these streams."""
+        return {kind: self.level(levels[kind]) + self.place[kind] for kind in states}
+
+    def _layout(self, prefix: Prefix | None, kinds: tuple[str, ...]) -> Layout:
+        """A pass over these kinds, in the order of the streams, after what is remembered."""
+        device, before = self.observed.device, prefix.groups if prefix is not None else ()
+        streams = range(len(self.net.widths))
+        home = {kind: 0 if len(streams) == 1 or kind == OBSERVED else self.kinds.index(kind) for kind in kinds}
+        inside = tuple(tuple(kind for kind in kinds if home[kind] == stream) for stream in streams)
+        groups = {kind: [Group(kind, self._of(kind).count, block) for block in self._blocks(kind)] for kind in kinds}
+        here = [group for part in inside for kind in part for group in groups[kind]]
+        absent = [Group(kind, 0) for kind in (OBSERVED, *self.kinds) if kind not in {group.kind for group in (*before, *here)}]
+        allowed = mask([*before, *here, *absent], self.rules)[-sum(group.tokens for group in here) :]
+        places = [torch.cat([self._of(kind).places(self._blocks(kind)) for kind in part]).to(device) if part else None for part in inside]
+        shared = [owners([group for kind in part for group in groups[kind]]).to(device) if len(part) > 1 else None for part in inside]
+        return Layout(inside, tuple(here), tuple(places), tuple(shared), allowed.to(device))
+
+    def _trace(
+        self, prefix: Prefix | None, layout: Layout, states: Values, told: Values, words: Words | None, rows: Bool[Tensor, "B L K"] | None = None
+    ) -> Trace:
+        """A pass. `rows`: a mask of each row, beside that of the rules."""
+        tokens = [torch.cat([self._of(kind)(states[kind]) for kind in part], 1) if part else None for part in layout.inside]
+        conditions = [torch.cat([told[kind] for kind in part], 1) if part else None for part in layout.inside]
+        text, real = words if words is not None else (None, None)
+        return self.net.trace(
+            tuple(tokens),
+            tuple(conditions),
+            layout.places,
+            layout.allowed if rows is None else layout.allowed & rows,
+            owners=layout.owners,
+            context=text,
+            context_valid=real,
+            cache=prefix.cache if prefix is not None else None,
+            cached_places=prefix.places if prefix is not None else None,
+        )
+
+    def _after(self, prefix: Prefix | None, cache: StreamCache, layout: Layout) -> Prefix:
+        """The prefix, longer by these tokens."""
+        places = torch.cat([part for part in layout.places if part is not None])
+        if prefix is None:
+            return Prefix(cache, layout.groups, places)
+        old = prefix.cache
+        joined = StreamCache(key=torch.cat([old.key, cache.key], 1), value=torch.cat([old.value, cache.value], 1), count=old.count + cache.count)
+        return Prefix(joined, (*prefix.groups, *layout.groups), torch.cat([prefix.places, places]))
+
+
+def _named(kinds: str | tuple[str, ...], every: set[str]) -> set[str]:
+    """The kinds that a side of a rule names."""
+    return every if kinds == EVERY else {kinds} if isinstance(kinds, str) else set(kinds)

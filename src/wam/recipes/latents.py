@@ -1,0 +1,47 @@
+"""Models of an autoencoder's latents: between its stage and theirs every frame is encoded once, into the run's folder."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from wam.data import WindowDataset, with_latents
+from wam.models.observation_space.video import VideoWorldModel
+from wam.models.world_action.joint import JointModel
+from wam.recipes.usual import usual
+from wam.train import Stage
+from wam.world import Latent, Observation, Windows
+
+SEEN = 1024  # frames over which the latents' moments are taken
+
+
+def remember(model: nn.Module, windows: Windows, folder: Path) -> Windows:
+    """Takes the moments of the codec's latents, then encodes every frame: windows that bring their latents. For `Stage.derives`.
+
+    TypeError for windows that were not cut from recorded frames.
+    """
+    assert isinstance(model, VideoWorldModel | JointModel)
+    if not isinstance(windows, WindowDataset):
+        raise TypeError(f"latents are kept for windows cut from recorded frames (WindowDataset), got {type(windows).__name__}.")
+    codec, device = model.codec, model.zero.device
+    drawn = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))[:SEEN]
+    codec.fit(windows.batch(drawn).past.observation.to(device))
+
+    @torch.no_grad()
+    def encode(observation: Observation) -> Latent:
+        return Latent(z=codec.encode(observation.to(device)))
+
+    return replace(windows, frames=with_latents(windows.frames, codec, encode, folder / "cache"))
+
+
+def joint_stages(*, pictures: int, steps: int, batch: int, learning_rate: float, past: int, horizon: int) -> tuple[Stage, ...]:
+    """An autoencoder first, then video and actions together in its latents; both also from episodes whose actions nobody recorded."""
+    both = usual(
+        {"video": 1.0, "actions": 1.0}, steps=steps, batch=batch, learning_rate=learning_rate, past=past, horizon=horizon, precision="bf16", unlabelled=True
+    )
+    codec = replace(both, weights={"codec.reconstruction": 1.0, "codec.kl": 1e-3}, steps=pictures, learning_rate=1e-3)
+    return (
+        Stage(name="pictures", learner=codec, parts=("codec",)),
+        Stage(name="joint", after=("pictures",), learner=both, frozen=("codec",), derives=remember),
+    )

@@ -1,0 +1,40 @@
+"""How generative models and policies are usually trained: AdamW with short warm-up, a cosine to almost nothing, averaged weights.
+
+What recipes share; each says its own losses, steps and rates.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from wam.train import Gradient
+
+
+def usual(
+    weights: Mapping[str, float],
+    *,
+    steps: int,
+    batch: int,
+    learning_rate: float,
+    horizon: int,
+    past: int = 1,
+    edges: bool = True,
+    precision: Literal["fp32", "bf16"] = "fp32",
+    unlabelled: bool = False,
+) -> Gradient:
+    """The arguments are those of `Gradient`. `edges`: also windows that overhang an episode's ends, since decisions are made there too."""
+    return Gradient(
+        weights=weights,
+        steps=steps,
+        batch=batch,
+        learning_rate=learning_rate,
+        final_learning_rate=0.03,
+        warmup=50,
+        weight_decay=1e-3,
+        betas=(0.9, 0.95),
+        average=0.995,
+        precision=precision,
+        past=past,
+        horizon=horizon,
+        edges=edges,
+        unlabelled=unlabelled,
+    )

@@ -1,0 +1,99 @@
+"""UWM, Unified World Models (arXiv 2504.02792) on your demonstrations: see `CARD`."""
+
+from dataclasses import dataclass, replace
+
+from torch import nn
+
+from wam.data import DataSpec
+from wam.models.world_action.joint_assembly import JointConfig, joint_model
+from wam.models.world_action.joint_network import OBSERVED
+from wam.models.world_action.joint_programs import Lesson
+from wam.nets.blocks.masks import EVERY, Rule
+from wam.nets.generate.laws import Fixed, Levels, Mixed, Same, Uniform
+from wam.plan.objectives import GoalImage
+from wam.plan.planners import CEM
+from wam.recipes.latents import joint_stages
+from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
+from wam.world import Statistics
+
+CARD = Card(
+    title="UWM",
+    paper="2504.02792",
+    place="world action model: auxiliary video, one diffusion over both (tutorial 3)",
+    idea="Video and actions have noise levels of their own, so one network is a policy, a forward model, inverse dynamics and a video model.",
+    parts=("one transformer over actions and patches", "independent noise levels", "actions that nobody recorded stay at noise", "rectified flow"),
+    differs=(
+        "Observed frames are clean tokens that only see each other, and are computed once per decision; the paper sums them up by a ResNet into AdaLN.",
+        "AdaLN tells a token its own noise level; the paper tells all tokens both.",
+        "No registers. Rectified flow instead of DDPM. A fifth of the training levels are exactly noise, where policy and video model are sampled.",
+        "A frame per model step, and the actions of a step are one token.",
+        "Its coupled arm acts by drawing both together, since it never learned to act beside an unknown video.",
+    ),
+    data="demonstrations; those without recorded actions are learned from too",
+    uses=("control", "serve"),
+)
+
+RULES = (Rule(OBSERVED, OBSERVED), Rule(("video", "actions"), EVERY))
+LAW = Mixed(0.2, Fixed(1.0), Uniform())
+
+
+@dataclass(frozen=True)
+class UWMConfig(JointConfig):
+    """One stream of shared weights."""
+
+    context: int = 2
+    coupled: bool = False  # one noise level for video and actions
+
+
+TINY = Preset(
+    config=UWMConfig(),
+    stages=joint_stages(pictures=600, steps=1500, batch=16, learning_rate=1e-3, past=2, horizon=4),
+    size=32,
+    skip=3,
+    planner=CEM(samples=32, iterations=3, elites=4, spread=0.8, colour=1.0),
+    horizon=4,
+    bf16=True,
+)
+SMALL = Preset(
+    config=UWMConfig(latent=8, dim=384, depth=10, heads=6, condition=256, words=128, steps=10),
+    stages=joint_stages(pictures=4000, steps=20_000, batch=64, learning_rate=5e-4, past=2, horizon=4),
+    size=64,
+    skip=3,
+)
+PAPER = Preset(
+    config=UWMConfig(reduction=8, patch=4, dim=768, depth=12, heads=12, condition=768, words=512, chunk=16, execute=8, steps=10, moving=0.0),
+    stages=joint_stages(pictures=50_000, steps=100_000, batch=144, learning_rate=1e-4, past=2, horizon=16),
+    size=224,
+)
+
+
+def build(config: UWMConfig, data: DataSpec, statistics: Statistics) -> nn.Module:
+    """Cameras only, instructions where the data has some. SpecError for data without low-level actions."""
+    seen, known = replace(data.observes, proprio=(), points=0, state=None), statistics.for_proprio(())
+    lesson = Lesson(Levels((LAW, Same(0) if config.coupled else LAW)))
+    return joint_model(
+        config,
+        seen,
+        data.acts,
+        known,
+        data.rate,
+        data.sentences,
+        rules=RULES,
+        lessons=(lesson,),
+        program="joint" if config.coupled else "policy",
+    )
+
+
+def coupled(preset: Preset) -> Preset:
+    """One noise level for both: video and actions are only ever learned, and drawn, together."""
+    return replace(preset, config=replace(preset.config, coupled=True))
+
+
+RECIPE = Recipe(
+    name="uwm",
+    card=CARD,
+    presets={"tiny": TINY, "small": SMALL, "paper": PAPER},
+    build=build,
+    objective=GoalImage(earlier=0.5),  # for planning with its forward view: `planning(run.model.as_world_model(), run.recipe, run.preset)`
+    mechanism=Mechanism(name="noise levels of video and actions are independent", off=coupled),
+)

@@ -1,0 +1,44 @@
+"""Tiny runs on one tiny data set of instructed demonstrations: nothing is learned, everything fits together."""
+
+from pathlib import Path
+
+import pytest
+
+from wam.jobs.record import record_world
+from wam.recipes import train_recipe
+from wam.show.bars import Bars
+from wam.use.judge import JudgeConfig
+
+OPTIONS = {"task": "instruction", "zones": 2, "budget": 12, "nearest": 1.0}
+QUICK = JudgeConfig(width=8, steps=10, batch=32)
+
+
+@pytest.fixture(scope="session")
+def demonstrations(tmp_path_factory) -> Path:
+    return record_world("push", tmp_path_factory.mktemp("use") / "demonstrations", episodes=16, policies={"expert": 1.0}, options=OPTIONS)
+
+
+@pytest.fixture(scope="session")
+def model(demonstrations) -> Path:
+    return trained("cosmos_predict", demonstrations)
+
+
+@pytest.fixture(scope="session")
+def susie(demonstrations) -> Path:
+    """Acts on pictures and instructions alone."""
+    return trained("susie", demonstrations)
+
+
+@pytest.fixture(scope="session")
+def diffusion(demonstrations) -> Path:
+    """Acts on proprioception too."""
+    return trained("diffusion_policy", demonstrations)
+
+
+@pytest.fixture
+def bars() -> Bars:
+    return Bars()
+
+
+def trained(recipe: str, data: Path) -> Path:
+    return train_recipe(recipe, data, data.parent / recipe, steps=2, show=False).folder

@@ -1,0 +1,36 @@
+"""A policy alone and helped: the same starts, paired differences, the true simulator as ceiling."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.evaluate.dots import DotModel
+from tests.jobs.use.conftest import OPTIONS, QUICK
+from wam.jobs.use.rerank import CEILING, WORDS, RerankResult, RerankTest, allowed, rerank
+from wam.world import SpecError
+
+
+def test_all_arms_over_the_same_starts(model, diffusion, tmp_path, bars):
+    pytest.importorskip("matplotlib", reason='needs the extra "show"')
+    asked = RerankTest("push", OPTIONS, modes=("rank",), draws=2, goals=2, ceiling=True, judge_episodes=6, judge=QUICK)
+    found, page = rerank(model, diffusion, asked, out=tmp_path, bars=bars)
+    assert [row.name for row in found.rows] == ["diffusion_policy alone", "best of 2", CEILING]
+    assert len({row.seeds for row in found.rows}) == 1 and {row.steps for row in found.rows} == {12} and all(row.seconds_per_decision > 0 for row in found.rows)
+    assert [one.first for one in found.differences] == [row.name for row in found.rows[1:]] and {one.second for one in found.differences} == {
+        found.rows[0].name
+    }
+    assert found.judge is not None and found.objective.startswith("the judge's verdict")
+    assert RerankResult.from_json(found.save(tmp_path / "result.json").read_text()) == found
+    assert page == tmp_path / "rerank.html" and "helped by cosmos_predict tiny" in page.read_text()
+
+
+def test_refining_is_tried_where_the_model_has_gradients():
+    model = DotModel()
+    assert allowed(model) == ("rank", "opt", "both") and WORDS["both"].format(16) == "best of 16 refined"
+    model.spec = replace(model.spec, differentiable=False)
+    assert allowed(model) == ("rank",)
+
+
+def test_a_policy_imagines_nothing(susie, diffusion, bars):
+    with pytest.raises(SpecError, match="in which nothing can be imagined"):
+        rerank(susie, diffusion, RerankTest("push", OPTIONS), bars=bars)

@@ -1,0 +1,49 @@
+"""Imagined episodes from real starts: an ordinary set that says where it comes from."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.jobs.use.conftest import OPTIONS, QUICK
+from wam.data import open_dataset
+from wam.jobs.use.synthesise import Wanted, synthesise_set
+from wam.use.synthesis import imagined_in
+from wam.world import SpecError
+
+GOALS = Path(__file__).parents[3] / "checkpoints" / "lewm-push"
+
+
+def test_from_frames_of_a_data_set(model, susie, demonstrations, tmp_path, bars):
+    made = synthesise_set(model, [susie], tmp_path / "set", Wanted(5, data=str(demonstrations)), bars=bars)
+    dataset = open_dataset(tmp_path / "set")
+    about = imagined_in(dataset)
+    assert (made.written, made.tried, made.steps, made.starts, made.judge) == (5, 5, 4, 5, None) and len(dataset) == 5
+    assert about.model.run == "cosmos_predict" and about.policies == ("susie",) and about.starts[0].startswith("demonstrations, episode ")
+    assert len(set(about.starts)) == 5 and dataset.read(0).instruction in open_dataset(demonstrations).tasks
+
+
+def test_from_first_frames_of_a_world_each_judged(model, susie, tmp_path, bars):
+    wanted = Wanted(4, world="push", options=OPTIONS, steps=2, seed=50, only_solved=True, judge_episodes=6, judge=QUICK)
+    try:
+        made = synthesise_set(model, [susie], tmp_path / "set", wanted, bars=bars)
+    except ValueError as error:  # a judge that has hardly learned may call none solved
+        assert "none of 4 imagined episodes solved" in str(error)
+    else:
+        assert made.judge is not None and made.written == len(open_dataset(tmp_path / "set"))
+        assert imagined_in(open_dataset(tmp_path / "set")).starts[0] == "push, seed 50"
+
+
+def test_what_cannot_be_made_is_said_before_anything_runs(model, susie, diffusion, demonstrations, tmp_path, bars):
+    def refused(words: str, *policies, error: type[Exception] = ValueError, run=model, **wanted) -> None:
+        with pytest.raises(error, match=words):
+            synthesise_set(run, list(policies), tmp_path / "set", Wanted(2, **wanted), bars=bars)
+
+    data = str(demonstrations)
+    refused("say where to start", susie)
+    refused("a judge learns what is solved in a world", susie, data=data, only_solved=True)
+    refused("nobody acts", data=data)
+    refused("diffusion_policy cannot act in what the model imagines: proprio", diffusion, error=SpecError, data=data)
+    refused("lewm-push cannot begin at these starts: .*Data sets keep no goal pictures", GOALS, error=SpecError, data=data)
+    refused("in which nothing can be imagined", susie, error=SpecError, run=susie, data=data)
+    refused("are for evaluation", susie, world="push", options=OPTIONS, seed=2_000_000)
+    assert not (tmp_path / "set").exists()

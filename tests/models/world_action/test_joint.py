@@ -1,0 +1,241 @@
+"""Joint models conform in every view, keep what is unknown unknown, and go through the levels that their programs say."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tests.models.observation_space.test_video import seen as shown_by
+from tests.models.observation_space.test_video import window
+from tests.recipes.test_lewm import statistics
+from wam.check import check_policy, check_world_model
+from wam.models.world_action.joint import JointModel
+from wam.models.world_action.joint_assembly import JointConfig, joint_model
+from wam.models.world_action.joint_network import JointNetwork
+from wam.models.world_action.joint_programs import Lesson
+from wam.models.world_action.joint_situation import Given
+from wam.models.world_action.joint_tokens import ActionTokens, FrameTokens
+from wam.nets.blocks.masks import EVERY, Rule
+from wam.recipes import fast_wam, uwm
+from wam.world import Actions, Imagines, Infers, Noise, Observation, SpecError, Task
+
+CONFIG = JointConfig(latent=0, patch=8, dim=16, depth=2, heads=2, condition=16, words=16, context=2, chunk=2, execute=1, steps=2)
+WORDS = ("push the red disc", "push the green block")
+K, ROWS = CONFIG.chunk, 4
+
+
+def make(arm: str = "uwm", sentences: tuple[str, ...] = (), cameras: int = 1) -> JointModel:
+    """A small one, all of whose gates are open."""
+    torch.manual_seed(0)
+    spec = shown_by(cameras)
+    config, rules, lessons, program = CONFIG, uwm.RULES, (Lesson(uwm.Levels((uwm.LAW, uwm.LAW))),), "policy"
+    if arm != "uwm":
+        config, rules, lessons, program = replace(CONFIG, narrow=8), fast_wam.rules(arm), fast_wam.lessons(arm), fast_wam.PROGRAMS[arm]
+    observes, known = replace(spec.observes, proprio=()), statistics(spec).for_proprio(())
+    model = joint_model(config, observes, spec.acts, known, spec.rate, sentences, rules=rules, lessons=lessons, program=program)
+    for parameter in model.parameters():
+        if parameter.ndim > 1 and not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)
+    return model.eval()
+
+
+def test_conforms_as_a_policy_that_imagines():
+    assert isinstance(make("imagine_first").as_policy(), Imagines) and not isinstance(make("fast").as_policy(), Imagines)
+    check_policy(make("imagine_first", WORDS).as_policy(), make=lambda: make("imagine_first", WORDS).as_policy()).require()
+
+
+def test_conforms_as_a_world_model():
+    check_world_model(make("uwm", WORDS, 2).as_world_model(), make=lambda: make("uwm", WORDS, 2).as_world_model()).require()
+
+
+def test_conforms_as_a_video_model_that_is_told_no_actions():
+    report = check_world_model(make("fast").as_video(), make=lambda: make("fast").as_video())
+    failed = {finding.check for finding in report.findings if finding.status == "failed"}
+    assert failed <= {"actions_act_from_their_step_on"}  # there are no actions to choose differently
+
+
+def states(model: JointModel, rows: int = ROWS) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """Noisy video and actions, and their levels."""
+    noise = Noise.of(range(rows))
+    x = {kind: noise.fork(kind).normal(K, *model.network.shape(kind)).requires_grad_() for kind in model.network.kinds}
+    return x, {kind: noise.fork(kind).fork("level").uniform(K) for kind in x}
+
+
+def situation(model: JointModel, rows: int = ROWS):
+    shown = window(rows, CONFIG.context, K)
+    return model.after(model.begin(rows, Task()), shown.past), shown
+
+
+SEEN = {"uwm": (True, True), "fast": (False, False), "no_video": (False, False), "imagine_first": (True, False), "joint": (True, True)}
+
+
+@pytest.mark.parametrize("arm", SEEN)
+def test_no_gradient_flows_where_no_rule_lets_it(arm):
+    model = make(arm)
+    here, _ = situation(model)
+    here = replace(here, frames=replace(here.frames, values=here.frames.values.requires_grad_()))
+    x, level = states(model)
+    both = ("video", "actions")
+    outputs = dict(zip(both, model.network.answering(model.network.see(here.frames, None), both, both, None)(x, level), strict=True))
+    actions_see_video, video_sees_actions = SEEN[arm]
+    for who, whom, sees in (("actions", "video", actions_see_video), ("video", "actions", video_sees_actions)):
+        seen, own, observed = torch.autograd.grad(outputs[who].square().sum(), [x[whom], x[who], here.frames.values], retain_graph=True, allow_unused=True)
+        assert own.any() and observed.any()
+        assert (seen is not None and bool(seen.any())) == sees == model.network.sees(who, whom)
+
+
+@pytest.mark.parametrize("arm", ["fast", "uwm"])
+def test_observed_frames_computed_once_are_those_computed_along(arm):
+    model = make(arm)
+    here, _ = situation(model)
+    x, level = states(model)
+    network, kinds = model.network, ("observed", "video", "actions")
+    layout = network._layout(None, kinds)
+    told = network._told(x, level) | {"observed": network.observed.expand(ROWS, CONFIG.context, -1)}
+    along = network._trace(None, layout, {**x, "observed": here.frames.shown}, told, None).tokens
+    alone = ("actions",) if arm == "fast" else ("video", "actions")
+    (once,) = network.answering(network.see(here.frames, None), alone, ("actions",), None)(x, level)
+    last = along[-1][:, -K:]
+    assert network.parts(("actions",)) == ((), alone)
+    assert torch.allclose(once, network.tokens["actions"].read(last), atol=1e-5)
+
+
+def test_a_video_that_stays_is_computed_once():
+    model = make("imagine_first")
+    network, (x, level) = model.network, states(model)
+    prefix = network.see(situation(model)[0].frames, None)
+    assert network.parts(("actions",)) == (("video",), ("actions",)) and network.parts(("video",)) == ((), ("video",))
+    (along,) = network.answering(prefix, ("video", "actions"), ("actions",), None)(x, level)
+    longer = network.extend(prefix, {"video": x["video"]}, level, None)
+    (once,) = network.answering(longer, ("actions",), ("actions",), None)(x, level)
+    assert torch.allclose(once, along, atol=1e-5)
+
+
+TOLD = {  # levels of video and actions at each evaluation; None = left out
+    ("uwm", "policy"): [(1, 1), (1, 0.5)],
+    ("uwm", "forward"): [(1, 0), (0.5, 0)],
+    ("uwm", "inverse"): [(0, 1), (0, 0.5)],
+    ("uwm", "video"): [(1, 1), (0.5, 1)],
+    ("uwm", "joint"): [(1, 1), (0.5, 0.5)],
+    ("uwm", "imagine first"): [(1, 1), (0.5, 1), (0, 1), (0, 0.5)],
+    ("fast", "policy"): [(None, 1), (None, 0.5)],
+    ("imagine_first", "imagine first"): [(1, None), (0.5, None), (None, 1), (None, 0.5)],
+}
+
+
+@pytest.mark.parametrize(("arm", "program"), TOLD)
+def test_the_network_is_told_the_levels_of_the_program(arm, program, monkeypatch):
+    model, told = make(arm), []
+
+    def answering(prefix, kinds, wanted, words):
+        def answer(x, levels):
+            told.append(tuple(levels[kind].unique().item() if kind in x else None for kind in ("video", "actions")))
+            return tuple(torch.zeros_like(x[kind]) for kind in wanted)
+
+        return answer
+
+    monkeypatch.setattr(model.network, "answering", answering)
+    here, shown = situation(model)
+    everything = torch.ones(ROWS, K, dtype=torch.bool)
+    z, actions = model.codec.encode(shown.future.observation), model.scaled(shown.actions)
+    given = {"forward": {"actions": Given(actions, everything)}, "inverse": {"video": Given(z, everything)}}.get(program, {})
+    drawn = model.draw(here, program, noise=Noise.of(range(ROWS)), given=given)
+    assert told == TOLD[arm, program]
+    assert all(torch.equal(drawn[kind], part.x) for kind, part in given.items())
+
+
+def test_what_nobody_recorded_is_unknown_and_teaches_no_action():
+    model = make("uwm")
+    shown, heads = window(ROWS, CONFIG.context, K), []
+    labelled = torch.tensor([True, False, True, False])[:, None]
+    past = replace(shown.past, actions=replace(shown.past.actions, labelled=labelled.expand(-1, CONFIG.context)))
+    marked = replace(shown, past=past, actions=replace(shown.actions, labelled=labelled.expand(-1, K)))
+    odd = replace(marked, actions=replace(marked.actions, low_level=torch.where(labelled[..., None, None], shown.actions.low_level, 9.0)))
+    model.network.tokens["actions"].leave.register_forward_hook(lambda module, given, out: heads.append(out))
+    noise = Noise.of(range(ROWS))
+    losses = model.loss(marked, noise=noise)
+    (gradient,) = torch.autograd.grad(sum(value.sum() for value in losses.values()), heads[:1], retain_graph=True)
+    assert not gradient[~labelled[:, 0]].any() and gradient[labelled[:, 0]].flatten(1).any(1).all()
+    assert not losses["actions"][~labelled[:, 0]].any() and losses["video"].all()
+    again = model.loss(odd, noise=noise)
+    assert all(torch.equal(value, again[name]) for name, value in losses.items())
+
+
+def test_frames_that_are_not_known_are_not_seen():
+    model = make("fast")
+    here, _ = situation(model)
+    lone = replace(here.frames, known=torch.tensor([[False, True]]).expand(ROWS, -1))
+    other = replace(lone, values=torch.cat([lone.values[:, :1] + 5, lone.values[:, 1:]], 1))
+    x, level = states(model)
+    answers = [model.network.answering(model.network.see(frames, None), ("actions",), ("actions",), None)(x, level)[0] for frames in (lone, other, here.frames)]
+    assert torch.equal(answers[0], answers[1]) and not torch.allclose(answers[0], answers[2])
+
+
+def test_inverse_dynamics_read_actions_off_frames():
+    inverse = make("imagine_first").as_inverse()
+    assert isinstance(inverse, Infers)
+    observation = shown_by().observes.sample(3, 4)
+    noise = Noise.of(range(3))
+    found = inverse.infer_actions(observation, noise=noise)
+    assert found.valid[:, 1:].all() and not found.valid[:, 0].any() and not shown_by().acts.problems(found)
+    earlier = inverse.infer_actions(observation.narrow("T", 0, 3), noise=noise)  # a whole chunk; a fourth frame comes after it
+    assert torch.equal(earlier.low_level, found.low_level[:, :3])
+    name, frames = next(iter(observation.rgb.items()))
+    changed = inverse.infer_actions(Observation(rgb={name: torch.cat([frames[:, :3], 255 - frames[:, 3:]], 1)}), noise=noise)
+    assert torch.equal(changed.low_level[:, :3], found.low_level[:, :3]) and not torch.equal(changed.low_level, found.low_level)
+    assert inverse.infer_actions(observation.narrow("T", 0, 1)).valid.shape == (3, 1, 3)
+
+
+def test_fewer_frames_and_no_words_by_chance():
+    model = make("fast", WORDS)
+    model.dropped_frames, model.dropped_words, rows = 0.5, 0.5, 64
+    shown = replace(window(rows, CONFIG.context, K), task=Task(instruction=torch.ones(rows, dtype=torch.int64)))
+    z = model.codec.encode(shown.past.observation)
+    counts = model._observed(z, torch.ones(rows, CONFIG.context, dtype=torch.bool), Noise.of(range(rows))).known.sum(1)
+    assert set(counts.tolist()) == {0, 1, 2} and 20 < int((counts == 2).sum()) < 44
+    assert 20 < int((model._told(shown, Noise.of(range(rows))) == -1).sum()) < 44
+    assert all(value.isfinite().all() for value in model.loss(shown, noise=Noise.of(range(rows))).values())
+
+
+def test_what_a_model_cannot_do_is_refused():
+    fast, blind = make("fast"), make("no_video")
+    with pytest.raises(SpecError, match="the video does not see the actions"):
+        fast.as_world_model()
+    with pytest.raises(SpecError, match="actions do not see the video"):
+        fast.as_inverse()
+    with pytest.raises(SpecError, match="would not follow"):
+        fast.as_policy("joint")
+    with pytest.raises(SpecError, match="not trained on its video"):
+        blind.as_video()
+    with pytest.raises(SpecError, match="does not draw actions"):
+        make("uwm").as_policy("forward")
+    with pytest.raises(SpecError, match="this model draws 2"):
+        fast.loss(window(2, 1, 1), noise=Noise.of(range(2)))
+    with pytest.raises(SpecError, match="reads no instructions"):
+        fast.read(WORDS)
+    with pytest.raises(SpecError, match="low-level actions per step are expected"):
+        fast.scaled(Actions(valid=torch.ones(1, 1, 3, dtype=torch.bool)))
+
+
+def test_a_network_that_cannot_be_is_refused():
+    net, tokens = make("fast").network.net, {"video": FrameTokens((3, 16, 16), 16, patch=8), "actions": ActionTokens(6, 8)}
+    with pytest.raises(ValueError, match="observed frames are computed once"):
+        JointNetwork(net, tokens, (Rule(EVERY, EVERY),), steps=K, context=1, condition=16)
+    with pytest.raises(ValueError, match="2 widths for the streams"):
+        JointNetwork(net, {"video": tokens["video"]}, (Rule(EVERY, "observed"),), steps=K, context=1, condition=16)
+    with pytest.raises(ValueError, match="cannot be cut into patches of 5"):
+        FrameTokens((3, 16, 16), 16, patch=5)
+
+
+def test_tokens_lie_where_their_numbers_are():
+    frames = FrameTokens((1, 4, 4), 6, patch=2)
+    x = torch.zeros(1, 2, 1, 4, 4)
+    x[0, 1, 0, 3, 0] = 1.0  # second frame, bottom left
+    changed = (frames(x) - frames(torch.zeros_like(x)))[0].abs().sum(-1) > 0
+    assert frames.places([5, 6])[changed].tolist() == [[6, 1, 0]]
+    torch.nn.init.normal_(frames.leave[-1].weight)
+    tokens = torch.zeros(1, 8, 6)
+    tokens[0, 6, 0] = 1.0
+    shown = (frames.read(tokens) - frames.read(torch.zeros_like(tokens))).abs()[0] > 0
+    assert shown[1, 0, 2:, :2].any() and not shown[0].any() and not shown[1, 0, :2].any() and not shown[1, 0, :, 2:].any()
+    assert ActionTokens(3, 4).places([1, 2]).tolist() == [[1, 0, 0], [2, 0, 0]]
