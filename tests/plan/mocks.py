@@ -30,7 +30,7 @@ from wam.world import (
     WorldModelSpec,
     record,
 )
-from wam.world.specs import Slot
+from wam.world.slots import Slot
 
 SLOTS = tuple(Slot(name=name, unit="m") for name in ("x", "y"))
 PUSHES = ActionSpec(low_level=tuple(Slot(name=name, unit="m/s2", low=-2.0, high=3.0) for name in ("ax", "ay")))

@@ -14,7 +14,7 @@ from wam.plan.control import RecedingHorizon, rollout
 from wam.plan.control.chunks import Asynchronous, Continues, Ensembled, FirstOf, overlap
 from wam.plan.control.latency import Metered
 from wam.world import Actions, ActionSpec, Noise, Past, SpecError, Task
-from wam.world.specs import Slot
+from wam.world.slots import Slot
 
 ACTS = ActionSpec(low_level=(Slot(name="decision"), Slot(name="index")))
 

@@ -27,7 +27,8 @@ from wam.world import (
     Values,
     WorldModelSpec,
 )
-from wam.world.specs import PhysicalSpec, Slot
+from wam.world.slots import Slot
+from wam.world.states import PhysicalSpec
 
 ACTIONS = PUSHES.sample(2, 3)
 

@@ -6,7 +6,7 @@ import torch
 from tests.plan.mocks import PUSHES, PointWorld, Steady
 from wam.plan.control import Guarded, Safety, SafetyError, rollout
 from wam.world import Actions, ActionSpec, Noise, Past, SpecError, Task
-from wam.world.specs import Slot
+from wam.world.slots import Slot
 
 
 class Script(Steady):

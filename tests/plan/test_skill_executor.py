@@ -32,7 +32,8 @@ from wam.world import (
     WorldModelSpec,
     record,
 )
-from wam.world.specs import Skill, Slot
+from wam.world.slots import Slot
+from wam.world.specs import Skill
 
 ATOMS = ("lamp 0", "lamp 1", "lamp 2", "lever")
 SEES = ObservationSpec(proprio=tuple(Slot(name=atom) for atom in ATOMS))

@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 
 from wam.serve import PolicyServer
 from wam.world import Actions, ActionSpec, Camera, EnvSpec, Noise, Observation, ObservationSpec, Outcome, Past, PolicySpec, Record, Task, Truth, record
-from wam.world.specs import Slot
+from wam.world.slots import Slot
 
 SEES = ObservationSpec(cameras={"front": Camera(height=4, width=6), "wrist": Camera(height=2, width=2)}, proprio=(Slot(name="place"), Slot(name="count")))
 ACTS = ActionSpec(low_level=(Slot(name="target", unit="m"), Slot(name="forward", relative=True)))

@@ -9,7 +9,8 @@ import torch
 from tests.serve.mocks import ACTS, SEES, SENTENCES, Summing, message, observation
 from wam.serve import Keys, Limits, RequestError, Session
 from wam.world import ActionSpec, Camera, Noise, Observation, ObservationSpec, Past, PolicySpec, SpecError, Task, concatenate
-from wam.world.specs import LatentSpec, Slot
+from wam.world.slots import Slot
+from wam.world.states import LatentSpec
 
 
 class Told(Summing):

@@ -36,7 +36,7 @@ from wam.world import (
     TracksSpec,
     WorldModelSpec,
 )
-from wam.world.specs import StateSpec, sample_state, state_problems
+from wam.world.states import StateSpec, sample_state, state_problems
 
 RANDOM = range(40)
 

@@ -27,7 +27,7 @@ from wam.world import (
     Tracks,
     Truth,
 )
-from wam.world.specs import StateSpec, sample_state
+from wam.world.states import StateSpec, sample_state
 
 R = TypeVar("R", bound=Record)
 

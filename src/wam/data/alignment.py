@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wam.world.specs import Slot
+from wam.world.slots import Slot
 
 LAGS = range(-3, 4)
 CLEAR = 0.3  # correlation below which nothing is said

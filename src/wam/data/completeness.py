@@ -14,7 +14,7 @@ from wam.data.index import pending_folders
 from wam.data.layout import EpisodeEntry, Feature
 from wam.data.meaning import MEANING_PATH, camera_name
 from wam.data.video import count_frames
-from wam.world.specs import Slot
+from wam.world.slots import Slot
 
 # -- what is missing --------------------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wam.data.dataset import EpisodeDataset
 from wam.data.index import Note
 from wam.data.pictures import resize_area
-from wam.world.specs import Slot
+from wam.world.slots import Slot
 
 TEXT = 12  # px, height of the contact sheet's labels
 GAP = 4  # px between its frames

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from wam.data.errors import DataError
 from wam.data.layout import CAMERA_PREFIX, DEPTH_SUFFIX, DatasetInfo, read_json
+from wam.world.slots import Slot
 from wam.world.spec import Spec, SpecError
-from wam.world.specs import ActionSpec, Camera, EnvSpec, FactsSpec, ObservationSpec, PhysicalSpec, Slot
+from wam.world.specs import ActionSpec, Camera, EnvSpec, ObservationSpec
+from wam.world.states import FactsSpec, PhysicalSpec
 
 MEANING_PATH = Path("meta/wam.json")
 

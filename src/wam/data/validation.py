@@ -25,7 +25,7 @@ from wam.data.finding import unreadable
 from wam.data.index import pending_folders
 from wam.data.layout import EpisodeEntry, read_json, read_lines
 from wam.data.table import open_table
-from wam.world.specs import Slot
+from wam.world.slots import Slot
 
 BLANK = 4  # largest minus smallest grey value, out of 255, below which a camera's frames of an episode show nothing
 FAR = 100  # times the range of the middle 98 % of an action: so far beyond it lies no motion, but another unit or a bad row

@@ -129,7 +129,7 @@ def judge_fold(asked: CrossValidation, data: str | Path, folder: Path, episode: 
     chosen = torch.randint(donors.size("B"), (held_out.size("B"),), generator=torch.Generator().manual_seed(episode))
     with torch.no_grad():
         errors = place_errors(
-            run.model.to(asked.device),
+            run.world_model.to(asked.device),
             held_out,
             training=windows(run, data, rest, 1, horizon),
             positions=positions,
@@ -173,7 +173,7 @@ def sheet(fold: Judged, rate: float) -> Picture | None:
     """The last frame seen and what is imagined after it, all cameras; None for models without pictures."""
     from wam.show.imagined import imagined_sheet
 
-    model, window = fold.run.model, fold.window
+    model, window = fold.run.world_model, fold.window
     ahead = imagine(model, window).pictures
     last = window.past.observation.narrow("T", window.past.actions.size("T") - 1)
     future = window.future.observation

@@ -35,12 +35,14 @@ class ImaginedResult(Result):
 def imagine_run(
     folder: Path, data: str | Path, *, horizon: int, count: int, training: str | Path | None = None, device: str = "cpu"
 ) -> tuple[ImaginedResult, Path]:
-    """The rollout card on `count` windows of `data`, and the path of report.html in the run's folder.
+    """The rollout card on `count` windows of `data`, and the path of report.html in the run's folder. The horizon is rounded up to whole chunks.
 
     `training`: where the data that the run learned from lies now, by default where it lay; without it there are no mean and
     background pictures and no probes. ValueError for a horizon that no episode fills, and for the training data itself.
     """
     started, run = time.monotonic(), load(folder, device=device)
+    chunk = run.world_model.spec.chunk
+    horizon = -(-horizon // chunk) * chunk
     sources = Sources.of("wam.jobs.imagine", f"wam.recipes.{run.recipe.name}")
     learned = training or (run.trained_on.data if Path(run.trained_on.data).exists() else None)
     run = run.read(instructions_of(run, [data] if learned is None else [data, learned]))
@@ -49,7 +51,7 @@ def imagine_run(
         raise ValueError(f"{data} is what {run.name} was trained on: predictions there say nothing. Pass episodes that it has not seen.")
     known = None if learned is None else windows_of(run, learned, horizon, 4 * count)[0].to(device)
     held_out = held_out.to(device)
-    card = rollout_card(run.model, held_out, training=known, name=run.name, episodes=episodes, positions=places(run, held_out))
+    card = rollout_card(run.world_model, held_out, training=known, name=run.name, episodes=episodes, positions=places(run, held_out))
     missing = "" if learned else f" Its training data ({short(run.trained_on.data)}) is not here, so there are no mean and background pictures and no probes."
     origin = Origin.now(
         started=started,
@@ -76,7 +78,7 @@ def imagine_run(
         ),
     )
     used = all(contrast.better for contrast in card.action_use())
-    verdicts = Verdicts(conforms=check_world_model(run.model).ok, uses_conditions=used)
+    verdicts = Verdicts(conforms=check_world_model(run.world_model).ok, uses_conditions=used)
     return ImaginedResult(card=card, origin=origin, verdicts=verdicts), page.save(run.folder / "report.html")
 
 
@@ -96,10 +98,10 @@ def _seen(run: Run) -> str:
 def imagined_sections(run: Run, window: Window) -> tuple[Section, ...]:
     """Strips of truth, prediction, error, and of the same with other windows' actions; nothing for models without pictures."""
     first = window.narrow("B", 0, 64)
-    shown = imagine(run.model, first)
+    shown = imagine(run.world_model, first)
     if shown.pictures is None:
         return ()
-    other: Imagined = imagine(run.model, first, first.actions.select(others(first.size("B"))))
+    other: Imagined = imagine(run.world_model, first, first.actions.select(others(first.size("B"))))
     assert other.pictures is not None
     rows = torch.arange(min(STRIPS, first.size("B")))
     return (strips_section(first, shown.pictures, rows, rate=run.data.rate, more={"shuffled actions": other.pictures}),)
@@ -107,7 +109,7 @@ def imagined_sections(run: Run, window: Window) -> tuple[Section, ...]:
 
 def instructions_of(run: Run, data: Sequence[str | Path]) -> tuple[str, ...]:
     """One table of the instructions of several data sets; the run's own where it reads none."""
-    spec = run.model.spec
+    spec = run.world_model.spec
     return tuple(dict.fromkeys(text for one in data for text in frames_for(run.preset, one).sentences)) if spec.instructed else spec.sentences
 
 
@@ -116,7 +118,7 @@ def windows_of(run: Run, data: str | Path, horizon: int, count: int) -> tuple[Wi
 
     ValueError for a horizon that no episode fills, and for instructions that are not in the run's table.
     """
-    frames, spec = frames_for(run.preset, data), run.model.spec
+    frames, spec = frames_for(run.preset, data), run.world_model.spec
     frames = frames.in_table(spec.sentences) if spec.instructed else frames
     skip = 1 if frames.spec.rate == run.data.rate else run.preset.skip  # what a run lived through is at its own clock already
     windows = WindowDataset(frames, past=run.preset.past, horizon=horizon, skip=skip, truth=True)

@@ -20,6 +20,9 @@ from wam.jobs.control import ControlResult
 from wam.jobs.probe_features import FeatureProbes
 from wam.jobs.score import ScoreResult
 from wam.jobs.seeds import SeedResult
+from wam.jobs.use.evaluate_policy import PolicyEvaluationResult
+from wam.jobs.use.rerank import RerankResult
+from wam.jobs.use.tables import agreement_summary, judge_summary, policies_summary
 from wam.show import cross_validation
 from wam.show.report import Table
 from wam.show.summaries import contrast_summary, grid_summary, success_summary
@@ -104,6 +107,23 @@ def real_robot(result: CrossValidated) -> str:
     return "\n\n".join([cross_validation.head(result), *tables, cross_validation.probe_line(result)])
 
 
+def policies(result: PolicyEvaluationResult) -> str:
+    """What a model says of several policies."""
+    return "\n\n".join(
+        markdown(table)
+        for table in (
+            policies_summary(result.evaluation),
+            agreement_summary(result.evaluation, result.control, result.over_control),
+            judge_summary(result.evaluation.judge),
+        )
+    )
+
+
+def reranked(result: RerankResult) -> str:
+    """A policy alone and helped."""
+    return markdown(success_summary(result.rows))
+
+
 def scores(paths: Sequence[Path]) -> str:
     """A line per world and arm, of several files."""
     rows = []
@@ -179,6 +199,8 @@ WRITERS: dict[str, tuple[type[Result], Callable[[Any], str]]] = {
     "CrossValidated": (CrossValidated, real_robot),
     "SuccessGrid": (SuccessGrid, grid),
     "FeatureProbes": (FeatureProbes, features),
+    "PolicyEvaluationResult": (PolicyEvaluationResult, policies),
+    "RerankResult": (RerankResult, reranked),
 }
 
 

@@ -70,20 +70,18 @@ def sessions(
     run: Run, *, world: str | None = None, options: Mapping[str, object], data: str | Path | None = None, seed: int = 0, device: str = "cpu"
 ) -> tuple[Callable[[], PlaySession], str]:
     """A maker of sessions, and in words what is beside the imagination. ValueError where it is not said where to start from."""
-    if not isinstance(run.model.spec, WorldModelSpec):
-        raise SpecError(f"{run.name} is a policy and imagines nothing. Play a world model; let a policy act with `wam control`.")
     if world is not None and data is not None:
         raise ValueError("a world and data were both given. The world cannot be put where a recording began: name one of the two.")
-    slots = reachable(run.model.spec.consumes.low_level, load_checkpoint(run.folder).provenance.statistics.action)
+    slots = reachable(run.world_model.spec.consumes.low_level, load_checkpoint(run.folder).provenance.statistics.action)
     if world is not None:
         make = world_maker(run, world, options, device)
         starts = held_out_starts(run, make())
-        return lambda: PlaySession(run.model, starts, world=make(), slots=slots, seed=seed), f"beside the world {described(world, options)}"
+        return lambda: PlaySession(run.world_model, starts, world=make(), slots=slots, seed=seed), f"beside the world {described(world, options)}"
     source = run.trained_on.data if data is None and Path(run.trained_on.data).exists() else data
     if source is None:
         raise ValueError(f"what {run.name} learned from is not here. Say where to start: a world (--world push), or a data set (--data runs/push).")
     recorded = recorded_starts(run, source, device)
-    return lambda: PlaySession(run.model, recorded, slots=slots, seed=seed), f"from frames of {Path(source).name}"
+    return lambda: PlaySession(run.world_model, recorded, slots=slots, seed=seed), f"from frames of {Path(source).name}"
 
 
 def world_maker(run: Run, world: str, options: Mapping[str, object], device: str) -> Callable[[], Env]:
@@ -99,15 +97,15 @@ def held_out_starts(run: Run, env: Env) -> list[Start]:
     starts: list[Start] = []
     for seed in range(EVALUATION_SEEDS, EVALUATION_SEEDS + STARTS):
         observation, task = env.reset(torch.ones(1, dtype=torch.bool), torch.tensor([seed]))
-        past = Past(observation=observation, actions=run.model.spec.consumes.nothing(1, 1, observation.device))
-        asked = in_words_of(run.model.spec, task, env.spec.sentences)
+        past = Past(observation=observation, actions=run.world_model.spec.consumes.nothing(1, 1, observation.device))
+        asked = in_words_of(run.world_model.spec, task, env.spec.sentences)
         starts.append(Start(name=f"held-out start {len(starts) + 1}", past=past, task=asked, seed=seed))
     return starts
 
 
 def recorded_starts(run: Run, data: str | Path, device: str) -> list[Start]:
     """Early frames of episodes spread over a data set, each with what followed."""
-    frames, spec = frames_for(run.preset, data), run.model.spec
+    frames, spec = frames_for(run.preset, data), run.world_model.spec
     skip = 1 if frames.spec.rate == run.data.rate else run.preset.skip  # what a run lived through is at its own clock already
     past = max(spec.context[0], min(spec.context[1], FRAMES))
     longest = WindowDataset(frames, past=past, skip=skip).longest

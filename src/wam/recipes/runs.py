@@ -20,7 +20,7 @@ from wam.plan.control.safety import Safety
 from wam.recipes.recipe import Preset, Recipe, load_recipe
 from wam.train.checkpoint import CheckpointError
 from wam.use.synthesis import MARK
-from wam.world import Env, Policy, Reads, Spec, SpecError, Statistics, WorldModel, WorldModelSpec
+from wam.world import Env, Policy, Reads, Spec, SpecError, Statistics, Views, WorldModel, WorldModelSpec
 
 FILE = "run.json"
 
@@ -68,6 +68,15 @@ class Run:
     def name(self) -> str:
         """Recipe and preset."""
         return f"{self.recipe.name} {self.preset_name}"
+
+    @property
+    def world_model(self) -> Any:
+        """What predicts: the model itself, or that view of it. SpecError for a policy that predicts nothing."""
+        if isinstance(self.model.spec, WorldModelSpec):
+            return self.model
+        if isinstance(self.model, Views):
+            return self.model.as_world_model()
+        raise SpecError(f"{self.name} is a policy, in which nothing can be imagined. Name a world model; a policy acts with `wam control`.")
 
     def read(self, sentences: tuple[str, ...]) -> "Run":
         """The same run; from now on instructions are ids into this table. SpecError for a system that cannot take another one."""

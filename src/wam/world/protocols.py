@@ -157,6 +157,20 @@ class Reads(ABC):
         ...
 
 
+class Views(ABC):
+    """A model of actions and future together. It is a policy; as what else it can be used, its views say."""
+
+    @abstractmethod
+    def as_world_model(self) -> WorldModel[Any]:
+        """What given actions lead to. SpecError where it cannot say that."""
+        ...
+
+    @abstractmethod
+    def as_inverse(self) -> "Infers":
+        """What was done between given frames. SpecError where it cannot say that."""
+        ...
+
+
 class Infers(ABC):
     """Inverse dynamics: the actions between consecutive frames; the first is not valid."""
 

@@ -1,39 +1,23 @@
 """What a world, a model and a policy promise: action slots, cameras, states, and how they are clocked.
 
 `ActionSpec` and `ObservationSpec` draw a random record that fits (`sample`) and list what does not fit (`problems`); a
-`FutureSpec` lists problems, a `WorldModelSpec` draws tasks, states have `sample_state` and `state_problems`. A spec that
+`FutureSpec` lists problems, a `WorldModelSpec` draws tasks. A spec that
 makes no sense of its own (no actions per step, limits the wrong way round) cannot be made. Limits are physical:
 normalisation is a model's private matter.
 """
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
 
 from wam.world.noise import Noise
-from wam.world.record import Record, RecordError
-from wam.world.records import Actions, Facts, Future, Latent, Observation, Physical, Points, State, Task, Tracks
+from wam.world.record import Record
+from wam.world.records import Actions, Future, Observation, Points, Task
+from wam.world.slots import Slot, ask_names, outside, structure_problems
 from wam.world.spec import Spec, SpecError, expect
-
-
-@dataclass(frozen=True, kw_only=True)
-class Slot(Spec):
-    """One number of an action or of proprioception."""
-
-    name: str
-    unit: str = ""
-    meaning: str = ""
-    frame: str = "world"  # frame of reference
-    relative: bool = False  # a change or a rate (0 = stand still), or an absolute value
-    low: float = -float("inf")
-    high: float = float("inf")
-    derived: bool = False  # computed from states, not recorded as commanded
-
-    def __post_init__(self) -> None:
-        expect(self, "low", self.low <= self.high, f"at most high = {self.high}; the limits of {self.name!r} are probably the wrong way round")
+from wam.world.states import FactsSpec, PhysicalSpec, StateSpec, sample_state, state_problems
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +42,7 @@ class ActionSpec(Spec):
 
     def __post_init__(self) -> None:
         expect(self, "per_step", self.per_step >= 1, "at least 1 action per model step")
-        _ask_names(self, "low_level")
+        ask_names(self, "low_level")
 
     @property
     def arguments(self) -> int:
@@ -106,7 +90,7 @@ class ActionSpec(Spec):
 
     def problems(self, actions: Actions) -> list[str]:
         """What does not fit; empty when all is well."""
-        if found := _structure(actions):
+        if found := structure_problems(actions):
             return found
         wanted = {"low_level": len(self.low_level), "keys": len(self.keys), "latent": self.latent, "arguments": self.arguments}
         found = _presence(actions, {**wanted, "camera": self.camera, "language": self.sentences, "skill": self.skills})
@@ -118,7 +102,7 @@ class ActionSpec(Spec):
         if actions.valid.shape[2] != self.per_step:
             found.append(f"actions come {actions.valid.shape[2]} per step, the spec says per_step = {self.per_step}.")
         if not found and actions.low_level is not None:
-            found += _outside("action", self.low_level, actions.low_level, actions.valid)
+            found += outside("action", self.low_level, actions.low_level, actions.valid)
         return found
 
     def contains(self, actions: Actions) -> bool:
@@ -141,92 +125,7 @@ class Camera(Spec):
     intrinsics: tuple[float, ...] = ()  # fx, fy, cx, cy in pixels, OpenCV; empty = unknown
 
 
-@dataclass(frozen=True, kw_only=True)
-class LatentSpec(Spec):
-    """A learned state of the given shape, e.g. (192,) or (16, 32): tokens x features."""
-
-    shape: tuple[int, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TracksSpec(Spec):
-    """N points in 2 or 3 dimensions."""
-
-    points: int
-    dimensions: int = 2
-    unit: str = "m"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Predicate(Spec):
-    """A lifted predicate: `in(object, zone)` is Predicate(name="in", types=("object", "zone"))."""
-
-    name: str
-    types: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class FactsSpec(Spec):
-    """The lifted vocabulary and the grounded atoms in the order of `Facts.holds`."""
-
-    predicates: tuple[Predicate, ...]
-    atoms: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class PhysicalSpec(Spec):
-    """Generalised coordinates, velocities and constants by name and unit."""
-
-    q: tuple[Slot, ...]
-    v: tuple[Slot, ...]
-    parameters: tuple[Slot, ...] = ()
-
-    def __post_init__(self) -> None:
-        _ask_names(self, "q", "v", "parameters")
-
-
 R = TypeVar("R", bound=Record)
-StateSpec = LatentSpec | TracksSpec | FactsSpec | PhysicalSpec
-
-
-def sample_state(spec: StateSpec, batch: int, steps: int, noise: Noise) -> State:
-    """A random state that fits the spec."""
-    noise = noise.fork("state")
-    if isinstance(spec, LatentSpec):
-        return Latent(z=noise.normal(steps, *spec.shape))
-    if isinstance(spec, TracksSpec):
-        visible = torch.ones(batch, steps, spec.points, dtype=torch.bool, device=noise.device)
-        return Tracks(xyz=noise.normal(steps, spec.points, spec.dimensions) * 0.3, visible=visible)
-    if isinstance(spec, FactsSpec):
-        return Facts(holds=noise.uniform(steps, len(spec.atoms)) < 0.5, atoms=spec.atoms)
-    parameters = noise.fork("parameters").uniform(1, len(spec.parameters))[:, 0] + 0.5 if spec.parameters else None
-    return Physical(q=noise.normal(steps, len(spec.q)) * 0.2, v=noise.normal(steps, len(spec.v)) * 0.1, parameters=parameters)
-
-
-def state_problems(spec: StateSpec, state: State) -> list[str]:
-    """What does not fit; empty when all is well."""
-    if found := _structure(state):
-        return found
-    if isinstance(spec, LatentSpec) and isinstance(state, Latent):
-        ok, got, want = tuple(state.z.shape[2:]) == spec.shape, f"z of shape {tuple(state.z.shape[2:])}", f"{spec.shape}"
-    elif isinstance(spec, TracksSpec) and isinstance(state, Tracks):
-        ok, got, want = (
-            tuple(state.xyz.shape[2:]) == (spec.points, spec.dimensions),
-            f"points {tuple(state.xyz.shape[2:])}",
-            f"({spec.points}, {spec.dimensions})",
-        )
-    elif isinstance(spec, FactsSpec) and isinstance(state, Facts):
-        ok, got, want = state.atoms == spec.atoms, f"atoms {state.atoms[:3]}...", f"{spec.atoms[:3]}..."
-    elif isinstance(spec, PhysicalSpec) and isinstance(state, Physical):
-        sizes = (state.q.shape[-1], state.v.shape[-1], 0 if state.parameters is None else state.parameters.shape[-1])
-        ok, got, want = (
-            sizes == (len(spec.q), len(spec.v), len(spec.parameters)),
-            f"(q, v, parameters) sizes {sizes}",
-            f"{(len(spec.q), len(spec.v), len(spec.parameters))}",
-        )
-    else:
-        ok, got, want = False, f"a {type(state).__name__}", type(spec).__name__.removesuffix("Spec")
-    return [] if ok else [f"state has {got}, the spec says {want}."]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,7 +139,7 @@ class ObservationSpec(Spec):
     state: StateSpec | None = None
 
     def __post_init__(self) -> None:
-        _ask_names(self, "proprio")
+        ask_names(self, "proprio")
 
     def sample(self, batch: int, steps: int, noise: Noise | None = None) -> Observation:
         """Random frames (uint8) and readings. Device follows the noise."""
@@ -267,7 +166,7 @@ class ObservationSpec(Spec):
 
     def problems(self, observation: Observation) -> list[str]:
         """What does not fit; empty when all is well. More than asked for is no problem: a model may use a subset."""
-        if found := _structure(observation):
+        if found := structure_problems(observation):
             return found
         for name, camera in self.cameras.items():
             rgb = (observation.rgb or {}).get(name)
@@ -313,7 +212,7 @@ class FutureSpec(Spec):
 
     def problems(self, future: Future, steps: int) -> list[str]:
         """What does not fit; empty when all is well."""
-        if found := _structure(future):
+        if found := structure_problems(future):
             return found
         found = _presence(future, {"observation": self.observation, "state": self.state, "reward": self.reward, "alive": self.alive})
         if self.observation is not None and future.observation is not None:
@@ -395,41 +294,12 @@ def _ask_clock(spec: Spec, chunk: int, rate: float) -> None:
     expect(spec, "rate", 0 < rate < float("inf"), "steps per second, above 0")
 
 
-def _ask_names(spec: Spec, *fields: str) -> None:
-    """Slots are found by name, so a name may stand only once."""
-    for field in fields:
-        names = [slot.name for slot in getattr(spec, field)]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise SpecError(f"{type(spec).__name__}.{field} has the slots {names}, expected every name once. Rename the repeated {twice}.")
-
-
-def _structure(value: Record) -> list[str]:
-    try:
-        value.check()
-    except RecordError as error:
-        return [str(error)]
-    return []
-
-
 def _presence(value: Record, wanted: dict[str, object]) -> list[str]:
     found = []
     for name, want in wanted.items():
         present = getattr(value, name) is not None
         if present != bool(want):
             found.append(f"{type(value).__name__}.{name} is {'present' if present else 'absent'}, the spec promises it {'present' if want else 'absent'}.")
-    return found
-
-
-def _outside(what: str, slots: tuple[Slot, ...], values: torch.Tensor, valid: torch.Tensor) -> list[str]:
-    found = []
-    for index, slot in enumerate(slots):
-        column = values[..., index][valid]
-        margin = 1e-5 * max((abs(limit) for limit in (slot.low, slot.high) if math.isfinite(limit)), default=0.0)  # float32
-        if column.numel() and not bool(((column >= slot.low - margin) & (column <= slot.high + margin)).all()):
-            found.append(
-                f"{what} {slot.name!r} spans {column.min():.4g} .. {column.max():.4g} {slot.unit}, its limits are {slot.low:.4g} .. {slot.high:.4g}. "
-                "NaN, a wrong unit or a normalised action are the usual causes."
-            )
     return found
 
 

@@ -5,8 +5,9 @@ They travel from `data` into a model's checkpoint. Using them with another actio
 
 from dataclasses import dataclass, replace
 
+from wam.world.slots import Slot
 from wam.world.spec import Spec, SpecError
-from wam.world.specs import ActionSpec, Slot
+from wam.world.specs import ActionSpec
 
 
 @dataclass(frozen=True, kw_only=True)

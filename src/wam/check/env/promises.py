@@ -7,7 +7,7 @@ from wam.check.env.subject import EnvSubject
 from wam.check.runner import CheckFailed, CheckSkipped
 from wam.check.specs import extra_parts, round_trip
 from wam.world import EnvSpec, Observation, Outcome, Task, Truth
-from wam.world.specs import state_problems
+from wam.world.states import state_problems
 
 
 def spec_survives_json(subject: EnvSubject) -> None:

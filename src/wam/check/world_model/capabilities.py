@@ -12,7 +12,7 @@ from wam.check.specs import extra_parts
 from wam.check.subject import ROWS
 from wam.check.world_model.subject import WorldModelSubject
 from wam.world import Actions, Decodes, Encodes, Exposes, Infers, Observation, Scores, State
-from wam.world.specs import sample_state, state_problems
+from wam.world.states import sample_state, state_problems
 
 FRAMES = 3
 

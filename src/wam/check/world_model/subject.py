@@ -10,7 +10,7 @@ import torch
 from wam.check import samples
 from wam.check.subject import FRAMES, ROWS, Script, Subject, distinct
 from wam.world import Actions, Future, Noise, Past, Record, Task, Window, WorldModelSpec
-from wam.world.specs import sample_state
+from wam.world.states import sample_state
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,7 +29,8 @@ from wam.data.meaning import DataSpec
 from wam.data.video import count_frames, read_video, video_rate
 from wam.world.geometry import rotations
 from wam.world.records import Actions, Observation
-from wam.world.specs import ActionSpec, Camera, ObservationSpec, Slot
+from wam.world.slots import Slot
+from wam.world.specs import ActionSpec, Camera, ObservationSpec
 
 CAMERAS = ("outside_1", "outside_2", "wrist")
 ACTION_RATE = 15.0  # Hz

@@ -21,8 +21,9 @@ from wam.data.errors import DataError
 from wam.data.index import Note
 from wam.data.meaning import DataSpec
 from wam.world.records import Actions, Observation
+from wam.world.slots import Slot
 from wam.world.spec import Spec
-from wam.world.specs import ActionSpec, Camera, ObservationSpec, Slot
+from wam.world.specs import ActionSpec, Camera, ObservationSpec
 
 Draw = Callable[[NDArray[Any]], NDArray[np.uint8]]
 DRAWN = "top"  # the camera of frames that are drawn from states

@@ -22,7 +22,8 @@ from wam.data.index import Note
 from wam.data.meaning import DataSpec
 from wam.data.pictures import decode_picture
 from wam.world.records import Actions, Observation
-from wam.world.specs import ActionSpec, Camera, ObservationSpec, Slot
+from wam.world.slots import Slot
+from wam.world.specs import ActionSpec, Camera, ObservationSpec
 
 
 @dataclass(frozen=True)

@@ -49,13 +49,13 @@ def counted(policy: Policy[Any]) -> tuple[nn.Module | None, nn.Module | None]:
         return None, grounding(policy.grounder)
     if isinstance(policy, ChunkPolicy):
         seen: Perception = policy.perception
-        return entrance(seen.video) if isinstance(seen, VideoFeatures) else None, policy.head
+        return entrance(seen.video) if isinstance(seen, VideoFeatures) else None, head_of(policy)
     return None, None
 
 
 def entrance(video: nn.Module) -> nn.Module:
     """What every pass of a U-Net goes through first, whether a frame is drawn or only features are taken."""
-    found = dict(video.named_modules()).get("backbone.net.enter")
+    found: nn.Module | None = dict(video.named_modules()).get("backbone.net.enter")
     if found is None:
         raise SpecError(f"the backbone of {type(video).__name__} is no U-Net; say in `counted` which module each of its passes calls once.")
     return found
@@ -64,5 +64,12 @@ def entrance(video: nn.Module) -> nn.Module:
 def grounding(grounder: Grounder) -> nn.Module | None:
     """The network that reads actions off frames, or goes to one; None for a grounder that has none."""
     if isinstance(grounder, ByGoal):
-        return grounder.policy.head
+        return head_of(grounder.policy)
     return grounder.inverse.head if isinstance(grounder, ByInverseDynamics) else None
+
+
+def head_of(policy: ChunkPolicy) -> nn.Module:
+    """What denoises its actions."""
+    head = policy.head
+    assert isinstance(head, nn.Module)  # every head is one
+    return head

@@ -15,15 +15,16 @@ from wam.world import Env, Noise, Policy
 
 def cost_of(world: Env, policy: Policy[Any], seeds: Sequence[int]) -> Cost:
     """Over whole episodes in a world of one row, a seed each."""
-    video, actions = (Metered(policy, network) for network in counted(policy))
+    video, actions = counted(policy)
+    inner = Metered(policy, video)
+    outer = Metered(inner, actions)
     for seed in seeds:
-        for metered in (video, actions):
-            rollout(world, metered, world.spec.budget, seeds=[seed], noise=Noise.of([seed]))
-    timed = video.latency()
+        rollout(world, outer, world.spec.budget, seeds=[seed], noise=Noise.of([seed]))
+    timed = inner.latency()
     return Cost(
         milliseconds=timed.milliseconds,
         slowest=timed.slowest,
         video=timed.evaluations or 0.0,
-        actions=actions.latency().evaluations or 0.0,
+        actions=outer.latency().evaluations or 0.0,
         execute=policy.spec.execute,
     )

@@ -35,11 +35,11 @@ def compare_paradigms(folder: Path, asked: Asked, *, result: Path | None = None,
     Where it is stopped on the way, the state so far is reported first.
     """
     started, arms = time.monotonic(), arms_named(asked.arms)
+    if only_report and not (folder / "data").exists():
+        raise ValueError(f"{folder} holds no experiment to report. Name the folder that `wam compare paradigms` wrote, or leave --only-report out.")
     sources = {arm.name: sources_of((arm,)) for arm in arms}
     every = sources_of(arms)  # as they are now: a run is long
     cells = wanted(arms, asked.labels, asked.seeds)
-    if only_report and not (folder / "data").exists():
-        raise ValueError(f"{folder} holds no experiment to report. Name the folder that `wam compare paradigms` wrote, or leave --only-report out.")
     data = folder / "data" if only_report else demonstrations(folder / "data", asked, task)
     fingerprint = frames_for(load_recipe(CLONING).preset(PRESET), data).fingerprint()
     try:
@@ -107,7 +107,7 @@ def report(
     folder: Path, asked: Asked, arms: tuple[Arm, ...], cells: tuple[Wanted, ...], fingerprint: str, sources: Sources, started: float, result: Path | None
 ) -> Path:
     """Of all cells that are there."""
-    there = {cell.name: found for cell in cells if (found := kept(folder, cell, asked, fingerprint)) is not None}
+    there = {cell.name: one for cell in cells if (one := kept(folder, cell, asked, fingerprint)) is not None}
     measured = tuple(there.values())
     found = ParadigmResult(
         rates=rates(measured, arms),

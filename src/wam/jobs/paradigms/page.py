@@ -8,7 +8,7 @@ from wam.jobs.paradigms.arms import CLONING
 from wam.jobs.paradigms.cell import cell_name
 from wam.jobs.paradigms.result import ParadigmResult
 from wam.jobs.paradigms.setting import FIRST, SPLITS
-from wam.jobs.paradigms.tables import shares, tables
+from wam.jobs.paradigms.tables import NOTHING, shares, tables
 from wam.show.report import Captioned, Figures, Report, Section, Text
 from wam.show.sections import origin_section
 from wam.show.words import percent
@@ -69,7 +69,7 @@ def plots(found: ParadigmResult) -> tuple[Section, ...]:
             "intervals over all trainings and starts. Grey: policies that learn nothing.",
         )
     ]
-    for share in columns or [None]:
+    for share in columns or NOTHING:
         groups = {arm: {split: rate for split in SPLITS if (rate := here.get((arm, share, split)) or here.get((arm, None, split)))} for arm in arms}
         groups = {arm: group for arm, group in groups.items() if group}
         told = "" if share is None else f", with the actions of {share:.0%}"

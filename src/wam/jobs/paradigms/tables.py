@@ -9,6 +9,8 @@ from wam.jobs.paradigms.setting import FIRST, SPLITS
 from wam.show.report import Table
 from wam.show.words import duration, percent
 
+NOTHING: tuple[float | None, ...] = (None,)  # the only column where nothing was learned
+
 
 def shares(found: ParadigmResult) -> list[float]:
     """Label shares that were measured."""
@@ -26,7 +28,7 @@ def success_table(found: ParadigmResult, split: str) -> Table:
     here = {(rate.arm, rate.labels): rate for rate in found.rates if rate.split == split}
     rows = []
     for arm in dict.fromkeys(rate.arm for rate in found.rates):
-        cells = [here.get((arm, share)) or here.get((arm, None)) for share in columns or [None]]
+        cells = [here.get((arm, share)) or here.get((arm, None)) for share in (columns or NOTHING)]
         rows.append((arm, *("-" if cell is None else told(cell) for cell in cells)))
     heads = tuple(f"{share:.0%} of the actions" for share in columns) or ("solved",)
     return Table(

@@ -29,7 +29,7 @@ from wam.show.sections import origin_section
 from wam.use.judge import JudgeConfig
 from wam.use.pictured import pictured
 from wam.use.policy_evaluation import PolicyEvaluation, Reality, in_a_model, in_the_world
-from wam.world import Env, SpecError, WorldModelSpec
+from wam.world import Env
 
 BATCH = 50  # starts tried together
 
@@ -67,13 +67,14 @@ def evaluate_policies(
     module, started = load_world(asked.world), time.monotonic()
     named(asked.world)  # before anything is loaded
     run, acting = load(folder, device=asked.device), [load(path, device=asked.device) for path in policies]
+    model = run.world_model
     require_distinct(run, acting)
     roots = {f"wam.recipes.{each.recipe.name}" for each in (run, *acting)}
     sources = Sources.of("wam.jobs.use.evaluate_policy", *sorted(roots), f"wam.sim.worlds.{asked.world}")
     options = {**size_of(run, module), **asked.options}
     env: Env = as_shown(module.make(min(BATCH, asked.starts), device=asked.device, **options), run.preset)
     runs = [each.read(env.spec.sentences) for each in (run, *acting)]
-    tried, shown = policies_of(runs[1:], asked.world, env.spec), pictured(run.model, env.spec.sentences).spec
+    tried, shown = policies_of(runs[1:], asked.world, env.spec), pictured(model, env.spec.sentences).spec
     for name, policy in tried.items():
         require_sight(name, policy, shown)
     deaf = None if control is None else ready_control(run, control, asked.device, bars).read(env.spec.sentences)
@@ -85,7 +86,7 @@ def evaluate_policies(
     reality = in_the_world(env, watched(tried, bars.task("in the world"), **often), seeds, judge=judge)
 
     def imagined(of: Run, name: str, line: str) -> PolicyEvaluation:
-        return in_a_model(of.model, watched(tried, bars.task(line), **often), reality, judge=judge, score=score, name=name)
+        return in_a_model(of.world_model, watched(tried, bars.task(line), **often), reality, judge=judge, score=score, name=name)
 
     evaluation = imagined(run, run.name, "in the model")
     beside = None if deaf is None else imagined(deaf, f"{run.name}, trained with shuffled actions", "in the control")
@@ -109,9 +110,7 @@ def evaluate_policies(
 
 
 def require_distinct(run: Run, acting: Sequence[Run]) -> None:
-    """SpecError for a run that is no world model, ValueError where nobody acts or one of the policies is the model's own planning."""
-    if not isinstance(run.model.spec, WorldModelSpec):
-        raise SpecError(f"{run.folder} holds {run.name}, a policy, in which nothing can be imagined. Name a world model, and this run among the policies.")
+    """ValueError where nobody acts or one of the policies is the model's own planning."""
     if not acting:
         raise ValueError("no policies were named. Name runs that act: --policies runs/diffusion,runs/lewm.")
     if any(same_run(run.folder, each.folder) for each in acting):

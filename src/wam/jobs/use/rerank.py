@@ -33,7 +33,7 @@ from wam.use.judge import JudgeConfig, JudgeScore, Verdict
 from wam.use.pictured import pictured
 from wam.use.reranking import Mode, Reranking
 from wam.use.true_model import TrueModel
-from wam.world import Env, Episodes, Policy, SpecError, WorldModel, WorldModelSpec
+from wam.world import Env, Episodes, Policy, WorldModel
 
 BATCH = 50  # starts tried together
 CEILING = "rank, true simulator"
@@ -74,8 +74,7 @@ def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = 
     """
     module, started = load_world(asked.world), time.monotonic()
     run, base = load(folder, device=asked.device), load(policy, device=asked.device)
-    if not isinstance(run.model.spec, WorldModelSpec):
-        raise SpecError(f"{run.folder} holds {run.name}, a policy, in which nothing can be imagined. Name a world model, and this run as --policy.")
+    model = run.world_model
     sources = Sources.of("wam.jobs.use.rerank", f"wam.recipes.{run.recipe.name}", f"wam.recipes.{base.recipe.name}", f"wam.sim.worlds.{asked.world}")
     options = {**size_of(run, module), **asked.options}
     env = world_of(module, min(BATCH, asked.goals), base, options, asked.device)
@@ -130,11 +129,11 @@ def wanted(run: Run, env: Env, asked: RerankTest, options: Mapping[str, object],
     """The model as it is judged, and what judges: the goal picture where tasks show one, a judge where they do not."""
     _, task = env.reset(torch.ones(env.batch, dtype=torch.bool), torch.zeros(env.batch, dtype=torch.int64))
     if task.goal is not None:
-        return run.model, run.recipe.objective or GoalImage(), None
+        return run.world_model, run.recipe.objective or GoalImage(), None
     judge, score = judge_of(
         asked.world, options, episodes=asked.judge_episodes, config=asked.judge, device=asked.device, progress=bars.task("judge of success")
     )
-    return pictured(run.model, env.spec.sentences), Verdict(judge), score
+    return pictured(run.world_model, env.spec.sentences), Verdict(judge), score
 
 
 def measured(env: Env, arms: Mapping[str, Policy[Any]], goals: int, skip: int, bars: Bars) -> tuple[list[SuccessRow], list[Episodes]]:

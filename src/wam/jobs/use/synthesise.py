@@ -25,7 +25,7 @@ from wam.use.judge import JudgeConfig, JudgeScore
 from wam.use.pictured import pictured
 from wam.use.starts import Starts, recorded_starts, world_starts
 from wam.use.synthesis import Imaginer, synthesise
-from wam.world import Env, Policy, Spec, SpecError, WorldModelSpec
+from wam.world import Env, Policy, Spec, SpecError
 
 FRAMES = 4  # of the past that a recorded start shows, at most
 BATCH = 50  # episodes imagined together
@@ -74,14 +74,13 @@ def synthesise_set(folder: Path, policies: Sequence[Path], out: Path, wanted: Wa
     if wanted.world is not None and wanted.only_solved:
         named(wanted.world)  # before anything is loaded
     run, acting = load(folder, device=wanted.device), [load(path, device=wanted.device) for path in policies]
-    if not isinstance(run.model.spec, WorldModelSpec):
-        raise SpecError(f"{run.folder} holds {run.name}, a policy, in which nothing can be imagined. Name a world model, and this run as --policy.")
+    model = run.world_model
     options = {} if wanted.world is None else {**size_of(run, load_world(wanted.world)), **(wanted.options or {})}
     total = wanted.episodes * len(acting)
     starts, steps = begins(run, wanted, options, total)
     runs = [each.read(starts.sentences) for each in (run, *acting)]
     tried = {f"{each.folder.resolve().name}": each.policy() for each in runs[1:]}
-    shown = pictured(run.model, starts.sentences).spec
+    shown = pictured(model, starts.sentences).spec
     for name, policy in tried.items():
         require_sight(name, policy, shown)
         require_beginning(name, policy, starts)
@@ -91,7 +90,7 @@ def synthesise_set(folder: Path, policies: Sequence[Path], out: Path, wanted: Wa
             wanted.world, options, episodes=wanted.judge_episodes, config=wanted.judge, device=wanted.device, progress=bars.task("judge of success")
         )
     written = synthesise(
-        run.model,
+        model,
         tried,
         starts,
         out,
@@ -121,7 +120,7 @@ def begins(run: Run, wanted: Wanted, options: Mapping[str, object], count: int) 
         assert wanted.world is not None  # one of the two was named
         env: Env = as_shown(load_world(wanted.world).make(min(BATCH, count), device=wanted.device, **options), run.preset)
         return world_starts(env, range(wanted.seed, wanted.seed + count)), env.spec.budget
-    frames, (fewest, most) = frames_for(run.preset, wanted.data), run.model.spec.context
+    frames, (fewest, most) = frames_for(run.preset, wanted.data), run.world_model.spec.context
     skip = 1 if frames.spec.rate == run.data.rate else run.preset.skip  # what was imagined or lived through is at the model's clock already
     windows = WindowDataset(frames, past=max(fewest, min(most, FRAMES)), skip=skip)
     drawn = torch.randperm(len(windows), generator=torch.Generator().manual_seed(wanted.seed))[:count]

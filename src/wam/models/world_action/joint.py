@@ -33,10 +33,10 @@ from wam.nets.blocks.reduce import masked_mean
 from wam.nets.generate.denoise import Net, denoise, errors
 from wam.nets.generate.process import Process
 from wam.nets.perceive.text import TextEncoder
-from wam.world import Actions, ActionSpec, Latent, Noise, Observation, Past, PolicySpec, SpecError, Statistics, Task, Window
+from wam.world import Actions, ActionSpec, Latent, Noise, Observation, Past, PolicySpec, Reads, SpecError, Statistics, Task, Views, Window
 
 
-class JointModel(nn.Module):
+class JointModel(nn.Module, Reads, Views):
     """See the module's docstring. `network` has the streams "video" and "actions"; `processes` are theirs, in this order."""
 
     def __init__(
@@ -111,7 +111,7 @@ class JointModel(nn.Module):
     # -- policy --------------------------------------------------------------------------------------------------------
 
     def read(self, sentences: tuple[str, ...]) -> None:
-        """From now on instructions point into this table. ValueError for words that were never learned, SpecError where none are read."""
+        """See `Reads`."""
         if self.words is None:
             raise SpecError(f"this model reads no instructions, and {len(sentences)} of them were given.")
         self.words.read(sentences)
@@ -229,7 +229,13 @@ class JointModel(nn.Module):
         return state if given is None else _where(given.known, given.x, state)
 
     def _learned(self, lesson: Lesson, prefix: Prefix, given: Mapping[str, Given], words: Words | None, noise: Noise) -> dict[str, Tensor]:
-        """Errors "B K ..." of what a lesson learns. What is not known is at level 1."""
+        """Errors "B K ..." of what a lesson learns, the mean of its draws. What is not known is at level 1."""
+        if lesson.draws > 1:
+            count, once = lesson.draws, replace(lesson, draws=1)
+            again = {kind: Given(part.x.repeat_interleave(count, 0), part.known.repeat_interleave(count, 0)) for kind, part in given.items()}
+            told = None if words is None else (words[0].repeat_interleave(count, 0), words[1].repeat_interleave(count, 0))
+            found = self._learned(once, prefix.repeat(count), again, told, noise.spread(count))
+            return {kind: error.unflatten(0, (-1, count)).mean(1) for kind, error in found.items()}
         drawn = dict(zip(KINDS, lesson.levels.draw(noise.fork("level"), self.network.steps), strict=True))
         clean = {kind: _where(part.known, part.x, 0.0) for kind, part in given.items()}
         eps = {kind: noise.fork(kind).normal(*x.shape[1:], dtype=x.dtype) for kind, x in clean.items()}

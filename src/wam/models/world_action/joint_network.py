@@ -41,6 +41,10 @@ class Prefix:
     groups: tuple[Group, ...]
     places: Shaped[Tensor, "L 3"]
 
+    def repeat(self, count: int) -> "Prefix":
+        """Each row `count` times in place."""
+        return replace(self, cache=self.cache.repeat(count))
+
 
 @dataclass(frozen=True)
 class Layout:

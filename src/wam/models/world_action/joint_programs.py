@@ -36,6 +36,7 @@ class Lesson:
 
     levels: Levels  # of video and actions
     learns: tuple[Kind, ...] = ("video", "actions")
+    draws: int = 1  # of noise, for the same observed frames: where what is learned is narrow, seeing costs more than drawing
 
 
 def table(program: Program, steps: int) -> Table:

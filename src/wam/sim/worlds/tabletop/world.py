@@ -27,7 +27,7 @@ from wam.sim.worlds.tabletop.spec import tabletop_spec
 from wam.sim.worlds.tabletop.words import ATOMS
 from wam.world import Actions, Contacts, Facts, Observation, Outcome, Physical, SpecError, Task, Tracks, Truth
 from wam.world.geometry import cameras
-from wam.world.specs import state_problems
+from wam.world.states import state_problems
 
 
 @dataclass(frozen=True)

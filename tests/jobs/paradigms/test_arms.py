@@ -1,0 +1,56 @@
+"""The arms are known by name; the staged one holds the video fast while it learns to act."""
+
+import pytest
+import torch
+
+from wam.jobs.paradigms.arms import ARMS, QUESTIONS, arms_named
+from wam.jobs.paradigms.cell import cell_name, wanted
+from wam.jobs.paradigms.setting import OPTIONS, Asked
+from wam.jobs.record import record_world
+from wam.recipes import train_recipe
+from wam.recipes.recipe import load_recipe
+from wam.train import Gradient, load
+from wam.train.checkpoint import stored_end
+
+
+def test_names():
+    names = [arm.name for arm in ARMS]
+    assert len(set(names)) == len(names) and arms_named() == ARMS
+    assert {name for question in QUESTIONS for name in (question.first, question.second)} <= set(names)
+    assert {arm.run for arm in ARMS if arm.recipe} <= set(names)
+    assert [arm.name for arm in arms_named(("vpp", "random"))] == ["random", "vpp"]
+    with pytest.raises(ValueError, match=r"no arm 'unipy'\. Did you mean 'unipi'"):
+        arms_named(("unipy",))
+
+
+def test_cells_are_wanted_seed_after_seed():
+    cells = wanted(arms_named(("random", "unipi", "oracle_future")), (0.05, 1.0), 2)
+    expected = ["unipi-0.05-0", "oracle_future-0.05-0", "unipi-1-0", "oracle_future-1-0"]
+    assert [cell.name for cell in cells] == ["random", *expected, *(name[:-1] + "1" for name in expected)]
+    assert cells[2].run == cells[1].run == cell_name("unipi", 0.05, 0)
+    with pytest.raises(ValueError, match="shares in"):
+        Asked(labels=(0.0,))
+
+
+def test_every_change_is_of_its_recipe():
+    for arm in ARMS:
+        if arm.change is not None:
+            preset = load_recipe(arm.recipe).preset("tiny")
+            changed = arm.change(preset)
+            assert changed != preset and changed.size == preset.size and changed.skip == preset.skip
+
+
+def test_staged_learns_the_video_first_and_then_holds_it_fast(tmp_path):
+    data = record_world("push", tmp_path / "data", episodes=6, policies={"expert": 1.0}, options={**OPTIONS, "budget": 18}, truth=())
+    (arm,) = arms_named(("fast_wam.staged",))
+    run = train_recipe(arm.recipe, data, tmp_path / "run", change=arm.change, steps=2, show=False)
+    _, video, actions = (stage.learner for stage in run.preset.stages)
+    assert isinstance(video, Gradient) and isinstance(actions, Gradient)
+    assert (video.weights, actions.weights) == ({"video": 1.0, "actions": 0.0}, {"video": 0.0, "actions": 1.0}) and video.batch == actions.batch
+    load(stored_end(run.folder, 1)).restore(run.model)
+    before = {name: value.clone() for name, value in run.model.named_parameters()}
+    load(stored_end(run.folder, 2)).restore(run.model)
+    changed = {name for name, value in run.model.named_parameters() if not torch.equal(value, before[name])}
+    assert any(name.startswith("network.net.layers.0.1.") for name in changed)
+    of_video = ("codec.", "words.", "network.observed", "network.tokens.video.", *(f"network.net.layers.{depth}.0." for depth in range(8)))
+    assert not [name for name in changed if name.startswith(of_video)]

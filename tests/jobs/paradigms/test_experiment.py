@@ -1,0 +1,85 @@
+"""The whole command on a tiny scale: stopped and resumed it says the same; a partial one says what is missing."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from wam.jobs.paradigms.experiment import PAGE, compare_paradigms
+from wam.jobs.paradigms.result import ParadigmResult
+from wam.jobs.paradigms.setting import Asked
+
+pytest.importorskip("matplotlib", reason='needs the extra "show"')
+ASKED = Asked(seeds=1, labels=(0.5,), arms=("random", "unipi", "oracle_future"), goals=2, steps=1, episodes=10, budget=6)
+
+
+class Stop(Exception):
+    pass
+
+
+def silent(name):
+    return lambda done, total: None
+
+
+def run(folder, asked=ASKED, stop_at=None, **options):
+    begun = []
+
+    def tell(name):
+        begun.append(name)
+        if name == stop_at:
+            raise Stop
+
+    path = compare_paradigms(folder, asked, task=silent, tell=tell, **options)
+    return path, begun
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    path, begun = run(folder)
+    assert begun == ["random", "unipi-0.5-0", "oracle_future-0.5-0"]
+    return path
+
+
+def test_what_it_says(finished):
+    found = ParadigmResult.from_json(finished.read_text())
+    rates = {(rate.arm, rate.split): rate for rate in found.rates}
+    assert len(rates) == 3 * 3 and rates["oracle_future", "new appearance"].disagreement and not rates["random", "new appearance"].disagreement
+    costs = {cost.arm: cost for cost in found.costs}
+    assert costs["unipi"].video == 12 and costs["unipi"].actions == 1 and costs["oracle_future"].video == 0 and "random" not in costs
+    assert [row.arm for row in found.inverse] == ["unipi"] and found.inverse[0].mean > 0 and not found.missing
+    page = (finished.parent / PAGE).read_text()
+    for told in ("Success over known actions", "What was imagined, and what happened", "What a decision costs", "Inverse dynamics on real"):
+        assert told in page
+    assert "Missing, or older" not in page
+
+
+def comparable(path):
+    """The figures without what a clock says, and without where they come from."""
+    found = ParadigmResult.from_json(path.read_text())
+    cells = tuple(replace(cell, cost=None) for cell in found.cells)
+    told = replace(found, cells=cells, costs=tuple(replace(cost, milliseconds=0.0) for cost in found.costs)).to_dict()
+    return {name: value for name, value in told.items() if name != "origin"}
+
+
+def test_a_stopped_experiment_goes_on_and_says_the_same(finished, tmp_path):
+    with pytest.raises(Stop):
+        run(tmp_path, stop_at="oracle_future-0.5-0")
+    partial = ParadigmResult.from_json((tmp_path / "paradigms.json").read_text())
+    assert partial.missing == ("oracle_future-0.5-0",) and [cell.arm for cell in partial.cells] == ["random", "unipi"]
+    assert "1 of 3 cells are missing" in (tmp_path / PAGE).read_text()
+    path, begun = run(tmp_path)
+    assert begun == ["oracle_future-0.5-0"]
+    assert json.dumps(comparable(path)) == json.dumps(comparable(finished))
+
+
+def test_what_is_there_is_not_measured_again(finished, tmp_path):
+    before = json.loads(finished.read_text())
+    path, begun = run(finished.parent, result=tmp_path / "again.json")
+    again = json.loads(path.read_text())
+    assert begun == [] and {**again, "origin": None} == {**before, "origin": None}
+    more = replace(ASKED, arms=(*ASKED.arms, "vpp"))
+    path, begun = run(finished.parent, more, only_report=True, result=tmp_path / "report.json")
+    assert begun == [] and json.loads(path.read_text())["missing"] == ["vpp-0.5-0"]
+    with pytest.raises(ValueError, match="no experiment to report"):
+        run(tmp_path / "nothing", only_report=True)

@@ -1,0 +1,50 @@
+"""Pooling: what is paired with what, and what is left out."""
+
+import pytest
+import torch
+
+from tests.jobs.paradigms.made_up import cell
+from wam.evaluate.intervals import paired_by_seed, paired_difference, wilson
+from wam.jobs.paradigms.arms import ARMS
+from wam.jobs.paradigms.cell import Cell, Outcomes, read, write
+from wam.jobs.paradigms.result import answers, costs, inverse_rows, rates
+from wam.jobs.paradigms.setting import SPLITS
+from wam.world import SpecError
+
+ORACLE = [cell("oracle_future", "1111", seed=seed, plans=True) for seed in (0, 1)]
+CLONING = [cell("diffusion_policy", "1001", seed=0), cell("diffusion_policy", "0001", seed=1)]
+RANDOM = cell("random", "0000", None, None, cost=False)
+
+
+def test_rates_are_pooled_and_differences_paired():
+    found = {(rate.arm, rate.split): rate for rate in rates([*ORACLE, *CLONING, RANDOM], ARMS)}
+    assert len(found) == 3 * len(SPLITS) and [rate.arm for rate in rates([*ORACLE, RANDOM], ARMS)][:3] == ["random"] * 3
+    cloning, oracle = found["diffusion_policy", "in distribution"], found["oracle_future", "in distribution"]
+    assert cloning.success == wilson(3, 8) and cloning.per_training == (0.5, 0.25) and cloning.over_cloning is None and cloning.disagreement == ()
+    expected = torch.tensor([[0, 1, 1, 0], [1, 1, 1, 0]], dtype=torch.float64)
+    assert oracle.over_cloning == paired_by_seed(expected) and oracle.over_cloning.value == pytest.approx(5 / 8)
+    assert oracle.disagreement == (0.05, 0.05) and oracle.floor == 0.004
+    assert found["random", "in distribution"].over_cloning is None
+
+
+def test_only_trainings_that_both_have_are_compared():
+    (answer, *_) = answers([*ORACLE, CLONING[1]])
+    assert answer.trainings == 1 and answer.asks.startswith("What would a perfect future")
+    assert answer.difference == paired_difference(torch.ones(4).bool(), torch.tensor([0, 0, 0, 1]).bool())
+    assert answers([ORACLE[0], CLONING[1], cell("unipi", "0000", 0.05)]) == ()
+
+
+def test_costs_and_inverse_dynamics():
+    cells = [*ORACLE, cell("unipi", "0110"), RANDOM]
+    assert [cost.arm for cost in costs(cells, ARMS)] == ["unipi", "oracle_future"] and costs(cells, ARMS)[0].milliseconds == 12
+    (row,) = inverse_rows(cells)
+    assert row.arm == "unipi" and row.real == (0.002,)
+
+
+def test_a_cell_comes_back_from_its_file(tmp_path):
+    one = cell("unipi", "0110", 0.05, 2, plans=True)
+    assert read(write(one, tmp_path)) == one and (tmp_path / "unipi-0.05-2.json").exists()
+    assert read(write(RANDOM, tmp_path)) == RANDOM and read(tmp_path / "none.json") is None
+    assert Cell.from_json(one.to_json()).split("new appearance").success == wilson(2, 4)
+    with pytest.raises(SpecError, match="a 0 or 1 for each start"):
+        Outcomes(split="new appearance", solved="01x")
