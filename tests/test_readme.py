@@ -17,17 +17,20 @@ def test_python_blocks_run():
         exec(compile(block, "README.md", "exec"), {})
 
 
+GROUPS = {group.name: group.typer_instance for group in app.registered_groups}
+
+
 def commands(text):
     """(verb,) or ("data", verb) of each command in code: a line of a block, or between backticks."""
     lines = [line.split() for line in re.findall(r"(?:^|`)wam ([^`\n]+)", text, re.MULTILINE)]
-    return {tuple(words[: 2 if words[0] == "data" else 1]) for words in lines}
+    return {tuple(words[: 2 if words[0] in GROUPS else 1]) for words in lines}
 
 
 def known():
     """The same for each command that there is."""
-    (data,) = (group.typer_instance for group in app.registered_groups if group.name == "data")
     verbs = {(command.name or command.callback.__name__,) for command in app.registered_commands}
-    return verbs | {("data", command.name or command.callback.__name__) for command in data.registered_commands}
+    inside = {(name, command.name or command.callback.__name__) for name, group in GROUPS.items() for command in group.registered_commands}
+    return verbs | inside
 
 
 def test_commands_exist():

@@ -14,7 +14,7 @@ from wam.world import Imagines, SpecError
 STEPS = 6
 
 
-@pytest.mark.parametrize("execute", [1, 2, 3])
+@pytest.mark.parametrize("execute", [2, 3])
 def test_true_plans_agree_exactly(execute):
     live, policy = oracle(3, execute)
     recalled = Recalled(policy)

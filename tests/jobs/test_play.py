@@ -94,7 +94,7 @@ def test_it_must_be_said_where_to_start(run: Run, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no world 'pish'\. Did you mean"):
         job.sessions(run, world="pish", options={})
     with pytest.raises(SpecError, match="nothing can be imagined"):
-        job.sessions(SimpleNamespace(name="cloning", model=SimpleNamespace(spec=None)), options={})
+        job.sessions(dataclasses.replace(run, model=SimpleNamespace(spec=None)), options={})
     with pytest.raises(SpecError, match="64x64, the spec says 32x32"):
         job.sessions(run, world="push", options={"size": 64})[0]()
 

@@ -17,6 +17,8 @@ from wam.evaluate.intervals import Interval
 from wam.evaluate.result import FOLDER, Result
 from wam.jobs.compare import MechanismComparison
 from wam.jobs.control import ControlResult
+from wam.jobs.paradigms.result import ParadigmResult
+from wam.jobs.paradigms.tables import tables
 from wam.jobs.probe_features import FeatureProbes
 from wam.jobs.score import ScoreResult
 from wam.jobs.seeds import SeedResult
@@ -124,6 +126,11 @@ def reranked(result: RerankResult) -> str:
     return markdown(success_summary(result.rows))
 
 
+def paradigms(result: ParadigmResult) -> str:
+    """The experiment on world action models."""
+    return "\n\n".join(f"**{table.title}**\n\n{markdown(table)}" for table in tables(result))
+
+
 def scores(paths: Sequence[Path]) -> str:
     """A line per world and arm, of several files."""
     rows = []
@@ -200,6 +207,7 @@ WRITERS: dict[str, tuple[type[Result], Callable[[Any], str]]] = {
     "SuccessGrid": (SuccessGrid, grid),
     "FeatureProbes": (FeatureProbes, features),
     "PolicyEvaluationResult": (PolicyEvaluationResult, policies),
+    "ParadigmResult": (ParadigmResult, paradigms),
     "RerankResult": (RerankResult, reranked),
 }
 

@@ -155,7 +155,7 @@ def expert_episodes(asked: Asked) -> int:
 
 
 def draw(plans: Plans, path: Path) -> None:
-    """The first start's."""
+    """As a picture."""
     from wam.show.paradigms import plan_strip
 
-    plan_strip(plans.start[0], plans.imagined[0], plans.happened[0], plans.seconds).save(path)
+    plan_strip(plans.start, plans.imagined, plans.happened, plans.seconds).save(path)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from wam.evaluate.intervals import bootstrap_mean
+from wam.evaluate.intervals import Interval, bootstrap_mean
 from wam.evaluate.plans import Recalled
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds, measure_success
@@ -19,56 +19,25 @@ from wam.jobs.paradigms.cell import Cell, Outcomes, Wanted
 from wam.jobs.paradigms.cost import cost_of
 from wam.jobs.paradigms.finder import Finder, Sights, fit_finder
 from wam.jobs.paradigms.inverse import inverse_errors
-from wam.jobs.paradigms.setting import BATCH, FIRST, SPLITS, Asked, policy_of_world, world_of
+from wam.jobs.paradigms.setting import BATCH, FIRST, PLANNED, SPLITS, Asked, policy_of_world, world_of
 from wam.models.world_action.imagine_then_execute import ImagineThenExecute
 from wam.plan.control.rollout import rollout
 from wam.recipes.runs import Run
 from wam.sim.worlds.push import NAMES, ZONES
-from wam.world import Episodes, Imagines, Noise, Observation
+from wam.world import Imagines, Noise, Observation
 
 TIMED = 3  # episodes over which a decision is timed
 LATER = 10_000  # evaluation seeds from here on are the inverse dynamics', not those of closed loop
-SHOWN = 1  # starts whose plans are drawn: the first, not chosen
 
 
 @dataclass(frozen=True)
 class Plans:
-    """What an arm imagined and what happened, of the first starts: "N D 3 h w", with the frame before anything was done "N 1 3 h w"."""
+    """What an arm imagined and what happened, of the first start: "D 3 h w", with the frame before anything was done "1 3 h w"."""
 
     start: Tensor
     imagined: Tensor
     happened: Tensor
     seconds: tuple[float, ...]  # when the compared frames lie, from the start
-
-
-@dataclass
-class Comparison:
-    """Collects a split's disagreement, batch by batch of starts."""
-
-    recalled: Recalled
-    finder: Finder
-    world: Any
-    rate: float
-    apart: list[Tensor]  # m, "B" each
-    floor: list[Tensor]
-    plans: Plans | None = None
-
-    def watch(self, episodes: Episodes) -> None:
-        """Of a batch that just ended."""
-        imagined, happened = (frames(part) for part in self.recalled.compared(episodes))
-        rows = slice(0, len(episodes.alive))
-        named = name_of(self.world)[rows]
-        found, seen = self.finder(imagined, named), self.finder(happened, named)
-        self.apart.append((found - seen).norm(dim=-1).mean((1, 2)))
-        self.floor.append((seen[:, -1:] - places_of(self.world)[rows]).norm(dim=-1).mean((1, 2)) if self._ends(episodes) else seen.new_zeros(0))
-        if self.plans is None:
-            instants = self.recalled.instants(episodes.alive.shape[1]).tolist()
-            start = frames(episodes.observation)[:SHOWN, :1].cpu()
-            self.plans = Plans(start, imagined[:SHOWN].cpu(), happened[:SHOWN].cpu(), tuple(step / self.rate for step in instants))
-
-    def _ends(self, episodes: Episodes) -> bool:
-        """Is the last compared frame the one at which the simulator stands now?"""
-        return int(self.recalled.instants(episodes.alive.shape[1])[-1]) == episodes.alive.shape[1] - 1
 
 
 def measure(wanted: Wanted, run: Run | None, asked: Asked, finder: Finder, data: str, sources: Sources) -> tuple[Cell, Plans | None]:
@@ -103,24 +72,30 @@ def measure(wanted: Wanted, run: Run | None, asked: Asked, finder: Finder, data:
 
 
 def in_split(wanted: Wanted, run: Run | None, asked: Asked, split: str, finder: Finder) -> tuple[Outcomes, Plans | None]:
-    """Closed loop in one split."""
-    world, shadow = (world_of(asked, split, min(BATCH, asked.goals)) for _ in range(2))
-    live, policy = acting(wanted.arm, run, world, shadow, asked.device)
-    seeds, name = evaluation_seeds(asked.goals), wanted.name
+    """Closed loop in one split; for policies that imagine, the first starts again, with what they imagine."""
+    rows, seeds = min(BATCH, asked.goals), evaluation_seeds(asked.goals)
+    live, policy = acting(wanted.arm, run, world_of(asked, split, rows), world_of(asked, split, rows), asked.device)
+    row = measure_success(live, policy, name=wanted.name, seeds=seeds)
+    solved = "".join("1" if outcome else "0" for outcome in row.outcomes)
     if not isinstance(policy, Imagines):
-        row = measure_success(live, policy, name=name, seeds=seeds)
-        return Outcomes(split=split, solved=digits(row.outcomes)), None
+        return Outcomes(split=split, solved=solved), None
+    disagreement, floor, plans = agreement(wanted, run, asked, split, finder, seeds[:PLANNED])
+    return Outcomes(split=split, solved=solved, disagreement=disagreement, floor=floor), plans
+
+
+def agreement(wanted: Wanted, run: Run | None, asked: Asked, split: str, finder: Finder, seeds: Sequence[int]) -> tuple[Interval, float, Plans]:
+    """How far what happens is from what was imagined, and how far the instrument is from the truth at the end, m; and pictures of both."""
+    world = world_of(asked, split, len(seeds))
+    live, policy = acting(wanted.arm, run, world, world_of(asked, split, len(seeds)), asked.device)
     recalled = Recalled(policy, stride=wanted.arm.stride)
-    compared = Comparison(recalled, finder, world, live.spec.rate, [], [])
-    row = measure_success(live, recalled, name=name, seeds=seeds, watch=compared.watch)
-    floor = torch.cat(compared.floor)
-    outcomes = Outcomes(
-        split=split,
-        solved=digits(row.outcomes),
-        disagreement=bootstrap_mean(torch.cat(compared.apart)),
-        floor=float(floor.mean()) if len(floor) else None,
-    )
-    return outcomes, compared.plans
+    done = rollout(live, recalled, live.spec.budget, seeds=seeds, noise=Noise.of(seeds, asked.device).fork("evaluation 0"))
+    imagined, happened = (frames(part) for part in recalled.compared(done))
+    seen, named = frames(done.observation), name_of(world)
+    apart = (finder(imagined, named) - finder(happened, named)).norm(dim=-1).mean((1, 2))
+    floor = (finder(seen[:, -1:], named) - places_of(world)).norm(dim=-1).mean()
+    instants = recalled.instants(seen.shape[1]).tolist()
+    plans = Plans(seen[0, :1].cpu(), imagined[0].cpu(), happened[0].cpu(), tuple(step / live.spec.rate for step in instants))
+    return bootstrap_mean(apart), float(floor), plans
 
 
 def instrument(asked: Asked, seeds: Sequence[int]) -> Finder:
@@ -153,8 +128,3 @@ def frames(observation: Observation) -> Tensor:
     """Pictures of the only camera."""
     (found,) = (observation.rgb or {}).values()
     return found
-
-
-def digits(outcomes: Sequence[bool]) -> str:
-    """As `Outcomes.solved` has them."""
-    return "".join("1" if solved else "0" for solved in outcomes)

@@ -18,6 +18,7 @@ SPLITS = MappingProxyType({"in distribution": "train", "new appearance": "backgr
 FIRST = "in distribution"
 POLICIES = MappingProxyType({"expert": 0.7, "noisy_expert": 0.3})
 BATCH = 50  # starts tried together
+PLANNED = 20  # starts over which plans are compared with what happens: the first ones, not chosen
 
 Progress = Callable[[int, int], None]  # (done, all)
 Task = Callable[[str], Progress]  # name -> a new line of progress

@@ -6,6 +6,9 @@ One model for the systems of tutorial 2.1 that predict pictures; a published sys
     generation  how frames are drawn: rectified flow, EDM, DDPM, or regression              (`nets.generate`)
     conditions  actions per frame or per clip, instructions, 0 .. W clean frames, each dropped by chance while learning
 
+An instruction is told twice: its words by cross-attention, and their mean beside the noise level (Imagen, arXiv 2205.11487, section
+2.3): by attention alone small networks take long to listen at all.
+
 `chunk` = K frames are generated together, then the next K after them. Clean frames are remembered as they come: right after
 `begin` there are none, after one frame one, and so on up to W, so one model starts from words alone, a picture or a clip (Cosmos-Predict,
 arXiv 2511.00062). While learning, remembered frames may be noisy by chance, to a level that the model is told (`context_noise`;
@@ -28,7 +31,7 @@ from wam.nets.blocks.fourier import Fourier
 from wam.nets.blocks.reduce import masked_mean
 from wam.nets.generate.generation import Generation, Network
 from wam.nets.generate.guidance import guided
-from wam.nets.perceive.text import TextEncoder
+from wam.nets.perceive.text import TextEncoder, sentence
 from wam.world import (
     Actions,
     ActionSpec,
@@ -108,6 +111,7 @@ class VideoWorldModel(nn.Module, Reads):
         self.register_buffer("zero", torch.zeros(()), persistent=False)  # knows the type and the device
         self.zero: Tensor
         self.context_level = Fourier(condition) if context_noise else None
+        self.gist = nn.Linear(words.width, condition) if words is not None else None
         self.place = nn.Parameter(torch.randn(chunk, condition) * 0.02) if chunk > 1 else None  # in noise, frames of a clip are all alike
         self.spec = WorldModelSpec(
             observes=codec.observes,
@@ -269,7 +273,10 @@ class VideoWorldModel(nn.Module, Reads):
             condition = condition + self.place
         if self.context_level is not None:
             condition = condition + self.context_level(self.zero.new_zeros(len(scene.started), 1) if context_level is None else context_level)
-        return condition, self.words(scene.instruction) if self.words is not None else None
+        if self.words is None or self.gist is None:
+            return condition, None
+        words = self.words(scene.instruction)
+        return condition + self.gist(sentence(*words))[:, None], words
 
     def _drawn(self, scene: Scene, actions: Actions, noise: Noise | None) -> Float[Tensor, "B K c h w"]:
         """The frames of one chunk."""

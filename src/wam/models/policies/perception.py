@@ -16,7 +16,7 @@ from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.normalise import Normalise
 from wam.nets.blocks.recent import Recent
 from wam.nets.perceive.keypoints import KeypointEncoder
-from wam.nets.perceive.text import TextEncoder
+from wam.nets.perceive.text import TextEncoder, sentence
 from wam.world import Noise, Observation, ObservationSpec, Past, Record, SpecError, Statistics, Task, record, to_float
 
 
@@ -123,25 +123,23 @@ class Look(Perception):
     def forward(self, memory: Record, noise: Noise | None) -> Known:
         """See `Perception`. Frames that are not known are 0."""
         assert isinstance(memory, Looked)
-        frames, sentence = memory.frames.shown.flatten(1), self._sentence(memory.instruction)
-        return Known(vector=self.join(frames if sentence is None else torch.cat([frames, sentence], -1)))
+        frames, told = memory.frames.shown.flatten(1), self._sentence(memory.instruction)
+        return Known(vector=self.join(frames if told is None else torch.cat([frames, told], -1)))
 
     def _sentence(self, instruction: Int[Tensor, "B"]) -> Float[Tensor, "B D"] | None:
         """The mean of its words; 0 where there is none."""
         if self.words is None:
             return None
-        tokens, real = self.words(instruction)
-        mean: Tensor = (tokens * real[..., None]).sum(1) / real.sum(1, keepdim=True).clamp_min(1)
-        return mean
+        return sentence(*self.words(instruction))
 
     def _encode(self, observation: Observation, memory: Looked) -> Float[Tensor, "B T D"]:
         """The sum of what each sensor says."""
-        sentence, found = self._sentence(memory.instruction), []
+        asked, found = self._sentence(memory.instruction), []
         for name, encoder in self.cameras.items():
             frames = to_float((observation.rgb or {})[name], self.zero.dtype)
             if memory.goal is not None:
                 frames = torch.cat([frames, to_float(memory.goal[name], self.zero.dtype).expand_as(frames)], 2)
-            told = sentence.repeat_interleave(frames.shape[1], 0) if sentence is not None else None
+            told = asked.repeat_interleave(frames.shape[1], 0) if asked is not None else None
             found.append(encoder(frames.flatten(0, 1), told).unflatten(0, frames.shape[:2]))
         if self.scale is not None and self.body is not None:
             found.append(self.body(self.scale(observation.proprio)))

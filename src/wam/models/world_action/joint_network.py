@@ -25,6 +25,7 @@ from wam.nets.blocks.recent import Recent
 from wam.nets.blocks.stream_cache import StreamCache
 from wam.nets.blocks.stream_inputs import Owners, Places
 from wam.nets.blocks.streams import StreamTransformer, Trace
+from wam.nets.perceive.text import sentence
 
 OBSERVED = "observed"
 
@@ -68,6 +69,7 @@ class JointNetwork(nn.Module):
         self.tokens = nn.ModuleDict(tokens)
         self.level = Fourier(condition)
         self.place = nn.ParameterDict({kind: torch.randn(steps, condition) * 0.02 for kind in self.kinds})
+        self.gist = nn.Linear(net.context, condition) if net.context else None  # of the instruction, beside its words (see `VideoWorldModel`)
         self.observed = nn.Parameter(torch.randn(condition) * 0.02)
         self._sees = {kind: self._reached(kind) for kind in (OBSERVED, *self.kinds)}
         if self._sees[OBSERVED] != {OBSERVED}:
@@ -159,6 +161,9 @@ class JointNetwork(nn.Module):
         self, prefix: Prefix | None, layout: Layout, states: Values, told: Values, words: Words | None, rows: Bool[Tensor, "B L K"] | None = None
     ) -> Trace:
         """A pass. `rows`: a mask of each row, beside that of the rules."""
+        if words is not None and self.gist is not None:
+            gist = self.gist(sentence(*words))[:, None]
+            told = {kind: condition + gist for kind, condition in told.items()}
         tokens = [torch.cat([self._of(kind)(states[kind]) for kind in part], 1) if part else None for part in layout.inside]
         conditions = [torch.cat([told[kind] for kind in part], 1) if part else None for part in layout.inside]
         text, real = words if words is not None else (None, None)

@@ -15,6 +15,7 @@ from wam.models.observation_space.video import VideoWorldModel
 from wam.models.policies.perception import Known, Perception
 from wam.nets.blocks.resampler import Resampler
 from wam.nets.blocks.taps import tapped
+from wam.nets.perceive.text import sentence
 from wam.world import Actions, Grounded, Noise, Past, Record, Task
 
 
@@ -54,9 +55,7 @@ class VideoFeatures(Perception):
     def _sentence(self, memory: Record) -> Float[Tensor, "B D"]:
         """The mean of the instruction's words as the video model reads them; 0 where there is none."""
         assert isinstance(memory, Grounded) and self.video.words is not None
-        words, real = self.video.words(memory.seen.instruction)
-        mean: Tensor = words.sum(1) / real.sum(1, keepdim=True).clamp_min(1)
-        return mean
+        return sentence(*self.video.words(memory.seen.instruction))
 
     @torch.no_grad()
     def _hidden(self, memory: Record, noise: Noise | None) -> Tensor:

@@ -36,6 +36,11 @@ class TextEncoder(nn.Module, ABC):
         """Tokens, zero where there are none, and which are there. W is that of the table's longest sentence; id -1 has none."""
 
 
+def sentence(tokens: Float[Tensor, "B W D"], real: Bool[Tensor, "B W"]) -> Float[Tensor, "B D"]:
+    """The mean of a sentence's tokens; 0 where there is none."""
+    return (tokens * real[..., None]).sum(1) / real.sum(1, keepdim=True).clamp_min(1)
+
+
 def words_of(sentence: str) -> tuple[str, ...]:
     """Words and numbers in order, in small letters."""
     return tuple(re.findall(r"[^\W_]+(?:'[^\W_]+)?", sentence.lower()))
