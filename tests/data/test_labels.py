@@ -71,3 +71,13 @@ def test_instructions_move_to_another_table():
     assert [table[number] for number in moved.instructions] == [FRAMES.sentences[number] for number in FRAMES.instructions]
     with pytest.raises(ValueError, match="not in the table of 1"):
         FRAMES.in_table(("wait",))
+
+
+def test_few_labels_are_shown_more_often():
+    everything = WindowDataset(FRAMES.with_labels(0.2), unlabelled=True, labelled=0.5)
+    window = everything.batch(torch.arange(len(everything)))
+    share = window.actions.known().any(-1)[:, 0].float().mean()
+    assert 0.5 <= share < 0.6 and len(everything) == 2 * 0.8 * len(WindowDataset(FRAMES))
+    assert len(WindowDataset(FRAMES, unlabelled=True, labelled=0.5)) == len(WindowDataset(FRAMES))  # enough as they are
+    with pytest.raises(ValueError, match="share of labelled"):
+        WindowDataset(FRAMES, labelled=1.0)

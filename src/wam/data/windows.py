@@ -8,6 +8,7 @@ parts without an axis R are those of the frame that is seen), rewards are summed
 again, its action not valid. Beyond the last: the last frame again, `valid` False.
 """
 
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -36,6 +37,7 @@ class WindowDataset:
     skip: int = 1  # k, recorded frames per model step
     stride: int = 1  # recorded frames from one window to the next
     unlabelled: bool = False  # also windows of episodes whose actions nobody recorded
+    labelled: float = 0.0  # least share of windows whose actions are known; where they are fewer, each stands several times
     edges: bool = False  # also windows that overhang an episode's ends (masked); short episodes give one in any case
     truth: bool = False  # hand on what only the simulator knew
     _now: NDArray[np.int64] = field(init=False, repr=False, compare=False)  # "W 2": episode, last seen frame in it
@@ -44,6 +46,8 @@ class WindowDataset:
         for name in ("past", "horizon", "skip", "stride"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; at least 1 is needed.")
+        if not 0 <= self.labelled < 1:
+            raise ValueError(f"the least share of labelled windows is {self.labelled}, expected at least 0 and less than 1.")
         object.__setattr__(self, "_now", self._numbered())
         if not len(self):
             longest = int(self.frames.lengths.max(initial=0))
@@ -56,9 +60,12 @@ class WindowDataset:
 
     def _numbered(self) -> NDArray[np.int64]:
         """(episode, now) of every window."""
-        found, labelled = [], self.frames.labelled()
+        found: list[tuple[int, int]] = []
+        known: list[tuple[int, int]] = []
+        labelled = self.frames.labelled()
         for episode, (start, length) in enumerate(zip(self.frames.starts.tolist(), self.frames.lengths.tolist(), strict=True)):
-            if not (self.unlabelled or labelled[start : start + length].any()):
+            told = bool(labelled[start : start + length].any())
+            if not (self.unlabelled or told):
                 continue
             last = length - 1 - self.skip  # at least one real step must follow
             full = range((self.past - 1) * self.skip, length - self.horizon * self.skip, self.stride)
@@ -68,8 +75,9 @@ class WindowDataset:
                 now = full
             else:
                 now = range(min((self.past - 1) * self.skip, last), last + 1)[:1] if last >= 0 else range(0)
-            found += [(episode, step) for step in now]
-        return np.array(found, np.int64).reshape(-1, 2)
+            (known if told else found).extend((episode, step) for step in now)
+        again = math.ceil(self.labelled / (1 - self.labelled) * len(found) / len(known)) if known else 1
+        return np.array(sorted(known * max(1, again) + found), np.int64).reshape(-1, 2)
 
     @property
     def too_short(self) -> tuple[int, ...]:

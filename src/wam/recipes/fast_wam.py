@@ -26,7 +26,7 @@ CARD = Card(
     differs=(
         "Small streams that learn from the data at hand; the paper's video stream is a pretrained model of five billion weights.",
         "A frame per model step, and the actions of a step are one token; the paper has four actions per frame, each a token.",
-        "No proprioception.",
+        "No proprioception. At tiny, patches of pixels, and a small convolutional encoder beside them that tells all tokens where things are.",
         "The imagine-first arm's clean video is a second pass in training, not a second copy in one sequence, which computes the same.",
     ),
     data="demonstrations; instructions where there are some",
@@ -44,6 +44,11 @@ NEARLY_CLEAN = Mixed(0.5, Fixed(0.0), Uniform(0.0, 0.5))  # what actions look at
 class FastWAMConfig(JointConfig):
     """Two streams with weights of their own."""
 
+    latent: int = 0
+    patch: int = 8
+    attends: bool = False
+    eye: int = 32
+    condition: int = 128
     narrow: int = 64
     depth: int = 4
     arm: Arm = "fast"
@@ -60,23 +65,37 @@ def lessons(arm: Arm) -> tuple[Lesson, ...]:
     """What is learned, at which levels of video and actions."""
     if arm == "joint":
         return (Lesson(Levels((LAW, ACTION_LAW))),)
-    video = Lesson(Levels((LAW, Fixed(1.0))), learns=("video",))
-    actions = Lesson(Levels((NEARLY_CLEAN if arm == "imagine_first" else Fixed(1.0), ACTION_LAW)), learns=("actions",), draws=8)
+    video = Lesson(Levels((LAW, Fixed(1.0))), learns=("video",), share=0.25)
+    actions = Lesson(Levels((NEARLY_CLEAN if arm == "imagine_first" else Fixed(1.0), ACTION_LAW)), learns=("actions",), draws=4)
     return (actions,) if arm == "no_video" else (video, actions)
 
 
 PROGRAMS: dict[Arm, Program] = {"fast": "policy", "joint": "joint", "imagine_first": "imagine first", "no_video": "policy"}
 
-TINY = Preset(config=FastWAMConfig(), stages=joint_stages(pictures=600, steps=1500, batch=16, learning_rate=1e-3, past=1, horizon=4), size=32, skip=3)
+TINY = Preset(config=FastWAMConfig(), stages=joint_stages(steps=3000, batch=64, learning_rate=1e-3, past=1, horizon=4), size=32, skip=3)
 SMALL = Preset(
-    config=FastWAMConfig(latent=8, dim=384, narrow=192, depth=10, heads=6, condition=256, words=128, steps=10),
+    config=FastWAMConfig(latent=8, patch=2, attends=True, dim=384, narrow=192, depth=10, heads=6, condition=256, words=128, steps=10),
     stages=joint_stages(pictures=4000, steps=20_000, batch=64, learning_rate=5e-4, past=1, horizon=4),
     size=64,
     skip=3,
 )
 PAPER = Preset(
     config=FastWAMConfig(
-        latent=48, reduction=16, dim=3072, narrow=1024, depth=30, heads=24, condition=1024, words=1024, chunk=8, execute=3, steps=10, moving=0.0
+        latent=48,
+        reduction=16,
+        patch=2,
+        eye=0,
+        attends=True,
+        dim=3072,
+        narrow=1024,
+        depth=30,
+        heads=24,
+        condition=1024,
+        words=1024,
+        chunk=8,
+        execute=3,
+        steps=10,
+        moving=0.0,
     ),
     stages=joint_stages(pictures=50_000, steps=100_000, batch=128, learning_rate=1e-4, past=1, horizon=8),
     size=224,

@@ -35,12 +35,25 @@ def remember(model: nn.Module, windows: Windows, folder: Path) -> Windows:
     return replace(windows, frames=with_latents(windows.frames, codec, encode, folder / "cache"))
 
 
-def joint_stages(*, pictures: int, steps: int, batch: int, learning_rate: float, past: int, horizon: int) -> tuple[Stage, ...]:
-    """An autoencoder first, then video and actions together in its latents; both also from episodes whose actions nobody recorded."""
+def joint_stages(*, steps: int, batch: int, learning_rate: float, past: int, horizon: int, pictures: int = 0) -> tuple[Stage, ...]:
+    """An autoencoder first, then video and actions together in its latents; both also from episodes whose actions nobody recorded.
+
+    With `pictures` = 0 there is no autoencoder, and the frames are pixels.
+    """
     both = usual(
-        {"video": 1.0, "actions": 1.0}, steps=steps, batch=batch, learning_rate=learning_rate, past=past, horizon=horizon, precision="bf16", unlabelled=True
+        {"video": 1.0, "actions": 1.0},
+        steps=steps,
+        batch=batch,
+        learning_rate=learning_rate,
+        past=past,
+        horizon=horizon,
+        precision="bf16",
+        unlabelled=True,
+        labelled=0.5,
     )
-    codec = replace(both, weights={"codec.reconstruction": 1.0, "codec.kl": 1e-3}, steps=pictures, learning_rate=1e-3)
+    if not pictures:
+        return (Stage(name="joint", learner=both),)
+    codec = replace(both, weights={"codec.reconstruction": 1.0, "codec.kl": 1e-3}, steps=pictures, learning_rate=1e-3, labelled=0.0)
     return (
         Stage(name="pictures", learner=codec, parts=("codec",)),
         Stage(name="joint", after=("pictures",), learner=both, frozen=("codec",), derives=remember),

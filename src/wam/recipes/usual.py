@@ -20,6 +20,7 @@ def usual(
     edges: bool = True,
     precision: Literal["fp32", "bf16"] = "fp32",
     unlabelled: bool = False,
+    labelled: float = 0.0,
 ) -> Gradient:
     """The arguments are those of `Gradient`. `edges`: also windows that overhang an episode's ends, since decisions are made there too."""
     return Gradient(
@@ -37,4 +38,5 @@ def usual(
         horizon=horizon,
         edges=edges,
         unlabelled=unlabelled,
+        labelled=labelled,
     )

@@ -23,7 +23,9 @@ CARD = Card(
     idea="Video and actions have noise levels of their own, so one network is a policy, a forward model, inverse dynamics and a video model.",
     parts=("one transformer over actions and patches", "independent noise levels", "actions that nobody recorded stay at noise", "rectified flow"),
     differs=(
-        "Observed frames are clean tokens that only see each other, and are computed once per decision; the paper sums them up by a ResNet into AdaLN.",
+        "Observed frames are clean tokens that only see each other, and are computed once per decision; a small convolutional encoder sums up the last one "
+        "into AdaLN, as the paper's ResNet does.",
+        "At tiny, patches of pixels instead of an autoencoder's latents.",
         "AdaLN tells a token its own noise level; the paper tells all tokens both.",
         "No registers. Rectified flow instead of DDPM. A fifth of the training levels are exactly noise, where policy and video model are sampled.",
         "A frame per model step, and the actions of a step are one token.",
@@ -41,13 +43,18 @@ LAW = Mixed(0.2, Fixed(1.0), Uniform())
 class UWMConfig(JointConfig):
     """One stream of shared weights."""
 
+    latent: int = 0
+    patch: int = 8
+    attends: bool = False
+    eye: int = 32
+    condition: int = 128
     context: int = 2
     coupled: bool = False  # one noise level for video and actions
 
 
 TINY = Preset(
     config=UWMConfig(),
-    stages=joint_stages(pictures=600, steps=1500, batch=16, learning_rate=1e-3, past=2, horizon=4),
+    stages=joint_stages(steps=2500, batch=32, learning_rate=1e-3, past=2, horizon=4),
     size=32,
     skip=3,
     planner=CEM(samples=32, iterations=3, elites=4, spread=0.8, colour=1.0),
@@ -55,13 +62,15 @@ TINY = Preset(
     bf16=True,
 )
 SMALL = Preset(
-    config=UWMConfig(latent=8, dim=384, depth=10, heads=6, condition=256, words=128, steps=10),
+    config=UWMConfig(latent=8, patch=2, attends=True, dim=384, depth=10, heads=6, condition=256, words=128, steps=10),
     stages=joint_stages(pictures=4000, steps=20_000, batch=64, learning_rate=5e-4, past=2, horizon=4),
     size=64,
     skip=3,
 )
 PAPER = Preset(
-    config=UWMConfig(reduction=8, patch=4, dim=768, depth=12, heads=12, condition=768, words=512, chunk=16, execute=8, steps=10, moving=0.0),
+    config=UWMConfig(
+        latent=4, attends=True, reduction=8, patch=4, dim=768, depth=12, heads=12, condition=768, words=512, chunk=16, execute=8, steps=10, moving=0.0
+    ),
     stages=joint_stages(pictures=50_000, steps=100_000, batch=144, learning_rate=1e-4, past=2, horizon=16),
     size=224,
 )

@@ -45,7 +45,7 @@ class VPPConfig(VideoConfig):
     dropped_frames: float = 0.1
     dropped_words: float = 0.1
     moving: float = 10.0
-    cells: int = 8  # the grid that hidden pictures are brought to, along each side
+    cells: int = 16  # the grid that hidden pictures are brought to, along each side
     actions: Kind = "flow"  # how they are drawn
     draws: int = 8  # noisy chunks that a decision is learned from
     queries: int = 8  # tokens per frame

@@ -45,6 +45,7 @@ class Gradient:
     stride: int = 1  # recorded frames from one window to the next
     edges: bool = False  # also windows that overhang an episode's ends, masked there
     unlabelled: bool = False  # also windows of episodes whose actions nobody recorded (`Actions.labelled`); its model must know of them
+    labelled: float = 0.0  # beside those: least share of windows whose actions are known, see `WindowDataset`
     meters: int = 100  # steps from one look at the model's own figures to the next, where it has them (`Meters`)
 
     def __post_init__(self) -> None:

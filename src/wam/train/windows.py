@@ -18,6 +18,7 @@ def windows_from(frames: Frames, *, skip: int = 1, truth: bool = False) -> Calla
             stride=learner.stride,
             edges=learner.edges,
             unlabelled=learner.unlabelled,
+            labelled=learner.labelled,
             truth=truth,
         )
 

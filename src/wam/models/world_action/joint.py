@@ -21,6 +21,7 @@ from dataclasses import replace
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from wam.models.observation_space.codec import Codec
 from wam.models.world_action.joint_network import JointNetwork, Prefix, Words
@@ -229,7 +230,17 @@ class JointModel(nn.Module, Reads, Views):
         return state if given is None else _where(given.known, given.x, state)
 
     def _learned(self, lesson: Lesson, prefix: Prefix, given: Mapping[str, Given], words: Words | None, noise: Noise) -> dict[str, Tensor]:
-        """Errors "B K ..." of what a lesson learns, the mean of its draws. What is not known is at level 1."""
+        """Errors "B K ..." of what a lesson learns, the mean of its draws. What is not known is at level 1.
+
+        Rows that do not learn it have none; the others count the more.
+        """
+        if lesson.share < 1:
+            rows = len(prefix.gist)
+            some = max(1, round(lesson.share * rows))
+            fewer = {kind: Given(part.x[:some], part.known[:some]) for kind, part in given.items()}
+            heard = None if words is None else (words[0][:some], words[1][:some])
+            found = self._learned(replace(lesson, share=1.0), prefix.first(some), fewer, heard, noise.narrow("B", 0, some))
+            return {kind: F.pad(error, (*[0, 0] * (error.ndim - 1), 0, rows - some)) * (rows / some) for kind, error in found.items()}
         if lesson.draws > 1:
             count, once = lesson.draws, replace(lesson, draws=1)
             again = {kind: Given(part.x.repeat_interleave(count, 0), part.known.repeat_interleave(count, 0)) for kind, part in given.items()}

@@ -11,6 +11,7 @@ from wam.models.world_action.joint_tokens import ActionTokens, FrameTokens
 from wam.nets.blocks.masks import Rule
 from wam.nets.blocks.streams import StreamTransformer
 from wam.nets.generate.flow import Flow
+from wam.nets.perceive.keypoints import KeypointEncoder
 from wam.nets.perceive.text import WordEncoder
 from wam.world import ActionSpec, ObservationSpec, SpecError, Statistics
 
@@ -29,6 +30,8 @@ class JointConfig:
     heads: int = 4  # each of dim / heads
     condition: int = 64  # width of the vectors that say the noise levels
     words: int = 64  # width of a word of the instruction
+    attends: bool = True  # to the words one by one; they are always told by their mean
+    eye: int = 0  # channels of what sums up the last frame for all tokens; 0 = tokens alone
     context: int = 1  # W, clean frames observed
     chunk: int = 4  # K, steps drawn together
     execute: int = 2  # of them done before the next decision
@@ -56,14 +59,14 @@ def joint_model(
     codec = Codec(observes, latent=config.latent, reduction=config.reduction, width=config.codec)
     words = WordEncoder(sentences, width=config.words) if sentences else None
     widths = (config.dim, config.narrow) if config.narrow else (config.dim,)
-    net = StreamTransformer(
-        widths, config.depth, config.heads, config.dim // config.heads, condition=config.condition, context=words.width if words is not None else 0
-    )
+    asked = words.width if words is not None else 0
+    net = StreamTransformer(widths, config.depth, config.heads, config.dim // config.heads, condition=config.condition, context=asked if config.attends else 0)
     tokens = {
         "video": FrameTokens(codec.shape, config.dim, patch=config.patch),
         "actions": ActionTokens(acts.per_step * len(acts.low_level), widths[-1]),
     }
-    network = JointNetwork(net, tokens, rules, steps=config.chunk, context=config.context, condition=config.condition)
+    eye = KeypointEncoder(codec.shape[0], config.condition, width=config.eye, condition=asked) if config.eye else None
+    network = JointNetwork(net, tokens, rules, steps=config.chunk, context=config.context, condition=config.condition, words=asked, eye=eye)
     return JointModel(
         codec,
         network,

@@ -25,6 +25,7 @@ from wam.nets.blocks.recent import Recent
 from wam.nets.blocks.stream_cache import StreamCache
 from wam.nets.blocks.stream_inputs import Owners, Places
 from wam.nets.blocks.streams import StreamTransformer, Trace
+from wam.nets.perceive.keypoints import KeypointEncoder
 from wam.nets.perceive.text import sentence
 
 OBSERVED = "observed"
@@ -41,10 +42,15 @@ class Prefix:
     cache: StreamCache
     groups: tuple[Group, ...]
     places: Shaped[Tensor, "L 3"]
+    gist: Float[Tensor, "B 1 E"]  # of the instruction and of the last frame, for all tokens that follow
 
     def repeat(self, count: int) -> "Prefix":
         """Each row `count` times in place."""
-        return replace(self, cache=self.cache.repeat(count))
+        return replace(self, cache=self.cache.repeat(count), gist=self.gist.repeat_interleave(count, 0))
+
+    def first(self, rows: int) -> "Prefix":
+        """The first rows alone."""
+        return replace(self, cache=self.cache.narrow("B", 0, rows), gist=self.gist[:rows])
 
 
 @dataclass(frozen=True)
@@ -59,9 +65,25 @@ class Layout:
 
 
 class JointNetwork(nn.Module):
-    """`tokens` by kind, video first; `steps`: K; `context`: W observed frames; `condition`: E of the transformer's conditions."""
+    """`tokens` by kind, video first; `steps`: K; `context`: W observed frames; `condition`: E of the transformer's conditions; `words`: width of
+    the instruction's, 0 = none. They are told by their mean, and by cross-attention where the transformer has a context.
 
-    def __init__(self, net: StreamTransformer, tokens: Mapping[str, StreamTokens], rules: Sequence[Rule], *, steps: int, context: int, condition: int):
+    `eye`: sums up the last observed frame as E numbers that all tokens are told beside their noise level (UWM, 2504.02792, section III):
+    small transformers take hours to find from patches where things are.
+    """
+
+    def __init__(
+        self,
+        net: StreamTransformer,
+        tokens: Mapping[str, StreamTokens],
+        rules: Sequence[Rule],
+        *,
+        steps: int,
+        context: int,
+        condition: int,
+        words: int = 0,
+        eye: KeypointEncoder | None = None,
+    ):
         super().__init__()
         if len(net.widths) not in (1, len(tokens)):
             raise ValueError(f"{len(net.widths)} widths for the streams {sorted(tokens)}: expected 1 (shared weights), or one for each.")
@@ -69,7 +91,8 @@ class JointNetwork(nn.Module):
         self.tokens = nn.ModuleDict(tokens)
         self.level = Fourier(condition)
         self.place = nn.ParameterDict({kind: torch.randn(steps, condition) * 0.02 for kind in self.kinds})
-        self.gist = nn.Linear(net.context, condition) if net.context else None  # of the instruction, beside its words (see `VideoWorldModel`)
+        self.heard = nn.Linear(words, condition) if words else None  # of the instruction, beside its words (see `VideoWorldModel`)
+        self.eye = eye
         self.observed = nn.Parameter(torch.randn(condition) * 0.02)
         self._sees = {kind: self._reached(kind) for kind in (OBSERVED, *self.kinds)}
         if self._sees[OBSERVED] != {OBSERVED}:
@@ -95,20 +118,25 @@ class JointNetwork(nn.Module):
         frame = owners(layout.groups).to(frames.known.device)
         rows = frames.known.repeat_interleave(count, 1)[:, None] | (frame[:, None] == frame)
         told = self.observed.expand(*frames.known.shape, -1)
-        cache = self._trace(None, layout, {OBSERVED: frames.shown}, {OBSERVED: told}, words, rows).cache()
-        return self._after(None, replace(cache, count=frames.known.sum(1) * count), layout)
+        gist = self._gist(frames, words)
+        cache = self._trace(None, layout, {OBSERVED: frames.shown}, {OBSERVED: told + gist}, words, rows).cache()
+        places = torch.cat([part for part in layout.places if part is not None])
+        return Prefix(replace(cache, count=frames.known.sum(1) * count), layout.groups, places, gist)
 
     def extend(self, prefix: Prefix, states: Values, levels: Values, words: Words | None) -> Prefix:
         """The prefix with streams that stay as they are."""
         layout = self._layout(prefix, tuple(states))
-        return self._after(prefix, self._trace(prefix, layout, states, self._told(states, levels), words).cache(), layout)
+        cache, old = self._trace(prefix, layout, states, self._told(prefix, states, levels), words).cache(), prefix.cache
+        joined = StreamCache(key=torch.cat([old.key, cache.key], 1), value=torch.cat([old.value, cache.value], 1), count=old.count + cache.count)
+        places = torch.cat([prefix.places, *(part for part in layout.places if part is not None)])
+        return Prefix(joined, (*prefix.groups, *layout.groups), places, prefix.gist)
 
     def answering(self, prefix: Prefix, kinds: tuple[str, ...], wanted: tuple[str, ...], words: Words | None) -> Answer:
         """What the network says of the `wanted` ones, beside which the other `kinds` stand."""
         layout = self._layout(prefix, kinds)
 
         def answer(states: Values, levels: Values) -> tuple[Tensor, ...]:
-            trace = self._trace(prefix, layout, states, self._told(states, levels), words)
+            trace = self._trace(prefix, layout, states, self._told(prefix, states, levels), words)
             found: dict[str, Tensor] = {}
             for stream, inside in zip(trace.tokens, layout.inside, strict=True):
                 if stream is not None:
@@ -139,9 +167,19 @@ class JointNetwork(nn.Module):
         """Times of a kind's steps."""
         return range(1 - self.context, 1) if kind == OBSERVED else range(1, self.steps + 1)
 
-    def _told(self, states: Values, levels: Values) -> dict[str, Tensor]:
+    def _told(self, prefix: Prefix, states: Values, levels: Values) -> dict[str, Tensor]:
         """Conditions "B K E" of these streams."""
-        return {kind: self.level(levels[kind]) + self.place[kind] for kind in states}
+        return {kind: self.level(levels[kind]) + self.place[kind] + prefix.gist for kind in states}
+
+    def _gist(self, frames: Recent, words: Words | None) -> Float[Tensor, "B 1 E"]:
+        """What all tokens are told: the instruction, and what the eye makes of the last frame, where it is known."""
+        asked = sentence(*words) if words is not None else None
+        gist = self.observed.new_zeros(len(frames.known), self.observed.shape[-1])
+        if asked is not None and self.heard is not None:
+            gist = gist + self.heard(asked)
+        if self.eye is not None:
+            gist = gist + self.eye((frames.shown[:, -1] + 1) / 2, asked) * frames.known[:, -1:]
+        return gist[:, None]
 
     def _layout(self, prefix: Prefix | None, kinds: tuple[str, ...]) -> Layout:
         """A pass over these kinds, in the order of the streams, after what is remembered."""
@@ -161,12 +199,9 @@ class JointNetwork(nn.Module):
         self, prefix: Prefix | None, layout: Layout, states: Values, told: Values, words: Words | None, rows: Bool[Tensor, "B L K"] | None = None
     ) -> Trace:
         """A pass. `rows`: a mask of each row, beside that of the rules."""
-        if words is not None and self.gist is not None:
-            gist = self.gist(sentence(*words))[:, None]
-            told = {kind: condition + gist for kind, condition in told.items()}
         tokens = [torch.cat([self._of(kind)(states[kind]) for kind in part], 1) if part else None for part in layout.inside]
         conditions = [torch.cat([told[kind] for kind in part], 1) if part else None for part in layout.inside]
-        text, real = words if words is not None else (None, None)
+        text, real = words if words is not None and self.net.context else (None, None)
         return self.net.trace(
             tuple(tokens),
             tuple(conditions),
@@ -178,15 +213,6 @@ class JointNetwork(nn.Module):
             cache=prefix.cache if prefix is not None else None,
             cached_places=prefix.places if prefix is not None else None,
         )
-
-    def _after(self, prefix: Prefix | None, cache: StreamCache, layout: Layout) -> Prefix:
-        """The prefix, longer by these tokens."""
-        places = torch.cat([part for part in layout.places if part is not None])
-        if prefix is None:
-            return Prefix(cache, layout.groups, places)
-        old = prefix.cache
-        joined = StreamCache(key=torch.cat([old.key, cache.key], 1), value=torch.cat([old.value, cache.value], 1), count=old.count + cache.count)
-        return Prefix(joined, (*prefix.groups, *layout.groups), torch.cat([prefix.places, places]))
 
 
 def _named(kinds: str | tuple[str, ...], every: set[str]) -> set[str]:

@@ -9,18 +9,25 @@ from dataclasses import replace
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from wam.models.observation_space.video import VideoWorldModel
 from wam.models.policies.perception import Known, Perception
+from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.resampler import Resampler
 from wam.nets.blocks.taps import tapped
+from wam.nets.perceive.keypoints import Places
 from wam.nets.perceive.text import sentence
 from wam.world import Actions, Grounded, Noise, Past, Record, Task
 
+POINTS = 32  # places looked for in the hidden pictures of each frame
+
 
 class VideoFeatures(Perception):
-    """Tokens of width `dim`, `queries` of each frame that the video model expects. `grid`: cells that hidden pictures are brought to."""
+    """Tokens of width `dim`, `queries` of each frame that the video model expects. `grid`: cells that hidden pictures are brought to.
+
+    Beside them, in one vector, where things will be: places in the hidden pictures (`Places`), of each frame.
+    """
 
     def __init__(self, video: VideoWorldModel, dim: int, *, queries: int = 8, depth: int = 2, grid: tuple[int, int] = (8, 8)):
         super().__init__()
@@ -28,8 +35,8 @@ class VideoFeatures(Perception):
         self.observes, self.context, self.sentences = video.spec.observes, video.context, video.spec.sentences
         blank = self._hidden(video.begin(1, Task()), None)
         self.resample = Resampler(blank.shape[-1], grid[0] * grid[1], dim, queries=queries, depth=depth)
-        self.sum_up = nn.Linear(dim, dim)
-        self.say = nn.Linear(video.words.width, dim) if video.words is not None else None
+        self.places = Places(blank.shape[-1], POINTS)
+        self.sum_up = mlp(blank.shape[1] * self.places.outputs + (video.words.width if video.words is not None else 0), 2 * dim, dim)
 
     def read(self, sentences: tuple[str, ...]) -> None:
         """See `Perception`."""
@@ -47,9 +54,10 @@ class VideoFeatures(Perception):
 
     def forward(self, memory: Record, noise: Noise | None) -> Known:
         """See `Perception`."""
-        tokens = self.resample(self._hidden(memory, noise)).flatten(1, 2)
-        vector = self.sum_up(tokens.mean(1))
-        return Known(vector=vector if self.say is None else vector + self.say(self._sentence(memory)), tokens=tokens)
+        hidden = self._hidden(memory, noise)
+        places = self.places(hidden.flatten(0, 1).transpose(1, 2).unflatten(2, self.grid)).unflatten(0, hidden.shape[:2]).flatten(1)
+        asked = [] if self.video.words is None else [self._sentence(memory)]
+        return Known(vector=self.sum_up(torch.cat([places, *asked], 1)), tokens=self.resample(hidden).flatten(1, 2))
 
     @torch.no_grad()
     def _sentence(self, memory: Record) -> Float[Tensor, "B D"]:

@@ -14,6 +14,23 @@ from torch.nn import functional as F
 GROUPS = 8  # of channels that are normalised together
 
 
+class Places(nn.Module):
+    """Hidden pictures "N c h w" -> where `points` things are and how sure that is: "N 3 * points"."""
+
+    def __init__(self, channels: int, points: int):
+        super().__init__()
+        self.outputs = 3 * points
+        self.maps = nn.Conv2d(channels, points, 1)
+
+    def forward(self, hidden: Float[Tensor, "N c h w"]) -> Float[Tensor, "N D"]:
+        maps = self.maps(hidden).flatten(2)
+        weight = maps.float().softmax(-1)  # places need more digits than bfloat16 has
+        down, across = torch.meshgrid(*((2 * torch.arange(side, device=maps.device) + 1) / side - 1 for side in hidden.shape[-2:]), indexing="ij")
+        places = [(weight * along.flatten()).sum(-1) for along in (across, down)]
+        sure = maps.amax(-1) - maps.mean(-1)
+        return torch.stack([*(place.to(maps.dtype) for place in places), sure.tanh()], -1).flatten(1)
+
+
 class KeypointEncoder(nn.Module):
     """ "N c h w" in [0, 1] -> "N D": K places and their sureness, then a perceptron. `condition`: width of what layers are told, 0 = nothing."""
 
@@ -25,8 +42,8 @@ class KeypointEncoder(nn.Module):
         self.layers = nn.ModuleList(nn.Conv2d(inputs, width, 3, padding=1) for inputs in (4 * channels, width, width))
         self.norms = nn.ModuleList(nn.GroupNorm(GROUPS, width) for _ in self.layers)
         self.told = nn.ModuleList(nn.Linear(condition, 2 * width) for _ in self.layers) if condition else None
-        self.maps = nn.Conv2d(width, points, 1)
-        self.read = nn.Sequential(nn.Linear(3 * points, outputs), nn.GELU(), nn.Linear(outputs, outputs))
+        self.places = Places(width, points)
+        self.read = nn.Sequential(nn.Linear(self.places.outputs, outputs), nn.GELU(), nn.Linear(outputs, outputs))
 
     def forward(self, picture: Float[Tensor, "N c h w"], condition: Float[Tensor, "N C"] | None = None) -> Float[Tensor, "N D"]:
         """ValueError where a condition is missing or not expected."""
@@ -41,10 +58,5 @@ class KeypointEncoder(nn.Module):
                 scale, shift = self.told[index](condition)[:, :, None, None].chunk(2, 1)
                 x = x * (1 + scale) + shift
             x = F.gelu(x)
-        maps = self.maps(x).flatten(2)
-        weight = maps.softmax(-1)
-        y, across = torch.meshgrid(*((2 * torch.arange(side, device=x.device, dtype=x.dtype) + 1) / side - 1 for side in x.shape[-2:]), indexing="ij")
-        places = weight @ torch.stack([across.flatten(), y.flatten()], -1)
-        sure = maps.amax(-1, keepdim=True) - maps.mean(-1, keepdim=True)
-        found: Tensor = self.read(torch.cat([places, sure.tanh()], -1).flatten(1))
+        found: Tensor = self.read(self.places(x))
         return found
