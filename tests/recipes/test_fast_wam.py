@@ -57,4 +57,7 @@ def test_the_switch_turns_the_video_off_and_nothing_else():
     tiny = RECIPE.presets["tiny"]
     off = without_video(tiny)
     assert off.config == replace(tiny.config, arm="no_video")
-    assert off.stages[0] == tiny.stages[0] and off.stages[1].learner == replace(tiny.stages[1].learner, weights={"actions": 1.0})
+    (on,), (without,) = tiny.stages, off.stages
+    assert without.learner == replace(on.learner, weights={"actions": 1.0})
+    *pictures, _ = RECIPE.presets["small"].stages
+    assert pictures == list(without_video(RECIPE.presets["small"]).stages[:-1])

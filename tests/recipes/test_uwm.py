@@ -11,6 +11,7 @@ from wam.jobs.record import record_world
 from wam.models.world_action.joint_programs import table
 from wam.plan.control.rollout import rollout
 from wam.recipes import load, train_recipe
+from wam.recipes.latents import joint_stages
 from wam.recipes.runs import planning
 from wam.recipes.uwm import RECIPE, coupled
 from wam.sim.adapters.skip import Skip
@@ -21,12 +22,19 @@ ASKED = {"task": "instruction", "zones": 2}
 
 
 def narrow(preset):
-    return replace(preset, config=replace(preset.config, codec=8, dim=16, depth=1, heads=2, condition=16, words=16, steps=2))
+    return replace(preset, config=replace(preset.config, codec=8, dim=16, depth=1, heads=2, condition=16, words=16, eye=8, steps=2))
+
+
+def in_latents(preset):
+    """With an autoencoder's stage before, as the larger presets have it."""
+    stages = joint_stages(pictures=4, steps=4, batch=16, learning_rate=1e-3, past=2, horizon=4)
+    small = narrow(preset)
+    return replace(small, config=replace(small.config, latent=4, patch=2), stages=stages)
 
 
 def test_trains_loads_and_acts(tmp_path):
     data = record_world("push", tmp_path / "set", episodes=20, policies={"expert": 1.0}, options=ASKED, truth=())
-    run = train_recipe("uwm", data, tmp_path / "run", change=narrow, steps=4, show=False)
+    run = train_recipe("uwm", data, tmp_path / "run", change=in_latents, steps=4, show=False)
     assert list((tmp_path / "run").rglob("latents-*.npy"))
     again = load(run.folder)
     assert all(torch.equal(one, two) for one, two in zip(run.model.state_dict().values(), again.model.state_dict().values(), strict=True))

@@ -91,10 +91,11 @@ def test_observed_frames_computed_once_are_those_computed_along(arm):
     x, level = states(model)
     network, kinds = model.network, ("observed", "video", "actions")
     layout = network._layout(None, kinds)
-    told = network._told(x, level) | {"observed": network.observed.expand(ROWS, CONFIG.context, -1)}
+    prefix = network.see(here.frames, None)
+    told = network._told(prefix, x, level) | {"observed": network.observed.expand(ROWS, CONFIG.context, -1) + prefix.gist}
     along = network._trace(None, layout, {**x, "observed": here.frames.shown}, told, None).tokens
     alone = ("actions",) if arm == "fast" else ("video", "actions")
-    (once,) = network.answering(network.see(here.frames, None), alone, ("actions",), None)(x, level)
+    (once,) = network.answering(prefix, alone, ("actions",), None)(x, level)
     last = along[-1][:, -K:]
     assert network.parts(("actions",)) == ((), alone)
     assert torch.allclose(once, network.tokens["actions"].read(last), atol=1e-5)
