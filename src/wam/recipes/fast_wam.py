@@ -72,7 +72,7 @@ def lessons(arm: Arm) -> tuple[Lesson, ...]:
 
 PROGRAMS: dict[Arm, Program] = {"fast": "policy", "joint": "joint", "imagine_first": "imagine first", "no_video": "policy"}
 
-TINY = Preset(config=FastWAMConfig(), stages=joint_stages(steps=3000, batch=64, learning_rate=1e-3, past=1, horizon=4), size=32, skip=3)
+TINY = Preset(config=FastWAMConfig(), stages=joint_stages(steps=2200, batch=64, learning_rate=2e-3, past=1, horizon=4), size=32, skip=3)
 SMALL = Preset(
     config=FastWAMConfig(latent=8, patch=2, attends=True, dim=384, narrow=192, depth=10, heads=6, condition=256, words=128, steps=10),
     stages=joint_stages(pictures=4000, steps=20_000, batch=64, learning_rate=5e-4, past=1, horizon=4),

@@ -90,6 +90,8 @@ class JointNetwork(nn.Module):
         self.net, self.kinds, self.rules, self.steps, self.context = net, tuple(tokens), tuple(rules), steps, context
         self.tokens = nn.ModuleDict(tokens)
         self.level = Fourier(condition)
+        widths = net.widths if len(net.widths) > 1 else net.widths * len(tokens)
+        self.given = nn.ModuleDict({kind: nn.Linear(condition, width) for kind, width in zip(tokens, widths, strict=True)})
         self.place = nn.ParameterDict({kind: torch.randn(steps, condition) * 0.02 for kind in self.kinds})
         self.heard = nn.Linear(words, condition) if words else None  # of the instruction, beside its words (see `VideoWorldModel`)
         self.eye = eye
@@ -163,6 +165,11 @@ class JointNetwork(nn.Module):
         assert isinstance(tokens, StreamTokens)
         return tokens
 
+    def _given(self, kind: str, told: Float[Tensor, "B K E"]) -> Float[Tensor, "B L D"]:
+        """What tokens are told, also as a part of themselves: modulation alone starts closed, and nothing flows back through it for long."""
+        found: Tensor = self.given[self.kinds[0] if kind == OBSERVED else kind](told)
+        return found.repeat_interleave(self._of(kind).count, 1)
+
     def _blocks(self, kind: str) -> range:
         """Times of a kind's steps."""
         return range(1 - self.context, 1) if kind == OBSERVED else range(1, self.steps + 1)
@@ -199,7 +206,8 @@ class JointNetwork(nn.Module):
         self, prefix: Prefix | None, layout: Layout, states: Values, told: Values, words: Words | None, rows: Bool[Tensor, "B L K"] | None = None
     ) -> Trace:
         """A pass. `rows`: a mask of each row, beside that of the rules."""
-        tokens = [torch.cat([self._of(kind)(states[kind]) for kind in part], 1) if part else None for part in layout.inside]
+        entered = {kind: self._of(kind)(states[kind]) + self._given(kind, told[kind]) for kind in told}
+        tokens = [torch.cat([entered[kind] for kind in part], 1) if part else None for part in layout.inside]
         conditions = [torch.cat([told[kind] for kind in part], 1) if part else None for part in layout.inside]
         text, real = words if words is not None and self.net.context else (None, None)
         return self.net.trace(
