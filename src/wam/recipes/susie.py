@@ -93,7 +93,7 @@ def sub_goals(model: nn.Module, windows: Windows, folder: Path) -> Windows:
 def _stages(*, goals: int, policy: int, batch: int, learning_rate: float) -> tuple[Stage, ...]:
     """Two halves that learn apart."""
     pictures = usual({"video.video": 1.0}, steps=goals, batch=batch, learning_rate=learning_rate, horizon=AHEAD, precision="bf16", unlabelled=True)
-    acting = usual({"grounder.actions": 1.0}, steps=policy, batch=2 * batch, learning_rate=1e-3, horizon=6)
+    acting = usual({"grounder.actions": 1.0}, steps=policy, batch=2 * batch, learning_rate=learning_rate, horizon=6)
     return (
         Stage(name="goals", learner=pictures, parts=("video",), derives=sub_goals),
         Stage(name="policy", learner=acting, parts=("grounder",)),

@@ -61,7 +61,7 @@ VIDEO = "perception.video"
 def _stages(*, video: int, policy: int, batch: int, learning_rate: float, frames: int = 4, horizon: int = 4) -> tuple[Stage, ...]:
     """The video model first; then the policy, over what it expects."""
     seeing = usual({f"{VIDEO}.video": 1.0}, steps=video, batch=batch, learning_rate=learning_rate, horizon=frames, precision="bf16", unlabelled=True)
-    acting = usual({"actions": 1.0}, steps=policy, batch=2 * batch, learning_rate=1e-3, horizon=horizon)
+    acting = usual({"actions": 1.0}, steps=policy, batch=2 * batch, learning_rate=learning_rate, horizon=horizon)
     return Stage(name="video", learner=seeing, parts=(VIDEO,)), Stage(name="policy", after=("video",), learner=acting, frozen=(VIDEO,))
 
 

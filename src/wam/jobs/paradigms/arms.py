@@ -55,13 +55,14 @@ def staged(preset: Preset) -> Preset:
 
     Windows and batches are those of the joint training, so actions are learned from as many labelled steps.
     """
-    pictures, joint = preset.stages
+    *pictures, joint = preset.stages
     assert isinstance(joint.learner, Gradient)
     video, actions = (replace(joint.learner, weights={"video": share, "actions": 1 - share}) for share in (1.0, 0.0))
     layers = tuple(f"network.net.layers.{depth}.0" for depth in range(preset.config.depth))
-    held = ("codec", "words", "network.level", "network.tokens.video", *layers)
+    eye = ("network.eye",) if preset.config.eye else ()
+    held = ("codec", "words", "network.heard", *eye, "network.level", "network.given.video", "network.tokens.video", *layers)
     stages = (
-        pictures,
+        *pictures,
         replace(joint, name="video", learner=video),
         Stage(name="actions", after=("video",), learner=actions, frozen=held, derives=held_fast),
     )
@@ -69,10 +70,10 @@ def staged(preset: Preset) -> Preset:
 
 
 def held_fast(model: nn.Module, windows: Windows, folder: Path) -> Windows:
-    """Latents, as in the joint training. The vector that marks observed frames belongs to the video; it is no module that a stage could freeze."""
+    """Latents where there are some, as in the joint training. The vector that marks observed frames belongs to the video; it is no module that a stage could freeze."""
     assert isinstance(model, JointModel)
     model.network.observed.requires_grad_(False)
-    return remember(model, windows, folder)
+    return windows if model.codec.autoencoder is None else remember(model, windows, folder)
 
 
 CLONING = "diffusion_policy"
