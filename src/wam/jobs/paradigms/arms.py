@@ -70,7 +70,10 @@ def staged(preset: Preset) -> Preset:
 
 
 def held_fast(model: nn.Module, windows: Windows, folder: Path) -> Windows:
-    """Latents where there are some, as in the joint training. The vector that marks observed frames belongs to the video; it is no module that a stage could freeze."""
+    """Latents where there are some, as in the joint training.
+
+    The vector that marks observed frames belongs to the video; it is no module that a stage could freeze.
+    """
     assert isinstance(model, JointModel)
     model.network.observed.requires_grad_(False)
     return windows if model.codec.autoencoder is None else remember(model, windows, folder)
