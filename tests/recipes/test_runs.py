@@ -155,3 +155,16 @@ def test_what_was_imagined_is_at_the_models_clock_already(data):
     assert preset.skip == 3 and runs._skip(preset, frames) == 3 and runs._skip(preset, imagined) == 1
     with pytest.raises(SpecError, match="same clock"):
         runs._skip(replace(preset, skip=2), imagined)
+
+
+def test_a_model_that_knows_instructions_by_number_follows_one_table_alone(data, tmp_path):
+    run = fit(data, tmp_path / "run")
+    assert run.read(("go", "stay")) is run  # it reads no instructions
+
+    class ByNumber:
+        spec = replace(run.model.spec, instructed=True, sentences=("go", "stay"))
+
+    told = replace(run, model=ByNumber())
+    assert told.read(("go", "stay")) is told
+    with pytest.raises(SpecError, match="does not read words"):
+        told.read(("stay", "go"))

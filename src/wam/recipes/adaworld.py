@@ -16,7 +16,7 @@ CARD = Card(
     idea="Actions are inferred from video as a narrow code, a video model learns on them, and a few labelled steps teach it a robot's own.",
     parts=("latent actions: beta-VAE of frame pairs", "next-frame model from noisy remembered frames", "low-level actions said in codes, then fine-tuned"),
     differs=(
-        "The latent action model is convolutional and weighs cells by how much they change; a transformer finds no actions in minutes.",
+        "The latent action model is convolutional and weighs cells by how much they change; the paper has a transformer.",
         "The code costs more (beta = 1e-3 on our scale of errors), and moving pixels weigh more.",
         "EDM as in the paper at its own size; a flow at tiny and small.",
         "Two clean frames instead of up to six, at tiny.",

@@ -25,10 +25,14 @@ CARD = Card(
     paper="2310.10639",
     place="world action model: imagine a visual sub-goal, then execute (tutorial 3)",
     idea="The present picture is edited into one some way ahead, as the instruction says; a goal-conditioned policy that reads no text goes there.",
-    parts=("flow U-Net that edits a picture", "instruction by cross-attention, guidance", "goal-conditioned diffusion policy, goals from hindsight"),
+    parts=(
+        "flow U-Net that edits a picture",
+        "instruction by cross-attention and as one vector, guidance",
+        "goal-conditioned diffusion policy, goals from hindsight",
+    ),
     differs=(
         "One guidance weight for the instruction instead of one each for picture and text.",
-        "The sub-goal is a fixed number of steps ahead instead of drawn from a narrow range.",
+        "The sub-goal is a fixed number of steps ahead, or the last frame of an episode that ends before, instead of drawn from a narrow range.",
         "Everything is learned from the demonstrations at hand; the paper starts from an image editor of the internet.",
     ),
     data="demonstrations with instructions: pictures for the sub-goals, actions for the policy, which needs no instructions",

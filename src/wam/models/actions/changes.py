@@ -2,7 +2,7 @@
 
 Small convolutions look at both frames and their difference; cells are averaged, each weighed by how much it changed and by what
 it shows, never by where it lies. So one push gives about the same numbers all over the table, from the first step of training
-on: on two cores this is what lets a latent action model find the actions within minutes.
+on.
 Does not know: which part of a change was wanted. Footgun: where nothing changes, all cells count alike.
 """
 

@@ -7,7 +7,7 @@ One model for the systems of tutorial 2.1 that predict pictures; a published sys
     conditions  actions per frame or per clip, instructions, 0 .. W clean frames, each dropped by chance while learning
 
 An instruction is told twice: its words by cross-attention, and their mean beside the noise level (Imagen, arXiv 2205.11487, section
-2.3): by attention alone small networks take long to listen at all.
+2.3), so that every layer hears it from the first step on.
 
 `chunk` = K frames are generated together, then the next K after them. Clean frames are remembered as they come: right after
 `begin` there are none, after one frame one, and so on up to W, so one model starts from words alone, a picture or a clip (Cosmos-Predict,

@@ -25,7 +25,7 @@ class ChunkPolicy(nn.Module, Reads):
     """See the module's docstring. `condition`: E, the width of what the head is told.
 
     `draws`: noisy chunks that each decision is learned from. The head costs little, seeing costs much, and what one noise level says of
-    what was seen is little: without it the eyes learn several times slower.
+    what was seen is little.
     """
 
     def __init__(

@@ -69,7 +69,7 @@ class JointNetwork(nn.Module):
     the instruction's, 0 = none. They are told by their mean, and by cross-attention where the transformer has a context.
 
     `eye`: sums up the last observed frame as E numbers that all tokens are told beside their noise level (UWM, 2504.02792, section III):
-    small transformers take hours to find from patches where things are.
+    where things are need not be found from patches first.
     """
 
     def __init__(

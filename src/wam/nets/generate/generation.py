@@ -162,6 +162,6 @@ def generation(kind: Kind, steps: int, *, temporal: float = 0.0) -> Generation:
 def action_generation(kind: Kind, steps: int) -> Generation:
     """Of action chunks: as that of pictures, but a flow learns most near noise, where what to do must come from what was seen.
 
-    (pi0, 2410.24164, appendix B, skews its levels for that reason; with a tenth of the levels there the eyes learned four times slower.)
+    (pi0, 2410.24164, appendix B, skews its levels for that reason.)
     """
     return Denoising(Flow(), Power(3.0), steps) if kind == "flow" else generation(kind, steps)
