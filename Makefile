@@ -4,7 +4,7 @@ WAM_TEST_DATA ?= ../shared/data
 BIN := .venv/bin
 SUITE := .venv-suite/bin
 
-.PHONY: demo results dino-wm real-robots moving tabletop paradigms pages benchmarks test test-slow test-suite lint types clean
+.PHONY: demo results dino-wm real-robots moving tabletop video paradigms pages benchmarks test test-slow test-suite lint types clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -100,6 +100,13 @@ online: .venv-suite/ready
 	done; done
 	$(SUITE)/wam score runs/online/cartpole_swingup-? --world control_suite --option task=cartpole_swingup --published 839 --result results/score_cartpole_swingup.json
 	$(SUITE)/wam score runs/online/reacher_easy-? --world control_suite --option task=reacher_easy --published 937 --result results/score_reacher_easy.json
+	$(BIN)/python -m wam.jobs.pages
+
+# What learns on two cores: makes of a video model, three trainings each, half an hour a training seed on one core. Stopped ones go on.
+video: .venv/ready
+	[ -d runs/results/data ] || $(BIN)/wam record push --out runs/results/data --episodes 2500
+	[ -d runs/results/fresh ] || $(BIN)/wam record push --out runs/results/fresh --episodes 100 --seed 1000000
+	$(BIN)/python -m wam.jobs.learnability --data runs/results/data --held-out runs/results/fresh --out runs/video
 	$(BIN)/python -m wam.jobs.pages
 
 # Imagine and act: every way to couple video with actions, one experiment. Days on two cores; a stopped one goes on.

@@ -17,6 +17,7 @@ from wam.evaluate.intervals import Interval
 from wam.evaluate.result import FOLDER, Result
 from wam.jobs.compare import MechanismComparison
 from wam.jobs.control import ControlResult
+from wam.jobs.learnability import FAR, NEAR, LearnabilityResult
 from wam.jobs.paradigms.result import ParadigmResult
 from wam.jobs.paradigms.tables import tables
 from wam.jobs.probe_features import FeatureProbes
@@ -126,6 +127,38 @@ def reranked(result: RerankResult) -> str:
     return markdown(success_summary(result.rows))
 
 
+def learnable(result: LearnabilityResult) -> str:
+    """Makes of a video model: means over trainings, and each training's own figure behind them."""
+
+    def figures(values: list[float], unit: str = "") -> str:
+        return f"{sum(values) / len(values):.3g}{unit} ({', '.join(f'{value:.3g}' for value in values)})"
+
+    rows = []
+    for arm in dict.fromkeys(row.arm for row in result.rows):
+        found = [row for row in result.rows if row.arm == arm]
+        places = [f"{body} {figures([row.places[i] for row in found])}, still {found[0].still[i]:.2g}" for i, body in enumerate(found[0].bodies)]
+        rows.append(
+            (
+                arm,
+                f"{sum(row.seconds for row in found) / len(found):.0f}",
+                figures([row.model for row in found]),
+                figures([row.gain for row in found]),
+                figures([row.told for row in found]),
+                "; ".join(places),
+            )
+        )
+    columns = (
+        "what is trained",
+        "seconds of one core",
+        f"PSNR of what moves at step {NEAR}, dB",
+        "above the best of copy, mean and background",
+        "above the same with wrong actions",
+        f"m off at step {FAR}",
+    )
+    table = Table(title="", columns=columns, rows=tuple(rows), numbers=(1,), note="Means over trainings, and each training's figure.")
+    return f"{markdown(table)}\n\n{result.origin.protocol}"
+
+
 def paradigms(result: ParadigmResult) -> str:
     """The experiment on world action models."""
     return "\n\n".join(f"**{table.title}**\n\n{markdown(table)}" for table in tables(result))
@@ -207,6 +240,7 @@ WRITERS: dict[str, tuple[type[Result], Callable[[Any], str]]] = {
     "SuccessGrid": (SuccessGrid, grid),
     "FeatureProbes": (FeatureProbes, features),
     "PolicyEvaluationResult": (PolicyEvaluationResult, policies),
+    "LearnabilityResult": (LearnabilityResult, learnable),
     "ParadigmResult": (ParadigmResult, paradigms),
     "RerankResult": (RerankResult, reranked),
 }

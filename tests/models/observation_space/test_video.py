@@ -14,6 +14,7 @@ SMALL = VideoConfig(width=8, levels=2, condition=16, codec=8, dim=16, depth=2, h
 MAKES = {
     "flow U-Net": {},
     "regression": {"law": "regression", "residual": True},
+    "frames as channels": {"chunk": 2, "stacked": True},
     "one vector per clip": {"chunk": 2, "time": "causal", "acts": "clip"},
     "guided EDM in latents": {"law": "edm", "latent": 4, "fold": 1, "guidance": 2.0, "dropped_actions": 0.1},
     "transformer": {"backbone": "transformer", "patch": 8, "chunk": 2, "law": "v"},
@@ -40,6 +41,16 @@ def make(change=None, cameras: int = 1, sentences: tuple[str, ...] = ()):
 @pytest.mark.parametrize("change", MAKES.values(), ids=MAKES.keys())
 def test_conforms(change):
     check_world_model(make(change, 2), make=lambda: make(change, 2)).require()
+
+
+def test_stacking_a_single_frame_changes_nothing():
+    each, stacked = make(), make({"stacked": True})
+    stacked.load_state_dict(each.state_dict(), strict=False)
+    torch.nn.init.eye_(stacked.backbone.told.weight)
+    torch.nn.init.zeros_(stacked.backbone.told.bias)
+    shown, noise = window(3, 2, 2), Noise.of(range(3))
+    futures = [m.predict(m.observe(m.begin(3, Task()), shown.past), shown.actions, noise=noise)[1].observation.rgb for m in (each, stacked)]
+    torch.testing.assert_close(*futures)
 
 
 def test_reads_instructions():

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from wam.models.actions.embed import ActionEmbedding
-from wam.models.observation_space.backbones import Backbone, TransformerBackbone, UNetBackbone
+from wam.models.observation_space.backbones import Backbone, StackedBackbone, TransformerBackbone, UNetBackbone
 from wam.models.observation_space.codec import Codec
 from wam.models.observation_space.video import Dropped, VideoWorldModel
 from wam.nets.blocks.streams import StreamTransformer
 from wam.nets.blocks.unet import Time, UNet
 from wam.nets.generate.generation import Generation, Kind, generation
+from wam.nets.perceive.keypoints import KeypointEncoder
 from wam.nets.perceive.text import WordEncoder
 from wam.world import ActionSpec, ObservationSpec, Statistics
 
@@ -26,6 +27,7 @@ class VideoConfig:
     levels: int = 3  # of the U-Net; level l has l times the width
     fold: int = 2  # px folded into channels at the U-Net's entrance
     time: Time = "none"  # how the frames of a chunk see each other in the U-Net
+    stacked: bool = False  # they are channels of one picture, and see each other so
     dim: int = 192  # of the transformer
     depth: int = 6
     heads: int = 6
@@ -37,6 +39,7 @@ class VideoConfig:
     steps: int = 6  # network evaluations per chunk, where it is denoised
     acts: Literal["frame", "clip", "none"] = "frame"  # actions per frame, as one vector for all K, or not told
     reads: bool = False  # the instruction
+    eye: int = 0  # channels of what says where things are in the last frame; 0 = the backbone alone
     dropped_frames: float = 0.0  # chances of leaving out, while learning
     dropped_actions: float = 0.0
     dropped_words: float = 0.0
@@ -66,6 +69,7 @@ def video_model(
         rate=rate,
         actions=ActionEmbedding(acts, statistics, config.condition, shared_by=shared) if config.acts != "none" else None,
         words=words,
+        eye=KeypointEncoder(codec.shape[0], config.condition, width=config.eye, condition=words.width if words is not None else 0) if config.eye else None,
         dropped=Dropped(frames=config.dropped_frames, actions=config.dropped_actions, words=config.dropped_words),
         context_noise=config.context_noise,
         moving=config.moving,
@@ -79,9 +83,10 @@ def _backbone(config: VideoConfig, codec: Codec, drawn: Generation, words: int) 
     if config.backbone == "transformer":
         net = StreamTransformer((config.dim,), config.depth, config.heads, config.dim // config.heads, condition=config.condition, context=words)
         return TransformerBackbone(codec.shape, outputs, net, patch=config.patch, context=config.context)
+    together = config.chunk if config.stacked else 1
     unet = UNet(
-        UNetBackbone.channels(codec.shape, config.context),
-        outputs,
+        UNetBackbone.channels(codec.shape, config.context, together),
+        together * outputs,
         condition=config.condition,
         width=config.width,
         levels=tuple(range(1, config.levels + 1)),
@@ -89,4 +94,6 @@ def _backbone(config: VideoConfig, codec: Codec, drawn: Generation, words: int) 
         context=words,
         time=config.time,
     )
+    if config.stacked:
+        return StackedBackbone(codec.shape, unet, context=config.context, chunk=config.chunk, condition=config.condition)
     return UNetBackbone(codec.shape, unet, context=config.context)

@@ -4,7 +4,8 @@ A backbone is asked for the K frames of a chunk, noisy as they are, with a condi
 and words. What it knows of earlier frames is its memory, a record that `remember` continues with clean frames; `predict` and
 `observe` of a model, and its training, go through the same two calls, so what is trained is what is used.
 
-`UNetBackbone` keeps the last W frames and shows them to the network beside every noisy one (context by channels, UniPi).
+`UNetBackbone` keeps the last W frames and shows them to the network beside every noisy one (context by channels, UniPi), or beside
+all K of a chunk at once (`StackedBackbone`).
 `TransformerBackbone` keeps keys and values of clean frames' tokens (frames by replacement, Cosmos): frame by frame causal,
 a band of W frames, cached and uncached alike.
 Knows: latents z "B T c h w".   Does not know: pictures, actions, noise laws, samplers.
@@ -58,9 +59,9 @@ class UNetBackbone(Backbone):
         self.zero: Tensor
 
     @staticmethod
-    def channels(shape: tuple[int, int, int], context: int) -> int:
-        """What the U-Net takes: the noisy frame, the clean ones, and for each of those whether it is known."""
-        return shape[0] + context * (shape[0] + 1)
+    def channels(shape: tuple[int, int, int], context: int, stacked: int = 1) -> int:
+        """What the U-Net takes: `stacked` noisy frames, the clean ones, and for each of those whether it is known."""
+        return stacked * shape[0] + context * (shape[0] + 1)
 
     def empty(self, batch: int) -> Recent:
         """See `Backbone`."""
@@ -86,6 +87,33 @@ class UNetBackbone(Backbone):
         known = memory.known[:, :, None, None, None].to(noisy.dtype).expand(-1, -1, 1, *self.shape[1:])
         beside = torch.cat([memory.shown, known], 2).flatten(1, 2)[:, None].expand(-1, noisy.shape[1], -1, -1, -1)
         return torch.cat([noisy, beside], 2), condition, *(words if words is not None else (None, None))
+
+
+class StackedBackbone(UNetBackbone):
+    """The K frames of a chunk as channels of one picture, as conditional video diffusion in 2D does it (MCVD, arXiv 2205.09853, section 2.5).
+
+    One pass for all of them instead of one each, so a clip costs what a frame costs; what is told of each frame is told of all. Never
+    fewer than K frames.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], unet: UNet, *, context: int, chunk: int, condition: int):
+        super().__init__(shape, unet, context=context)
+        self.chunk = chunk
+        self.told = nn.Linear(chunk * condition, condition)
+
+    def forward(self, memory: Record, noisy: Float[Tensor, "B K c h w"], condition: Float[Tensor, "B K E"], words: Words | None) -> Float[Tensor, "B K o h w"]:
+        """See `Backbone`."""
+        answer: Tensor = super().forward(memory, *self._stacked(noisy, condition), words)
+        frames: Tensor = answer.unflatten(2, (self.chunk, -1))[:, 0]
+        return frames
+
+    def features(self, memory: Record, noisy: Float[Tensor, "B K c h w"], condition: Float[Tensor, "B K E"], words: Words | None) -> list[Tensor]:
+        """See `Backbone`: each level on the way up, "B 1 c_l h_l w_l", of all frames together."""
+        return super().features(memory, *self._stacked(noisy, condition), words)
+
+    def _stacked(self, noisy: Tensor, condition: Tensor) -> tuple[Float[Tensor, "B 1 _ h w"], Float[Tensor, "B 1 E"]]:
+        told: Tensor = self.told(condition.expand(len(noisy), self.chunk, -1).flatten(1))[:, None]
+        return noisy.flatten(1, 2)[:, None], told
 
 
 class TransformerBackbone(Backbone):

@@ -31,6 +31,7 @@ from wam.nets.blocks.fourier import Fourier
 from wam.nets.blocks.reduce import masked_mean
 from wam.nets.generate.generation import Generation, Network
 from wam.nets.generate.guidance import guided
+from wam.nets.perceive.keypoints import KeypointEncoder
 from wam.nets.perceive.text import TextEncoder, sentence
 from wam.world import (
     Actions,
@@ -87,6 +88,7 @@ class VideoWorldModel(nn.Module, Reads):
         rate: float,
         actions: ActionEmbedding | None = None,
         words: TextEncoder | None = None,
+        eye: KeypointEncoder | None = None,
         dropped: Dropped = Dropped(),
         context_noise: float = 0.0,
         moving: float = 0.0,
@@ -94,6 +96,8 @@ class VideoWorldModel(nn.Module, Reads):
         guidance: float = 1.0,
     ):
         """`condition`: E of the vectors per frame. `context`: W. `moving`: extra weight of what changes, per unit of change.
+
+        `eye`: says where things are in the last frame, as one of those vectors: an instruction names things, a picture has places.
 
         `residual`: generate the difference from the last frame. `guidance`: of actions and words together, 1 = none.
         """
@@ -104,7 +108,7 @@ class VideoWorldModel(nn.Module, Reads):
                 f"guidance {guidance} compares with what the model says when it is not told; it must learn that: set dropped.actions and .words, "
                 "where it is told actions and words."
             )
-        self.codec, self.backbone, self.generation, self.actions, self.words = codec, backbone, generation, actions, words
+        self.codec, self.backbone, self.generation, self.actions, self.words, self.eye = codec, backbone, generation, actions, words, eye
         self.dropped, self.context_noise, self.moving, self.residual, self.guidance = dropped, context_noise, moving, residual, guidance
         self.context, self.chunk = context, chunk
         self.level = Fourier(condition)
@@ -273,10 +277,13 @@ class VideoWorldModel(nn.Module, Reads):
             condition = condition + self.place
         if self.context_level is not None:
             condition = condition + self.context_level(self.zero.new_zeros(len(scene.started), 1) if context_level is None else context_level)
-        if self.words is None or self.gist is None:
-            return condition, None
-        words = self.words(scene.instruction)
-        return condition + self.gist(sentence(*words))[:, None], words
+        words = self.words(scene.instruction) if self.words is not None else None
+        asked = sentence(*words) if words is not None else None
+        if self.gist is not None:
+            condition = condition + self.gist(asked)[:, None]
+        if self.eye is not None:
+            condition = condition + (self.eye((scene.last + 1) / 2, asked) * scene.started[:, None])[:, None]
+        return condition, words
 
     def _drawn(self, scene: Scene, actions: Actions, noise: Noise | None) -> Float[Tensor, "B K c h w"]:
         """The frames of one chunk."""

@@ -1,0 +1,161 @@
+"""What learns on two cores: makes of a video model, trained about equally long on the same recordings, judged by their rollout cards.
+
+python -m wam.jobs.learnability --data runs/results/data --held-out runs/results/fresh --out runs/video
+
+Each arm changes the `tiny` preset of `cosmos_predict`. It decides what `tiny` is: presets follow this table, not the other way round.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wam.evaluate.card import BASELINES, MODEL, POSITION, SHUFFLED, Curve, RolloutCard
+from wam.evaluate.origin import Origin
+from wam.evaluate.result import FOLDER, Result
+from wam.evaluate.sources import Sources
+from wam.jobs.imagine import imagine_run
+from wam.recipes.cosmos_predict import in_latents
+from wam.recipes.recipe import Preset
+from wam.recipes.runs import Run, frames_for, train_recipe
+from wam.train import Gradient
+from wam.world import Spec
+
+WINDOWS, HORIZON = 256, 20
+NEAR, FAR = 8, 20  # steps ahead that are reported: pictures at the first, places at the second
+
+
+def _flow(preset: Preset) -> Preset:
+    return replace(preset, config=replace(preset.config, law="flow", residual=False))
+
+
+def _latents(preset: Preset) -> Preset:
+    """A transformer over an autoencoder's latents, for as long as the others learn."""
+    config = replace(preset.config, backbone="transformer", latent=8, reduction=4, codec=16, dim=128, depth=4, heads=4)
+    return replace(preset, config=config, stages=in_latents(pictures=1500, steps=1200, batch=16, learning_rate=2e-3, horizon=1))
+
+
+ARMS: dict[str, Callable[[Preset], Preset]] = {
+    "U-Net in pixels, regression": lambda preset: preset,
+    "U-Net in pixels, flow": _flow,
+    "transformer over cached latents, regression": _latents,
+    "transformer over cached latents, flow": lambda preset: _flow(_latents(preset)),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learned(Spec):
+    """One training, on held-out windows. PSNR of moving pixels, dB, at step NEAR; distances, m, at step FAR, read from imagined pictures."""
+
+    arm: str
+    seed: int
+    seconds: float  # of training, all stages
+    model: float
+    shuffled: float  # with other windows' actions
+    baseline: float  # the best of copy, mean and background
+    bodies: tuple[str, ...]
+    places: tuple[float, ...]  # of each body
+    still: tuple[float, ...]  # where the present frame is shown again
+
+    @property
+    def gain(self) -> float:
+        """dB over the best baseline."""
+        return self.model - self.baseline
+
+    @property
+    def told(self) -> float:
+        """dB that wrong actions cost."""
+        return self.model - self.shuffled
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearnabilityResult(Result):
+    """Arms by seeds."""
+
+    rows: tuple[Learned, ...]
+
+
+def learnability(data: str, held_out: str, folder: Path, result: Path, *, seeds: int, arms: tuple[str, ...]) -> LearnabilityResult:
+    """Train and judge; writes `result`. Trained runs in `folder` (ARM-SEED) are used again, stopped ones go on.
+
+    ValueError for unknown arms.
+    """
+    if unknown := sorted(set(arms) - set(ARMS)):
+        raise ValueError(f"there are no arms {unknown}. Choose from {list(ARMS)}.")
+    started, sources = time.monotonic(), Sources.of("wam.jobs.learnability", "wam.recipes.cosmos_predict")
+    rows = []
+    for seed in range(seeds):
+        for arm in arms:
+            place = folder / f"{arm.replace(', ', '-').replace(' ', '-').lower()}-{seed}"
+            run = train_recipe("cosmos_predict", data, place, change=ARMS[arm], seed=seed, resume=place.exists())
+            rows.append(learned(arm, seed, run, imagine_run(place, held_out, horizon=HORIZON, count=WINDOWS)[0].card))
+    made = LearnabilityResult(
+        rows=tuple(rows),
+        origin=Origin.now(
+            started=started,
+            protocol=f"{WINDOWS} windows of episodes that were not trained on, {1 / run.data.rate:.1f} s per step; pixels count that move: where the truth "
+            f"differs from the last frame seen. Places by a probe that reads true frames.",
+            seeds=f"training 0 to {seeds - 1}; windows drawn with seed 0",
+            sources=sources,
+            recipe="cosmos_predict tiny",
+            data=f"{run.trained_on.fingerprint}, held out {frames_for(run.preset, held_out).fingerprint()}",
+            statistics=run.trained_on.statistics,
+        ),
+    )
+    made.save(result)
+    return made
+
+
+def learned(arm: str, seed: int, run: Run, card: RolloutCard) -> Learned:
+    """What one training's card says."""
+    pictures = next(card.arms(measure) for measure in card.measures() if measure.name == "PSNR" and measure.where == "moving pixels")
+    places = {measure.of: card.arms(measure) for measure in card.measures() if measure.name == POSITION}
+    return Learned(
+        arm=arm,
+        seed=seed,
+        seconds=seconds_of(run),
+        model=_at(pictures[MODEL], NEAR),
+        shuffled=_at(pictures[SHUFFLED], NEAR),
+        baseline=max(_at(pictures[name], NEAR) for name in BASELINES),
+        bodies=tuple(places),
+        places=tuple(_at(curves[MODEL], FAR) for curves in places.values()),
+        still=tuple(_at(curves["copy"], FAR) for curves in places.values()),
+    )
+
+
+def seconds_of(run: Run) -> float:
+    """Seconds of training steps, waiting for data included, from the log."""
+    batches = [stage.learner.batch for stage in run.preset.stages if isinstance(stage.learner, Gradient)]
+    lines = (json.loads(line) for line in (run.folder / "log.jsonl").read_text().splitlines())
+    return float(sum(batches[line["index"]] / line["samples_per_second"] for line in lines))
+
+
+def _at(curve: Curve, step: int) -> float:
+    """The figure `step` steps ahead. ValueError where nothing moved."""
+    value = curve.values[step - 1]
+    if value is None:
+        raise ValueError(f"nothing moves {step} steps ahead in the held-out windows, so there is nothing to judge. Pass livelier episodes.")
+    return value
+
+
+def main(
+    data: Annotated[str, typer.Option(help="The training set.")],
+    held_out: Annotated[str, typer.Option(help="Other episodes of the same world.")],
+    out: Annotated[Path, typer.Option(help="Folder of the runs; trained ones are used again.", file_okay=False)],
+    result: Annotated[Path, typer.Option(help="Where the result is written.", dir_okay=False)] = FOLDER / "learnability.json",
+    seeds: Annotated[int, typer.Option(help="Trainings per arm.", min=1)] = 3,
+    arms: Annotated[str, typer.Option(help="Names with semicolons between; otherwise all.")] = "",
+) -> None:
+    """Train makes of a video model equally long, and judge them."""
+    for row in learnability(data, held_out, out, result, seeds=seeds, arms=tuple(arms.split(";")) if arms else tuple(ARMS)).rows:
+        print(
+            f"{row.arm}, seed {row.seed}: {row.model:.1f} dB, {row.gain:+.1f} over the best baseline, {row.told:+.1f} over wrong actions, {row.seconds:.0f} s"
+        )
+
+
+if __name__ == "__main__":
+    typer.run(main)
