@@ -4,7 +4,7 @@ WAM_TEST_DATA ?= ../shared/data
 BIN := .venv/bin
 SUITE := .venv-suite/bin
 
-.PHONY: demo results dino-wm real-robots moving tabletop video paradigms pages benchmarks test test-slow test-suite lint types clean
+.PHONY: demo results dino-wm real-robots moving tabletop video uses paradigms pages benchmarks test test-slow test-suite lint types clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -109,6 +109,11 @@ video: .venv/ready
 	$(BIN)/python -m wam.jobs.learnability --data runs/results/data --held-out runs/results/fresh --out runs/video
 	$(BIN)/python -m wam.jobs.pages
 
+# Uses of a video model, after `results` and `video`. Planning policies take their time: an hour on two cores.
+uses: .venv/ready
+	$(BIN)/wam use evaluate-policy runs/video/u-net-in-pixels-regression-0 --policies runs/results/run-0 --control runs/video/shuffled --result results/evaluate_push.json
+	$(BIN)/python -m wam.jobs.pages
+
 # Imagine and act: every way to couple video with actions, one experiment. Days on two cores; a stopped one goes on.
 paradigms: .venv/ready
 	$(BIN)/wam compare paradigms --out runs/paradigms --result results/paradigms.json
@@ -120,6 +125,9 @@ benchmarks: .venv/ready .venv-suite/ready
 	$(BIN)/python benchmarks/data_windows.py --result results/speed_data_windows.json
 	$(BIN)/python benchmarks/training_wait.py --result results/speed_training_wait.json
 	$(BIN)/python benchmarks/cem.py --threads 2 --result results/speed_cem.json
+	$(BIN)/python benchmarks/play.py --result results/speed_play.json
+	$(BIN)/python benchmarks/chunk_latency.py --result results/speed_chunk_latency.json
+	$(BIN)/python benchmarks/video_cache.py --result results/speed_video_cache.json
 	$(SUITE)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torchrl==0.14.1
 	$(SUITE)/python benchmarks/td_mpc2.py --result results/speed_td_mpc2.json
 	$(BIN)/python benchmarks/publish.py

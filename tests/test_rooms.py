@@ -21,6 +21,7 @@ STATES = (*MODELS, "models.actions")
 ROOMS: dict[str, tuple[str, ...]] = {
     "world": (),
     "sim": ("world",),
+    "sim.adapters": ("world", "sim.engines"),
     "sim.engines": ("world",),
     "data": ("world",),
     "nets": ("world",),
@@ -40,7 +41,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "models.world_action": (*STATES, "models.observation_space", "models.state_space", "models.policies"),
     "evaluate": ("world", "plan.control"),
     "train": ("world", "data", "plan.control", "evaluate"),
-    "use": ("world", "data", "plan", "models.policies", "evaluate", "train"),
+    "use": ("world", "sim.adapters", "data", "plan", "models.policies", "evaluate", "train"),
     "show": ("world", "evaluate"),
     "serve": ("world", "plan.control"),
     "check": ("world",),

@@ -11,6 +11,7 @@ from tests.evaluate.dots import DotModel, DotWorld, LatentDotModel, Seeker, Wand
 from tests.use.test_judge import QUICK, acted
 from wam.evaluate import evaluation_seeds, measure_success
 from wam.plan.control.rollout import rollout
+from wam.sim.adapters.skip import Held
 from wam.sim.worlds.push import DriveToGoal, PushConfig, PushWorld
 from wam.use.agreement import bias, over_starts, pearson, rank_violation
 from wam.use.judge import Judge, JudgeScore, Verdict, fit_judge, score_judge
@@ -70,6 +71,20 @@ def test_a_true_model_is_as_good_as_its_judge(reality, judge, score):
         assert one.real.value == pytest.approx(sum(one.real_outcomes) / 21) and one.difference.value == pytest.approx(one.imagined.value - one.real.value)
     assert found.correlation.value > 0.9 and abs(found.bias.value) < 0.15 and found.rank_violation.value < 0.15
     assert [one.name for one in found.policies] == list(POLICIES) and found.seeds == SEEDS and found.steps == 8
+
+
+def test_a_policy_may_decide_less_often_than_the_model(judge, score):
+    policies = {"seeks": Held(Slow(0.5), 2), "hardly": Held(Slow(0.05), 2), "often": Seeker()}
+    real = in_the_world(DotWorld(8), policies, SEEDS, judge=judge)
+    found = in_a_model(DotModel(), policies, real, judge=judge, score=score, name="dots")
+    often, hardly = found.policies[0], found.policies[1]
+    assert often.real.value > 0.9 and hardly.real.value < 0.5
+    for one in found.policies:
+        assert sum(a != b for a, b in zip(one.imagined_outcomes, one.judged_outcomes, strict=True)) <= 2, one.name
+    odd = Seeker()
+    odd.spec = dataclasses.replace(odd.spec, rate=0.7 * odd.spec.rate)
+    with pytest.raises(SpecError, match="or slower by a whole number"):
+        in_the_world(DotWorld(8), {"odd": odd}, SEEDS, judge=judge)
 
 
 def test_a_latent_model_is_judged_by_what_it_decodes(reality, judge, score):

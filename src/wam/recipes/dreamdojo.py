@@ -17,6 +17,7 @@ CARD = Card(
     parts=("latent actions: beta-VAE of frame pairs", "actions of a frame in one vector", "relative to the frame's start", "error of temporal differences"),
     differs=(
         "At tiny and small a U-Net in pixels, at tiny of two frames at once; the paper has a transformer over latents of thirteen frames.",
+        "At tiny by regression, which has no error of temporal differences.",
         "The latent action model is convolutional, see adaworld.",
         "Low-level actions are first fitted to the codes, as in AdaWorld; the paper begins their first layer anew.",
         "Actions that are absolute (joint angles) must be recorded as changes; the paper re-bases them while loading.",
@@ -41,12 +42,11 @@ class DreamDojoConfig(LatentVideoConfig):
 
 
 TINY = Preset(
-    config=DreamDojoConfig(),
-    stages=stages(codes=400, world=700, translate=80, adapt=250, batch=24, learning_rate=2e-3, horizon=2),
+    config=DreamDojoConfig(law="regression", residual=True, temporal=0.0),
+    stages=stages(codes=1500, world=2000, translate=300, adapt=800, batch=16, learning_rate=2e-3, horizon=2),
     size=32,
-    skip=3,
     planner=CEM(samples=64, iterations=4, elites=8, spread=0.8, colour=1.0),
-    horizon=4,
+    horizon=12,
     bf16=True,
 )
 SMALL = Preset(

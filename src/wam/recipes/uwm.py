@@ -54,7 +54,7 @@ class UWMConfig(JointConfig):
 
 TINY = Preset(
     config=UWMConfig(),
-    stages=joint_stages(steps=2200, batch=32, learning_rate=2e-3, past=2, horizon=4),
+    stages=joint_stages(steps=1400, batch=32, learning_rate=2e-3, past=2, horizon=4),
     size=32,
     skip=3,
     planner=CEM(samples=32, iterations=3, elites=4, spread=0.8, colour=1.0),

@@ -10,7 +10,6 @@ from wam.models.observation_space.assembly import VideoConfig, video_model
 from wam.models.policies.chunk_policy import ChunkPolicy
 from wam.models.world_action.video_features import VideoFeatures
 from wam.nets.blocks.action_expert import ActionExpert
-from wam.nets.blocks.unet import Time
 from wam.nets.generate.generation import Kind, action_generation
 from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
 from wam.recipes.usual import usual
@@ -22,10 +21,10 @@ CARD = Card(
     paper="2412.14803",
     place="world action model: conditioned on a video model's features (tutorial 3)",
     idea="One pass of a video model, frozen, says what it expects; a policy reads its hidden states, and no frame is ever drawn.",
-    parts=("flow U-Net over a clip, frozen", "features of all levels", "resampler with learned queries", "flow expert over the chunk"),
+    parts=("video U-Net over a clip, frozen", "features of all levels", "resampler with learned queries", "flow expert over the chunk"),
     differs=(
-        "Features at full noise, in one pass; the paper takes a low noise level of its own schedule.",
-        "The policy reads the instruction through the video model alone.",
+        "Features at full noise, in one pass; the paper takes a low noise level of its own schedule. At tiny the video model is a regression: no noise.",
+        "Places in the hidden pictures, and the instruction, are also told in one vector; the paper's policy attends alone.",
         "The video model is small and learns from the data at hand; the paper's saw a hundred thousand human and robot clips.",
     ),
     data="videos with instructions for the video model; demonstrations with actions for the policy",
@@ -37,20 +36,16 @@ CARD = Card(
 class VPPConfig(VideoConfig):
     """A video model, and the policy that reads its features."""
 
-    time: Time = "full"
     context: int = 1
     chunk: int = 4  # frames that the video model expects at once
     acts: Literal["frame", "clip", "none"] = "none"
     reads: bool = True
-    dropped_frames: float = 0.1
-    dropped_words: float = 0.1
-    moving: float = 10.0
-    cells: int = 16  # the grid that hidden pictures are brought to, along each side
+    cells: int = 8  # the grid that hidden pictures are brought to, along each side
     actions: Kind = "flow"  # how they are drawn
-    draws: int = 8  # noisy chunks that a decision is learned from
-    queries: int = 8  # tokens per frame
+    draws: int = 4  # noisy chunks that a decision is learned from
+    queries: int = 4  # tokens per frame
     policy: int = 128  # width of the resampler and of the action head
-    layers: int = 3  # of the action head
+    layers: int = 2  # of the action head
     horizon: int = 4  # steps drawn at once
     execute: int = 2  # of them done before the next chunk
 
@@ -61,19 +56,38 @@ VIDEO = "perception.video"
 def _stages(*, video: int, policy: int, batch: int, learning_rate: float, frames: int = 4, horizon: int = 4) -> tuple[Stage, ...]:
     """The video model first; then the policy, over what it expects."""
     seeing = usual({f"{VIDEO}.video": 1.0}, steps=video, batch=batch, learning_rate=learning_rate, horizon=frames, precision="bf16", unlabelled=True)
-    acting = usual({"actions": 1.0}, steps=policy, batch=2 * batch, learning_rate=learning_rate, horizon=horizon)
+    acting = usual({"actions": 1.0}, steps=policy, batch=2 * batch, learning_rate=learning_rate, horizon=horizon, precision="bf16")
     return Stage(name="video", learner=seeing, parts=(VIDEO,)), Stage(name="policy", after=("video",), learner=acting, frozen=(VIDEO,))
 
 
-TINY = Preset(config=VPPConfig(), stages=_stages(video=1200, policy=1200, batch=16, learning_rate=2e-3), size=32, skip=3)
+TINY = Preset(
+    config=VPPConfig(law="regression", residual=True, stacked=True, width=16, eye=32),
+    stages=_stages(video=2000, policy=2600, batch=32, learning_rate=2e-3),
+    size=32,
+    skip=3,
+)
 SMALL = Preset(
-    config=VPPConfig(width=64, levels=4, steps=10, queries=16, policy=256, layers=6),
+    config=VPPConfig(width=64, levels=4, time="full", steps=10, dropped_frames=0.1, dropped_words=0.1, cells=16, queries=16, policy=256, layers=6),
     stages=_stages(video=20_000, policy=15_000, batch=64, learning_rate=5e-4),
     size=64,
     skip=3,
 )
 PAPER = Preset(
-    config=VPPConfig(width=320, levels=4, chunk=16, steps=10, cells=16, queries=14, policy=384, layers=12, horizon=10, execute=10),
+    config=VPPConfig(
+        width=320,
+        levels=4,
+        time="full",
+        chunk=16,
+        steps=10,
+        dropped_frames=0.1,
+        dropped_words=0.1,
+        cells=16,
+        queries=14,
+        policy=384,
+        layers=12,
+        horizon=10,
+        execute=10,
+    ),
     stages=_stages(video=200_000, policy=100_000, batch=64, learning_rate=1e-4, frames=16, horizon=10),
     size=256,
 )

@@ -5,7 +5,8 @@
     control = in_a_model(shuffled, policies, real, judge=judge, score=..., name="trained with shuffled actions")
     gain = told.over(control)
 
-The same policies, with the same noise, act from the same held-out starts in the true world and in the model. Success counts at
+The same policies, with the same noise, act from the same held-out starts in the true world and in the model, each at its own clock: that
+of the model, or slower by a whole number. Success counts at
 the end of the budget. In the world its own label says what is solved; in the model a fixed judge does (`judge`), and the same
 judge also looks at the last real frames: `judged` against `real` is the judge's error, `imagined` against `judged` the model's.
 Protocol: policies are named beforehand, at least eight, four of them within 25 points of each other; `lacking()` says what is missing.
@@ -24,6 +25,7 @@ from torch import Tensor
 from wam.evaluate.intervals import Interval, paired_difference, wilson
 from wam.evaluate.success import measure_success
 from wam.plan.control.rollout import rollout
+from wam.sim.adapters.skip import at_clock_of
 from wam.use.agreement import Figure, advantage, bias, over_starts, pearson, rank_violation
 from wam.use.environment import ImaginedWorld
 from wam.use.judge import Judge, JudgeScore
@@ -119,7 +121,7 @@ def in_a_model(
     world = ImaginedWorld(pictured(model, starts.sentences), starts.past, starts.task, batch, budget=reality.steps, success=judge.of_future)
     found = []
     for policy_name, policy in policies.items():
-        imagined = _imagined(world, policy, reality.seeds, reality.steps)
+        imagined = _imagined(world, policy, reality.seeds)
         found.append(_outcome(policy_name, reality.real[policy_name], reality.judged[policy_name], imagined))
     real, told = torch.stack(list(reality.real.values())), torch.tensor([one.imagined_outcomes for one in found])
     return PolicyEvaluation(
@@ -143,17 +145,17 @@ def _acted(env: Env, policy: Policy[Any], seeds: Sequence[int], name: str, judge
         last = episodes.narrow("T", -1)
         judged.append(judge.solved(last.observation, last.task)[:, 0].cpu())
 
-    row = measure_success(env, policy, name=name, seeds=seeds, watch=look)
+    row = measure_success(at_clock_of(env, policy), policy, name=name, seeds=seeds, watch=look)
     return torch.tensor(row.outcomes), torch.cat(judged)
 
 
-def _imagined(world: ImaginedWorld, policy: Policy[Any], seeds: Sequence[int], steps: int) -> Bool[Tensor, "N"]:
+def _imagined(world: ImaginedWorld, policy: Policy[Any], seeds: Sequence[int]) -> Bool[Tensor, "N"]:
     """What is solved at the end, start by start; the policy meets the same chance as in `measure_success`."""
-    found = []
+    found, seen = [], at_clock_of(world, policy)
     for first in range(0, len(seeds), world.batch):
         numbers = torch.arange(first, first + world.batch).clamp(max=len(seeds) - 1)  # the last batch is filled up
         noise = Noise.of(torch.tensor(seeds)[numbers]).fork("evaluation 0")
-        success = rollout(world, policy, steps, seeds=numbers, noise=noise).success
+        success = rollout(seen, policy, seen.spec.budget, seeds=numbers, noise=noise).success
         assert success is not None  # every rollout has it
         found.append(success[: len(seeds) - first, -1].cpu())
     return torch.cat(found)

@@ -26,6 +26,7 @@ from wam.recipes.runs import Run, load
 from wam.show.bars import Bars
 from wam.show.report import Captioned, Figures, Report, Section, Text
 from wam.show.sections import origin_section
+from wam.sim.adapters.skip import at_clock_of
 from wam.use.judge import JudgeConfig
 from wam.use.pictured import pictured
 from wam.use.policy_evaluation import PolicyEvaluation, Reality, in_a_model, in_the_world
@@ -77,12 +78,13 @@ def evaluate_policies(
     tried, shown = policies_of(runs[1:], asked.world, env.spec), pictured(model, env.spec.sentences).spec
     for name, policy in tried.items():
         require_sight(name, policy, shown)
+        at_clock_of(env, policy)  # whether there is one
     deaf = None if control is None else ready_control(run, control, asked.device, bars).read(env.spec.sentences)
     judge, score = judge_of(
         asked.world, options, episodes=asked.judge_episodes, config=asked.judge, device=asked.device, progress=bars.task("judge of success")
     )
     seeds = evaluation_seeds(asked.starts)
-    often = dict(batches=-(-len(seeds) // env.batch), steps=env.spec.budget)
+    often = dict(batches=-(-len(seeds) // env.batch), steps=env.spec.budget * env.spec.acts.per_step)
     reality = in_the_world(env, watched(tried, bars.task("in the world"), **often), seeds, judge=judge)
 
     def imagined(of: Run, name: str, line: str) -> PolicyEvaluation:

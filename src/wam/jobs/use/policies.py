@@ -96,18 +96,11 @@ def policies_of(runs: Sequence[Run], world: str, spec: EnvSpec) -> dict[str, Pol
 
 
 def require_sight(name: str, policy: Policy[Any], model: WorldModelSpec) -> None:
-    """SpecError where a policy cannot act in what a model imagines: another clock, other actions, or senses that the model does not predict."""
-    mine, shown = policy.spec, model.predicts.observation
+    """SpecError where a policy cannot act in what a model imagines: senses that the model does not predict."""
+    shown = model.predicts.observation
     assert shown is not None  # the model is `pictured`
-    wrong = mine.observes.problems(shown.sample(1, 1))
-    if abs(mine.rate - model.rate) > 1e-6 * model.rate or mine.acts.per_step != model.consumes.per_step:
-        wrong.append(
-            f"it acts at {mine.rate:.3g} Hz with {mine.acts.per_step} actions per step, the model at {model.rate:.3g} Hz with {model.consumes.per_step}."
-        )
-    if wrong:
-        raise SpecError(
-            f"{name} cannot act in what the model imagines: {' '.join(wrong)} Name a policy that sees no more than the model predicts, at its clock."
-        )
+    if wrong := policy.spec.observes.problems(shown.sample(1, 1)):
+        raise SpecError(f"{name} cannot act in what the model imagines: {' '.join(wrong)} Name a policy that sees no more than the model predicts.")
 
 
 class Watched:
@@ -128,8 +121,8 @@ class Watched:
 
 
 def watched(policies: Mapping[str, Policy[Any]], progress: Callable[[int, int], None], *, batches: int, steps: int) -> dict[str, Policy[Any]]:
-    """All of them, `progress` told (decisions made, all) while each acts for `steps` steps in so many batches."""
-    total = sum(batches * -(-steps // policy.spec.execute) for policy in policies.values())
+    """All of them, `progress` told (decisions made, all) while each acts for `steps` actions in so many batches."""
+    total = sum(batches * -(-(steps // policy.spec.acts.per_step) // policy.spec.execute) for policy in policies.values())
     done = count(1)
     return {name: Watched(policy, lambda: progress(next(done), total)) for name, policy in policies.items()}
 

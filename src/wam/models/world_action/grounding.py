@@ -35,7 +35,8 @@ class ByInverseDynamics(nn.Module, Grounder):
 class ByGoal(nn.Module, Grounder):
     """A goal-conditioned policy that is shown the last imagined frame as its goal.
 
-    It learns from what happened: the frame some steps later is the goal that was reached (SuSIE, arXiv 2310.10639, section 4.2).
+    It learns from what happened: a frame from the second half of the window is the goal that was reached (SuSIE, arXiv 2310.10639,
+    section 4.2). What will be imagined lies a window ahead.
     """
 
     def __init__(self, policy: ChunkPolicy):
@@ -49,12 +50,12 @@ class ByGoal(nn.Module, Grounder):
         return self.policy.act(memory, past, noise=noise)[1]
 
     def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
-        """actions "B": towards the frame of a step drawn from the future."""
+        """actions "B": towards the frame of a step drawn from the second half of the future."""
         future, rows = window.future.observation, torch.arange(len(window.valid), device=window.valid.device)
         if future is None or future.rgb is None:
             raise SpecError("ByGoal learns to reach frames that came later, and these windows have none. Train it on episodes with pictures.")
         last = (window.valid.sum(1) - 1).clamp_min(0)
-        drawn = (noise.fork("goal").uniform(1)[:, 0] * (last + 1)).long().clamp(max=last)
+        drawn = last - (noise.fork("goal").uniform(1)[:, 0] * (last / 2 + 1)).long().clamp(max=last)
         goal = Observation(rgb={name: frames[rows, drawn][:, None] for name, frames in future.rgb.items()})
         return self.policy.loss(replace(window, task=Task(goal=goal)), noise=noise)
 

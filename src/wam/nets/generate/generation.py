@@ -126,9 +126,12 @@ class Regression(Generation):
         return 2 * channels
 
     def error(self, network: Network, x: Float[Tensor, "B T ..."], noise: Noise) -> Float[Tensor, "B T ..."]:
-        """Gaussian negative log likelihood, nats, weighted as in beta-NLL so that the mean is learned where the variance is still large."""
+        """Gaussian negative log likelihood, nats, weighted by the variance (beta-NLL, beta = 1): the mean is learned as by squared error.
+
+        Most pixels stand still and are certain; any smaller beta would teach little but those.
+        """
         mean, log_variance = self._ask(network, x)
-        return gaussian_nll(mean, log_variance, x, beta=0.5)
+        return gaussian_nll(mean, log_variance, x, beta=1.0)
 
     def draw(self, network: Network, like: Float[Tensor, "B T ..."], noise: Noise | None) -> Float[Tensor, "B T ..."]:
         """The mean."""

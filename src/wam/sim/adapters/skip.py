@@ -86,3 +86,17 @@ def faster(actions: Actions) -> Actions:
         return leaf.flatten(1, 2).unsqueeze(2) if "R" in axes else leaf.repeat_interleave(count, 1)
 
     return actions.map(spread)
+
+
+def at_clock_of(world: Env, policy: Policy[Any]) -> Env:
+    """The world as a policy sees it: itself, or its every k-th step for a policy that does k actions at once.
+
+    SpecError where the policy's steps are no multiple of the world's.
+    """
+    count, rest = divmod(policy.spec.acts.per_step, world.spec.acts.per_step)
+    if rest or not count or abs(policy.spec.rate * count - world.spec.rate) > 1e-6 * world.spec.rate:
+        raise SpecError(
+            f"a policy that decides at {policy.spec.rate:.3g} Hz with {policy.spec.acts.per_step} actions per step cannot act in {world.spec.name!r}, which "
+            f"goes at {world.spec.rate:.3g} Hz with {world.spec.acts.per_step}. It must be as fast, or slower by a whole number, with as many actions more."
+        )
+    return world if count == 1 else Skip(world, count)
