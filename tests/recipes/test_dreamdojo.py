@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from tests.recipes.test_adaworld import SIZES
+from tests.recipes.test_adaworld import SIZES as SMALL
 from wam.jobs.record import record_world
 from wam.plan.control.rollout import rollout
 from wam.recipes import load, train_recipe
@@ -12,6 +12,8 @@ from wam.recipes.dreamdojo import RECIPE, one_vector_per_clip
 from wam.sim.adapters.skip import Skip
 from wam.sim.worlds.push import PushWorld
 from wam.world import Noise
+
+SIZES = {**SMALL, "law": "flow", "residual": False, "temporal": 0.1}
 
 
 def test_trains_loads_and_acts(tmp_path):
