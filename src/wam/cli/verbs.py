@@ -138,6 +138,7 @@ def train(
     preset: Preset = "tiny",
     labels: Annotated[float, typer.Option(help="Share of the episodes whose actions are shown; the rest is video alone.", max=1)] = 1.0,
     steps: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
+    skip: Annotated[int | None, typer.Option(help="Recorded frames per model step, instead of the preset's.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="Of weights, data order and noise.")] = 0,
     device: Device = "cpu",
     resume: Annotated[bool, typer.Option(help="Go on where the run was stopped.")] = False,
@@ -150,11 +151,11 @@ def train(
 
     training: dict[str, Any] = dict(preset=preset, steps=steps, seed=seed, device=device, resume=resume, tensorboard=tensorboard, show=not as_json)
     if data is not None and world is None and not option:
-        train_recipe(recipe, data, out, labels=labels, **training)
-    elif world is not None and data is None and labels == 1:
+        train_recipe(recipe, data, out, labels=labels, skip=skip, **training)
+    elif world is not None and data is None and labels == 1 and skip is None:
         practise_world(recipe, world, out, options=options(option), **training)
     else:
-        raise ValueError("a system learns from a data set (--data, with --labels) or in a world (--world, with its --option); name one of the two.")
+        raise ValueError("a system learns from a data set (--data, with --labels and --skip) or in a world (--world, with its --option); name one of the two.")
     show({"run": str(out)}, f"trained: {out}", as_json)
 
 

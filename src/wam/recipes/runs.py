@@ -134,6 +134,7 @@ def train_recipe(
     episodes: Sequence[int] | None = None,
     labels: float = 1.0,
     steps: int | None = None,
+    skip: int | None = None,
     seed: int = 0,
     device: str = "cpu",
     resume: bool = False,
@@ -144,18 +145,19 @@ def train_recipe(
 
     `labels`: the share of those episodes whose actions are shown (`Frames.with_labels`, seed 0); the rest is video alone.
 
-    `change` changes the preset, e.g. switches a mechanism off; `steps` replaces the steps of every gradient stage. The model's
-    weights start from `seed` alone.
+    `change` changes the preset, e.g. switches a mechanism off; `steps` replaces the steps of every gradient stage, `skip` the recorded frames
+    per model step: models and policies that work together need one clock. The model's weights start from `seed` alone.
     """
     recipe, chosen = _chosen(name, preset, change, steps)
+    chosen = chosen if skip is None else replace(chosen, skip=skip)
     if chosen.practises:
         raise SpecError(f"{name} {preset} learns from a world that it acts in, not from a data set. Name a world: wam train {name} --world push.")
     frames = frames_for(chosen, data, episodes)
     frames = frames if labels == 1 else frames.with_labels(labels)
-    skip = _skip(chosen, frames)
-    windows = WindowDataset(frames, skip=skip)
+    apart = _apart(chosen, frames)
+    windows = WindowDataset(frames, skip=apart)
     if windows.too_short and show:
-        print(f"note: episodes {list(windows.too_short)[:12]} are shorter than one step of {skip} frames and give no window.", file=sys.stderr)
+        print(f"note: episodes {list(windows.too_short)[:12]} are shorter than one step of {apart} frames and give no window.", file=sys.stderr)
     statistics = compute_statistics(frames, windows.spec)
     model = _built(recipe, chosen, windows.spec, statistics, seed)
     trained_on = TrainedOn(
@@ -171,7 +173,7 @@ def train_recipe(
     train.run(
         model,
         chosen.stages,
-        windows=train.windows_from(frames, skip=skip),
+        windows=train.windows_from(frames, skip=apart),
         provenance=_provenance(model, statistics, recipe, chosen, preset),
         folder=folder,
         episodes=lambda: as_episodes(frames),
@@ -243,8 +245,8 @@ def _chosen(name: str, preset: str, change: Callable[[Preset], Preset] | None, s
     return recipe, chosen if steps is None else replace(chosen, stages=tuple(_shortened(stage, steps) for stage in chosen.stages))
 
 
-def _skip(preset: Preset, frames: Frames) -> int:
-    """Frames per model step: the preset's, of which an imagined set has left out some already. SpecError where the two clocks do not meet."""
+def _apart(preset: Preset, frames: Frames) -> int:
+    """Frames of the set per model step: the preset's, of which an imagined set has left out some already. SpecError where the two clocks do not meet."""
     done = frames.spec.acts.per_step if frames.spec.source.startswith(MARK) else 1
     if preset.skip % done:
         raise SpecError(f"the set was imagined with {done} actions per step, the preset makes steps of {preset.skip}. Imagine with a model of the same clock.")

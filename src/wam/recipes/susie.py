@@ -96,7 +96,7 @@ def sub_goals(model: nn.Module, windows: Windows, folder: Path) -> Windows:
 def _stages(*, goals: int, policy: int, batch: int, learning_rate: float) -> tuple[Stage, ...]:
     """Two halves that learn apart."""
     pictures = usual({"video.video": 1.0}, steps=goals, batch=batch, learning_rate=learning_rate, horizon=AHEAD, precision="bf16", unlabelled=True)
-    acting = usual({"grounder.actions": 1.0}, steps=policy, batch=2 * batch, learning_rate=learning_rate, horizon=AHEAD)
+    acting = usual({"grounder.actions": 1.0}, steps=policy, batch=2 * batch, learning_rate=learning_rate, horizon=AHEAD, precision="bf16")
     return (
         Stage(name="goals", learner=pictures, parts=("video",), derives=sub_goals),
         Stage(name="policy", learner=acting, parts=("grounder",)),
@@ -105,7 +105,7 @@ def _stages(*, goals: int, policy: int, batch: int, learning_rate: float) -> tup
 
 TINY = Preset(
     config=SuSIEConfig(law="regression", residual=True),
-    stages=_stages(goals=2000, policy=4400, batch=32, learning_rate=2e-3),
+    stages=_stages(goals=2000, policy=6000, batch=32, learning_rate=2e-3),
     size=32,
     skip=3,
 )

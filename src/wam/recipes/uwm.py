@@ -27,7 +27,7 @@ CARD = Card(
         "into AdaLN, as the paper's ResNet does.",
         "At tiny, patches of pixels instead of an autoencoder's latents.",
         "AdaLN tells a token its own noise level; the paper tells all tokens both.",
-        "No registers. Rectified flow instead of DDPM. A fifth of the training levels are exactly noise, where policy and video model are sampled.",
+        "No registers. Rectified flow instead of DDPM. A share of the training levels is exactly noise, where policy and video model are sampled.",
         "A frame per model step, and the actions of a step are one token.",
         "Its coupled arm acts by drawing both together, since it never learned to act beside an unknown video.",
     ),
@@ -36,7 +36,6 @@ CARD = Card(
 )
 
 RULES = (Rule(OBSERVED, OBSERVED), Rule(("video", "actions"), EVERY))
-LAW = Mixed(0.2, Fixed(1.0), Uniform())
 
 
 @dataclass(frozen=True)
@@ -44,17 +43,18 @@ class UWMConfig(JointConfig):
     """One stream of shared weights."""
 
     latent: int = 0
-    patch: int = 8
+    patch: int = 16
     attends: bool = False
     eye: int = 32
     condition: int = 128
-    context: int = 2
+    depth: int = 3
+    unknown: float = 0.5  # share of the training levels of each that are exactly noise, where policy and video model are sampled
     coupled: bool = False  # one noise level for video and actions
 
 
 TINY = Preset(
     config=UWMConfig(),
-    stages=joint_stages(steps=1400, batch=32, learning_rate=2e-3, past=2, horizon=4),
+    stages=joint_stages(steps=3000, batch=64, learning_rate=2e-3, past=1, horizon=4),
     size=32,
     skip=3,
     planner=CEM(samples=32, iterations=3, elites=4, spread=0.8, colour=1.0),
@@ -62,14 +62,28 @@ TINY = Preset(
     bf16=True,
 )
 SMALL = Preset(
-    config=UWMConfig(latent=8, patch=2, attends=True, dim=384, depth=10, heads=6, condition=256, words=128, steps=10),
+    config=UWMConfig(latent=8, patch=2, attends=True, context=2, unknown=0.2, dim=384, depth=10, heads=6, condition=256, words=128, steps=10),
     stages=joint_stages(pictures=4000, steps=20_000, batch=64, learning_rate=5e-4, past=2, horizon=4),
     size=64,
     skip=3,
 )
 PAPER = Preset(
     config=UWMConfig(
-        latent=4, attends=True, reduction=8, patch=4, dim=768, depth=12, heads=12, condition=768, words=512, chunk=16, execute=8, steps=10, moving=0.0
+        latent=4,
+        attends=True,
+        reduction=8,
+        patch=4,
+        context=2,
+        unknown=0.2,
+        dim=768,
+        depth=12,
+        heads=12,
+        condition=768,
+        words=512,
+        chunk=16,
+        execute=8,
+        steps=10,
+        moving=0.0,
     ),
     stages=joint_stages(pictures=50_000, steps=100_000, batch=144, learning_rate=1e-4, past=2, horizon=16),
     size=224,
@@ -79,7 +93,8 @@ PAPER = Preset(
 def build(config: UWMConfig, data: DataSpec, statistics: Statistics) -> nn.Module:
     """Cameras only, instructions where the data has some. SpecError for data without low-level actions."""
     seen, known = replace(data.observes, proprio=(), points=0, state=None), statistics.for_proprio(())
-    lesson = Lesson(Levels((LAW, Same(0) if config.coupled else LAW)))
+    law = Mixed(config.unknown, Fixed(1.0), Uniform())
+    lesson = Lesson(Levels((law, Same(0) if config.coupled else law)))
     return joint_model(
         config,
         seen,

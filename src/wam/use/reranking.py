@@ -88,7 +88,7 @@ class Reranking:
         if mine.acts != theirs.consumes or abs(mine.rate - theirs.rate) > 1e-6 * theirs.rate:
             raise SpecError(
                 f"the policy acts with {_told(mine.acts.low_level)}, R = {mine.acts.per_step} at {mine.rate} Hz, {type(model).__name__} consumes "
-                f"{_told(theirs.consumes.low_level)}, R = {theirs.consumes.per_step} at {theirs.rate} Hz. Train both on one data set, at one clock."
+                f"{_told(theirs.consumes.low_level)}, R = {theirs.consumes.per_step} at {theirs.rate} Hz. Train both at one clock (wam train --skip)."
             )
         if mine.instructed and theirs.instructed and mine.sentences != theirs.sentences:
             raise SpecError(f"instruction ids mean {mine.sentences[:3]}... to the policy and {theirs.sentences[:3]}... to the model. Use one table.")

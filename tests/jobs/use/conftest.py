@@ -41,4 +41,4 @@ def bars() -> Bars:
 
 
 def trained(recipe: str, data: Path) -> Path:
-    return train_recipe(recipe, data, data.parent / recipe, steps=2, show=False).folder
+    return train_recipe(recipe, data, data.parent / recipe, steps=2, skip=3, show=False).folder

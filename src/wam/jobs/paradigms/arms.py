@@ -14,7 +14,7 @@ from typing import Literal
 from torch import nn
 
 from wam.models.world_action.joint import JointModel
-from wam.recipes import fast_wam, uwm
+from wam.recipes import fast_wam, susie, uwm
 from wam.recipes.latents import remember
 from wam.recipes.recipe import Preset
 from wam.train import Gradient, Stage
@@ -86,7 +86,7 @@ ARMS = (
     Arm(name=CLONING, paradigm="no future: cloning", recipe="diffusion_policy"),
     Arm(name="zero_future", paradigm="the present frame, then inverse dynamics", recipe="unipi", trained_as="unipi", acts="zero future"),
     Arm(name="unipi", paradigm="imagine, then execute", recipe="unipi"),
-    Arm(name="susie", paradigm="imagine a sub-goal, then execute", recipe="susie", stride=4),
+    Arm(name="susie", paradigm="imagine a sub-goal, then execute", recipe="susie", stride=susie.AHEAD),
     Arm(name="oracle_future", paradigm="the true future, then inverse dynamics", recipe="unipi", trained_as="unipi", acts="oracle future"),
     Arm(name="vpp", paradigm="video features", recipe="vpp"),
     Arm(name="uwm", paradigm=f"{JOINT}, one network", recipe="uwm"),
