@@ -9,7 +9,7 @@ from wam.models.world_action.joint_assembly import JointConfig, joint_model
 from wam.models.world_action.joint_network import OBSERVED
 from wam.models.world_action.joint_programs import Lesson
 from wam.nets.blocks.masks import EVERY, Rule
-from wam.nets.generate.laws import Fixed, Levels, Mixed, Same, Uniform
+from wam.nets.generate.laws import Fixed, Law, Levels, Mixed, Same, Uniform
 from wam.plan.objectives import GoalImage
 from wam.plan.planners import CEM
 from wam.recipes.latents import joint_stages
@@ -90,11 +90,16 @@ PAPER = Preset(
 )
 
 
+def law(unknown: float) -> Law:
+    """Of the levels of one stream."""
+    return Mixed(unknown, Fixed(1.0), Uniform())
+
+
 def build(config: UWMConfig, data: DataSpec, statistics: Statistics) -> nn.Module:
     """Cameras only, instructions where the data has some. SpecError for data without low-level actions."""
     seen, known = replace(data.observes, proprio=(), points=0, state=None), statistics.for_proprio(())
-    law = Mixed(config.unknown, Fixed(1.0), Uniform())
-    lesson = Lesson(Levels((law, Same(0) if config.coupled else law)))
+    drawn = law(config.unknown)
+    lesson = Lesson(Levels((drawn, Same(0) if config.coupled else drawn)))
     return joint_model(
         config,
         seen,

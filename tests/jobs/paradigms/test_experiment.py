@@ -46,7 +46,7 @@ def test_what_it_says(finished):
     rates = {(rate.arm, rate.split): rate for rate in found.rates}
     assert len(rates) == 3 * 3 and rates["oracle_future", "new appearance"].disagreement and not rates["random", "new appearance"].disagreement
     costs = {cost.arm: cost for cost in found.costs}
-    assert costs["unipi"].video == 12 and costs["unipi"].actions == 1 and costs["oracle_future"].video == 0 and "random" not in costs
+    assert costs["unipi"].video == 1 and costs["unipi"].actions == 1 and costs["oracle_future"].video == 0 and "random" not in costs
     assert [row.arm for row in found.inverse] == ["unipi"] and found.inverse[0].mean > 0 and not found.missing
     page = (finished.parent / PAGE).read_text()
     for told in ("Success over known actions", "What was imagined, and what happened", "What a decision costs", "Inverse dynamics on real"):

@@ -28,7 +28,7 @@ def make(arm: str = "uwm", sentences: tuple[str, ...] = (), cameras: int = 1) ->
     """A small one, all of whose gates are open."""
     torch.manual_seed(0)
     spec = shown_by(cameras)
-    config, rules, lessons, program = CONFIG, uwm.RULES, (Lesson(uwm.Levels((uwm.LAW, uwm.LAW))),), "policy"
+    config, rules, lessons, program = CONFIG, uwm.RULES, (Lesson(uwm.Levels((uwm.law(0.2), uwm.law(0.2)))),), "policy"
     if arm != "uwm":
         config, rules, lessons, program = replace(CONFIG, narrow=8), fast_wam.rules(arm), fast_wam.lessons(arm), fast_wam.PROGRAMS[arm]
     observes, known = replace(spec.observes, proprio=()), statistics(spec).for_proprio(())
