@@ -152,9 +152,9 @@ def test_what_was_imagined_is_at_the_models_clock_already(data):
     acts = replace(frames.spec.acts, per_step=3)
     imagined = replace(frames, spec=replace(frames.spec, acts=acts, source=f"{MARK}..."))
     preset = load_recipe("lewm").preset("tiny")
-    assert preset.skip == 3 and runs._skip(preset, frames) == 3 and runs._skip(preset, imagined) == 1
+    assert preset.skip == 3 and runs._apart(preset, frames) == 3 and runs._apart(preset, imagined) == 1
     with pytest.raises(SpecError, match="same clock"):
-        runs._skip(replace(preset, skip=2), imagined)
+        runs._apart(replace(preset, skip=2), imagined)
 
 
 def test_a_model_that_knows_instructions_by_number_follows_one_table_alone(data, tmp_path):
