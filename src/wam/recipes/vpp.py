@@ -62,7 +62,7 @@ def _stages(*, video: int, policy: int, batch: int, learning_rate: float, frames
 
 TINY = Preset(
     config=VPPConfig(law="regression", residual=True, stacked=True, width=16, eye=32),
-    stages=_stages(video=2000, policy=2600, batch=32, learning_rate=2e-3),
+    stages=_stages(video=1800, policy=3200, batch=32, learning_rate=2e-3),
     size=32,
     skip=3,
 )

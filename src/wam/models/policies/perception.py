@@ -64,7 +64,7 @@ class Looked(Record):
 class Look(Perception):
     """Places of things in each camera's frames; the instruction says what to look for, and is a part of what is known itself.
 
-    A goal picture lies behind each frame as further channels: what has to move is seen where they differ.
+    A goal picture and its difference from the frame lie behind each frame as further channels: what has to move is seen where they differ.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Look(Perception):
         self.observes, self.context, self.words, self.asks = observes, context, words, goal
         self.sentences = words.sentences if words is not None else ()
         told = words.width if words is not None else 0
-        self.cameras = nn.ModuleDict({name: KeypointEncoder(6 if goal else 3, dim, width=width, condition=told) for name in observes.cameras})
+        self.cameras = nn.ModuleDict({name: KeypointEncoder(9 if goal else 3, dim, width=width, condition=told) for name in observes.cameras})
         known = statistics.for_proprio(observes.proprio).proprio if observes.proprio else None
         self.scale = Normalise(known.mean, known.std) if known is not None else None
         self.body = nn.Linear(len(observes.proprio), dim) if observes.proprio else None
@@ -138,7 +138,8 @@ class Look(Perception):
         for name, encoder in self.cameras.items():
             frames = to_float((observation.rgb or {})[name], self.zero.dtype)
             if memory.goal is not None:
-                frames = torch.cat([frames, to_float(memory.goal[name], self.zero.dtype).expand_as(frames)], 2)
+                goal = to_float(memory.goal[name], self.zero.dtype).expand_as(frames)
+                frames = torch.cat([frames, goal, (1 + goal - frames) / 2], 2)
             told = asked.repeat_interleave(frames.shape[1], 0) if asked is not None else None
             found.append(encoder(frames.flatten(0, 1), told).unflatten(0, frames.shape[:2]))
         if self.scale is not None and self.body is not None:
