@@ -106,7 +106,7 @@ online: .venv-suite/ready
 video: .venv/ready
 	[ -d runs/results/data ] || $(BIN)/wam record push --out runs/results/data --episodes 2500
 	[ -d runs/results/fresh ] || $(BIN)/wam record push --out runs/results/fresh --episodes 100 --seed 1000000
-	$(BIN)/python -m wam.jobs.learnability --data runs/results/data --held-out runs/results/fresh --out runs/video
+	$(BIN)/python -m wam.jobs.learnability --data runs/results/data --held-out runs/results/fresh --out runs/video --sheet docs/pictures/video.png
 	$(BIN)/python -m wam.jobs.pages
 
 # Uses of a video model, after `results` and `video`. Planning policies take their time: an hour on two cores.

@@ -18,10 +18,12 @@ from wam.evaluate.card import BASELINES, MODEL, POSITION, SHUFFLED, Curve, Rollo
 from wam.evaluate.origin import Origin
 from wam.evaluate.result import FOLDER, Result
 from wam.evaluate.sources import Sources
-from wam.jobs.imagine import imagine_run
+from wam.jobs.imagine import imagine_run, imagined_sections, windows_of
 from wam.recipes.cosmos_predict import in_latents
 from wam.recipes.recipe import Preset
-from wam.recipes.runs import Run, frames_for, train_recipe
+from wam.recipes.runs import Run, frames_for, load, train_recipe
+from wam.show.picture import Picture
+from wam.show.report import Figures
 from wam.train import Gradient
 from wam.world import Spec
 
@@ -39,8 +41,8 @@ def _latents(preset: Preset) -> Preset:
     return replace(preset, config=config, stages=in_latents(pictures=1500, steps=1200, batch=16, learning_rate=2e-3, horizon=1))
 
 
-ARMS: dict[str, Callable[[Preset], Preset]] = {
-    "U-Net in pixels, regression": lambda preset: preset,
+ARMS: dict[str, Callable[[Preset], Preset] | None] = {
+    "U-Net in pixels, regression": None,  # the preset
     "U-Net in pixels, flow": _flow,
     "transformer over cached latents, regression": _latents,
     "transformer over cached latents, flow": lambda preset: _flow(_latents(preset)),
@@ -90,7 +92,7 @@ def learnability(data: str, held_out: str, folder: Path, result: Path, *, seeds:
     rows = []
     for seed in range(seeds):
         for arm in arms:
-            place = folder / f"{arm.replace(', ', '-').replace(' ', '-').lower()}-{seed}"
+            place = place_of(folder, arm, seed)
             run = train_recipe("cosmos_predict", data, place, change=ARMS[arm], seed=seed, resume=place.exists())
             rows.append(learned(arm, seed, run, imagine_run(place, held_out, horizon=HORIZON, count=WINDOWS)[0].card))
     made = LearnabilityResult(
@@ -108,6 +110,19 @@ def learnability(data: str, held_out: str, folder: Path, result: Path, *, seeds:
     )
     made.save(result)
     return made
+
+
+def place_of(folder: Path, arm: str, seed: int) -> Path:
+    """The run of an arm."""
+    return folder / f"{arm.replace(', ', '-').replace(' ', '-').lower()}-{seed}"
+
+
+def picture_of(folder: Path, held_out: str) -> Picture:
+    """Truth, imagination, error, and imagination with wrong actions, of one held-out window."""
+    run = load(folder)
+    (section,) = imagined_sections(run, windows_of(run, held_out, HORIZON, WINDOWS)[0])
+    assert isinstance(section, Figures)
+    return section.items[0].pictures[0][1]
 
 
 def learned(arm: str, seed: int, run: Run, card: RolloutCard) -> Learned:
@@ -149,12 +164,16 @@ def main(
     result: Annotated[Path, typer.Option(help="Where the result is written.", dir_okay=False)] = FOLDER / "learnability.json",
     seeds: Annotated[int, typer.Option(help="Trainings per arm.", min=1)] = 3,
     arms: Annotated[str, typer.Option(help="Names with semicolons between; otherwise all.")] = "",
+    sheet: Annotated[Path | None, typer.Option(help="Write what the first arm imagines (PNG) here.", dir_okay=False)] = None,
 ) -> None:
     """Train makes of a video model equally long, and judge them."""
-    for row in learnability(data, held_out, out, result, seeds=seeds, arms=tuple(arms.split(";")) if arms else tuple(ARMS)).rows:
+    named = tuple(arms.split(";")) if arms else tuple(ARMS)
+    for row in learnability(data, held_out, out, result, seeds=seeds, arms=named).rows:
         print(
             f"{row.arm}, seed {row.seed}: {row.model:.1f} dB, {row.gain:+.1f} over the best baseline, {row.told:+.1f} over wrong actions, {row.seconds:.0f} s"
         )
+    if sheet is not None:
+        picture_of(place_of(out, named[0], 0), held_out).save(sheet)
 
 
 if __name__ == "__main__":
