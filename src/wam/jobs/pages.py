@@ -149,7 +149,7 @@ def learnable(result: LearnabilityResult) -> str:
         )
     columns = (
         "what is trained",
-        "seconds of one core",
+        "seconds",
         f"PSNR of what moves at step {NEAR}, dB",
         "above the best of copy, mean and background",
         "above the same with wrong actions",
