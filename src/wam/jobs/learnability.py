@@ -38,7 +38,7 @@ def _flow(preset: Preset) -> Preset:
 def _latents(preset: Preset) -> Preset:
     """A transformer over an autoencoder's latents, for as long as the others learn."""
     config = replace(preset.config, backbone="transformer", latent=8, reduction=4, codec=16, dim=128, depth=4, heads=4)
-    return replace(preset, config=config, stages=in_latents(pictures=1500, steps=1200, batch=16, learning_rate=2e-3, horizon=1))
+    return replace(preset, config=config, stages=in_latents(pictures=1500, steps=600, batch=16, learning_rate=2e-3, horizon=1))
 
 
 ARMS: dict[str, Callable[[Preset], Preset] | None] = {

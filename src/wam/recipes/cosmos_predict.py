@@ -64,7 +64,7 @@ def in_latents(*, pictures: int, steps: int, batch: int, learning_rate: float, p
 
 TINY = Preset(
     config=VideoConfig(law="regression", residual=True, dropped_frames=0.2, context_noise=0.3),
-    stages=_in_pixels(steps=6000, batch=16, learning_rate=2e-3),
+    stages=_in_pixels(steps=2800, batch=16, learning_rate=2e-3),
     size=32,
     planner=CEM(samples=64, iterations=4, elites=8, spread=0.8, colour=1.0),
     horizon=12,
