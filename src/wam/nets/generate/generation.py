@@ -128,7 +128,7 @@ class Regression(Generation):
     def error(self, network: Network, x: Float[Tensor, "B T ..."], noise: Noise) -> Float[Tensor, "B T ..."]:
         """Gaussian negative log likelihood, nats, weighted by the variance (beta-NLL, beta = 1): the mean is learned as by squared error.
 
-        Most pixels stand still and are certain; any smaller beta would teach little but those.
+        Most pixels stand still and are certain; a smaller beta weighs errors there more.
         """
         mean, log_variance = self._ask(network, x)
         return gaussian_nll(mean, log_variance, x, beta=1.0)
