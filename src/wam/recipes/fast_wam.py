@@ -46,6 +46,7 @@ class FastWAMConfig(JointConfig):
 
     latent: int = 0
     patch: int = 8
+    clean: bool = True
     attends: bool = False
     eye: int = 32
     condition: int = 128
@@ -74,7 +75,7 @@ PROGRAMS: dict[Arm, Program] = {"fast": "policy", "joint": "joint", "imagine_fir
 
 TINY = Preset(config=FastWAMConfig(), stages=joint_stages(steps=2200, batch=64, learning_rate=2e-3, past=1, horizon=4), size=32, skip=3)
 SMALL = Preset(
-    config=FastWAMConfig(latent=8, patch=2, attends=True, dim=384, narrow=192, depth=10, heads=6, condition=256, words=128, steps=10),
+    config=FastWAMConfig(latent=8, patch=2, clean=False, attends=True, dim=384, narrow=192, depth=10, heads=6, condition=256, words=128, steps=10),
     stages=joint_stages(pictures=4000, steps=20_000, batch=64, learning_rate=5e-4, past=1, horizon=4),
     size=64,
     skip=3,
@@ -84,6 +85,7 @@ PAPER = Preset(
         latent=48,
         reduction=16,
         patch=2,
+        clean=False,
         eye=0,
         attends=True,
         dim=3072,

@@ -9,7 +9,7 @@ from wam.models.world_action.joint_assembly import JointConfig, joint_model
 from wam.models.world_action.joint_network import OBSERVED
 from wam.models.world_action.joint_programs import Lesson
 from wam.nets.blocks.masks import EVERY, Rule
-from wam.nets.generate.laws import Fixed, Law, Levels, Mixed, Same, Uniform
+from wam.nets.generate.laws import Fixed, Levels, Mixed, Power, Same, Uniform
 from wam.plan.objectives import GoalImage
 from wam.plan.planners import CEM
 from wam.recipes.latents import joint_stages
@@ -25,9 +25,10 @@ CARD = Card(
     differs=(
         "Observed frames are clean tokens that only see each other, and are computed once per decision; a small convolutional encoder sums up the last one "
         "into AdaLN, as the paper's ResNet does.",
-        "At tiny, patches of pixels instead of an autoencoder's latents.",
+        "At tiny, patches of pixels instead of an autoencoder's latents, and frames are asked for instead of velocities (2511.13720).",
         "AdaLN tells a token its own noise level; the paper tells all tokens both.",
-        "No registers. Rectified flow instead of DDPM. A share of the training levels is exactly noise, where policy and video model are sampled.",
+        "No registers. Rectified flow instead of DDPM. A fifth of the training levels is exactly noise, where draws begin.",
+        "What is unknown is left out where it is unknown to the end, instead of standing by as noise. Most of what is learned is the policy so.",
         "A frame per model step, and the actions of a step are one token.",
         "Its coupled arm acts by drawing both together, since it never learned to act beside an unknown video.",
     ),
@@ -43,18 +44,19 @@ class UWMConfig(JointConfig):
     """One stream of shared weights."""
 
     latent: int = 0
-    patch: int = 16
+    patch: int = 8
+    clean: bool = True
     attends: bool = False
     eye: int = 32
     condition: int = 128
-    depth: int = 3
-    unknown: float = 0.5  # share of the training levels of each that are exactly noise, where policy and video model are sampled
+    depth: int = 2
+    together: float = 0.125  # share of the rows that learn video and actions together, and of those that learn the video alone; all learn to act
     coupled: bool = False  # one noise level for video and actions
 
 
 TINY = Preset(
     config=UWMConfig(),
-    stages=joint_stages(steps=3000, batch=64, learning_rate=2e-3, past=1, horizon=4),
+    stages=joint_stages(steps=2800, batch=64, learning_rate=2e-3, past=1, horizon=4),
     size=32,
     skip=3,
     planner=CEM(samples=32, iterations=3, elites=4, spread=0.8, colour=1.0),
@@ -62,7 +64,7 @@ TINY = Preset(
     bf16=True,
 )
 SMALL = Preset(
-    config=UWMConfig(latent=8, patch=2, attends=True, context=2, unknown=0.2, dim=384, depth=10, heads=6, condition=256, words=128, steps=10),
+    config=UWMConfig(latent=8, patch=2, clean=False, together=0.5, attends=True, context=2, dim=384, depth=10, heads=6, condition=256, words=128, steps=10),
     stages=joint_stages(pictures=4000, steps=20_000, batch=64, learning_rate=5e-4, past=2, horizon=4),
     size=64,
     skip=3,
@@ -70,11 +72,12 @@ SMALL = Preset(
 PAPER = Preset(
     config=UWMConfig(
         latent=4,
+        clean=False,
+        together=1.0,
         attends=True,
         reduction=8,
         patch=4,
         context=2,
-        unknown=0.2,
         dim=768,
         depth=12,
         heads=12,
@@ -90,16 +93,23 @@ PAPER = Preset(
 )
 
 
-def law(unknown: float) -> Law:
-    """Of the levels of one stream."""
-    return Mixed(unknown, Fixed(1.0), Uniform())
+LAW = Mixed(0.2, Fixed(1.0), Uniform())  # draws start at exactly 1
+ACTION_LAW = Power(3.0)  # mostly near noise: what to do must come from what was seen (see `nets.generate.generation.action_generation`)
+
+
+def lessons(share: float, coupled: bool) -> tuple[Lesson, ...]:
+    """Both together at levels of their own, and each beside an unknown other; or both at one level."""
+    if coupled:
+        return (Lesson(Levels((ACTION_LAW, Same(0)))),)
+    together = Lesson(Levels((LAW, LAW)), share=share)
+    video = Lesson(Levels((LAW, Fixed(1.0))), learns=("video",), share=share)
+    actions = Lesson(Levels((Fixed(1.0), ACTION_LAW)), learns=("actions",), draws=4)
+    return together, video, actions
 
 
 def build(config: UWMConfig, data: DataSpec, statistics: Statistics) -> nn.Module:
     """Cameras only, instructions where the data has some. SpecError for data without low-level actions."""
     seen, known = replace(data.observes, proprio=(), points=0, state=None), statistics.for_proprio(())
-    drawn = law(config.unknown)
-    lesson = Lesson(Levels((drawn, Same(0) if config.coupled else drawn)))
     return joint_model(
         config,
         seen,
@@ -108,7 +118,7 @@ def build(config: UWMConfig, data: DataSpec, statistics: Statistics) -> nn.Modul
         data.rate,
         data.sentences,
         rules=RULES,
-        lessons=(lesson,),
+        lessons=lessons(config.together, config.coupled),
         program="joint" if config.coupled else "policy",
     )
 

@@ -40,7 +40,7 @@ class VPPConfig(VideoConfig):
     chunk: int = 4  # frames that the video model expects at once
     acts: Literal["frame", "clip", "none"] = "none"
     reads: bool = True
-    cells: int = 8  # the grid that hidden pictures are brought to, along each side
+    cells: int = 8  # along each side of the grid that hidden pictures are brought to for the resampler
     actions: Kind = "flow"  # how they are drawn
     draws: int = 4  # noisy chunks that a decision is learned from
     queries: int = 4  # tokens per frame

@@ -16,6 +16,7 @@ from wam.models.world_action.joint_programs import Lesson
 from wam.models.world_action.joint_situation import Given
 from wam.models.world_action.joint_tokens import ActionTokens, FrameTokens
 from wam.nets.blocks.masks import EVERY, Rule
+from wam.nets.generate.laws import Levels
 from wam.recipes import fast_wam, uwm
 from wam.world import Actions, Imagines, Infers, Noise, Observation, SpecError, Task
 
@@ -28,7 +29,7 @@ def make(arm: str = "uwm", sentences: tuple[str, ...] = (), cameras: int = 1) ->
     """A small one, all of whose gates are open."""
     torch.manual_seed(0)
     spec = shown_by(cameras)
-    config, rules, lessons, program = CONFIG, uwm.RULES, (Lesson(uwm.Levels((uwm.law(0.2), uwm.law(0.2)))),), "policy"
+    config, rules, lessons, program = CONFIG, uwm.RULES, uwm.lessons(0.5, coupled=False), "policy"
     if arm != "uwm":
         config, rules, lessons, program = replace(CONFIG, narrow=8), fast_wam.rules(arm), fast_wam.lessons(arm), fast_wam.PROGRAMS[arm]
     observes, known = replace(spec.observes, proprio=()), statistics(spec).for_proprio(())
@@ -97,7 +98,7 @@ def test_observed_frames_computed_once_are_those_computed_along(arm):
     alone = ("actions",) if arm == "fast" else ("video", "actions")
     (once,) = network.answering(prefix, alone, ("actions",), None)(x, level)
     last = along[-1][:, -K:]
-    assert network.parts(("actions",)) == ((), alone)
+    assert network.parts(("actions",), x) == ((), alone)
     assert torch.allclose(once, network.tokens["actions"].read(last), atol=1e-5)
 
 
@@ -105,7 +106,7 @@ def test_a_video_that_stays_is_computed_once():
     model = make("imagine_first")
     network, (x, level) = model.network, states(model)
     prefix = network.see(situation(model)[0].frames, None)
-    assert network.parts(("actions",)) == (("video",), ("actions",)) and network.parts(("video",)) == ((), ("video",))
+    assert network.parts(("actions",), x) == (("video",), ("actions",)) and network.parts(("video",), x) == ((), ("video",))
     (along,) = network.answering(prefix, ("video", "actions"), ("actions",), None)(x, level)
     longer = network.extend(prefix, {"video": x["video"]}, level, None)
     (once,) = network.answering(longer, ("actions",), ("actions",), None)(x, level)
@@ -113,12 +114,12 @@ def test_a_video_that_stays_is_computed_once():
 
 
 TOLD = {  # levels of video and actions at each evaluation; None = left out
-    ("uwm", "policy"): [(1, 1), (1, 0.5)],
+    ("uwm", "policy"): [(None, 1), (None, 0.5)],
     ("uwm", "forward"): [(1, 0), (0.5, 0)],
     ("uwm", "inverse"): [(0, 1), (0, 0.5)],
-    ("uwm", "video"): [(1, 1), (0.5, 1)],
+    ("uwm", "video"): [(1, None), (0.5, None)],
     ("uwm", "joint"): [(1, 1), (0.5, 0.5)],
-    ("uwm", "imagine first"): [(1, 1), (0.5, 1), (0, 1), (0, 0.5)],
+    ("uwm", "imagine first"): [(1, None), (0.5, None), (0, 1), (0, 0.5)],
     ("fast", "policy"): [(None, 1), (None, 0.5)],
     ("imagine_first", "imagine first"): [(1, None), (0.5, None), (None, 1), (None, 0.5)],
 }
@@ -147,6 +148,7 @@ def test_the_network_is_told_the_levels_of_the_program(arm, program, monkeypatch
 
 def test_what_nobody_recorded_is_unknown_and_teaches_no_action():
     model = make("uwm")
+    model.lessons = (Lesson(Levels((uwm.LAW, uwm.LAW))),)
     shown, heads = window(ROWS, CONFIG.context, K), []
     labelled = torch.tensor([True, False, True, False])[:, None]
     past = replace(shown.past, actions=replace(shown.past.actions, labelled=labelled.expand(-1, CONFIG.context)))
@@ -160,6 +162,17 @@ def test_what_nobody_recorded_is_unknown_and_teaches_no_action():
     assert not losses["actions"][~labelled[:, 0]].any() and losses["video"].all()
     again = model.loss(odd, noise=noise)
     assert all(torch.equal(value, again[name]) for name, value in losses.items())
+
+
+def test_a_row_counts_the_same_in_every_lesson():
+    model, shown, noise = make("uwm"), window(ROWS, CONFIG.context, K), Noise.of(range(ROWS))
+    many, few = (Lesson(Levels((uwm.LAW, uwm.LAW)), share=share) for share in (1.0, 0.5))
+    model.lessons = (many, few)
+    both = model.loss(shown, noise=noise)["actions"]
+    model.lessons = (many,)
+    alone = model.loss(shown, noise=noise)["actions"]
+    torch.testing.assert_close(both[ROWS // 2 :] * 1.5, alone[ROWS // 2 :])  # they are in one lesson of 1.5
+    assert (both[: ROWS // 2] * 1.5 > alone[: ROWS // 2]).all()
 
 
 def test_frames_that_are_not_known_are_not_seen():

@@ -61,7 +61,7 @@ def error(actions: Actions, shown: Window) -> float:
 
 def test_one_network_is_a_policy_and_inverse_dynamics():
     shown = window()
-    model = learned(CONFIG, 120, shown, rules=uwm.RULES, lessons=(Lesson(Levels((uwm.law(0.2), uwm.law(0.2)))),), program="policy")
+    model = learned(CONFIG, 120, shown, rules=uwm.RULES, lessons=uwm.lessons(0.5, coupled=False), program="policy")
     noise = Noise.of(range(ROWS))
     assert error(model.act(model.begin(ROWS, Task()), shown.past, noise=noise)[1], shown) < 0.4
     assert error(model.as_inverse().infer_actions(shown.whole()[0].observation, noise=noise).narrow("T", 1), shown) < 0.4
@@ -74,7 +74,7 @@ def test_the_fast_arm_acts():
 
 
 def test_the_forward_view_learns_what_actions_do():
-    shown, lesson = random_window(ROWS, 1, 1), Lesson(Levels((uwm.law(0.2), Fixed(0.0))), learns=("video",))
+    shown, lesson = random_window(ROWS, 1, 1), Lesson(Levels((uwm.LAW, Fixed(0.0))), learns=("video",))
     model = learned(replace(CONFIG, chunk=1, dim=64), 160, shown, rules=uwm.RULES, lessons=(lesson,), program="policy")
     view, noise = model.as_world_model(), Noise.of(range(ROWS))
     carry = view.observe(view.begin(ROWS, Task()), shown.past)

@@ -5,7 +5,8 @@ from itertools import pairwise
 import pytest
 import torch
 
-from wam.models.world_action.joint_programs import phases, table
+from wam.models.world_action.joint_programs import Lesson, phases, table
+from wam.nets.generate.laws import Fixed, Levels, Uniform
 from wam.nets.generate.schedule import require
 
 TABLES = {
@@ -28,3 +29,9 @@ def test_tables_and_their_phases(program):
     assert [streams for streams, _ in cut] == MOVES[program]
     assert torch.equal(torch.cat([cut[0][1][:1], *[rows[1:] for _, rows in cut]]), found)
     assert all(torch.equal(before[-1], after[0]) for (_, before), (_, after) in pairwise(cut))
+
+
+def test_what_a_lesson_neither_learns_nor_knows_is_left_out():
+    assert Lesson(Levels((Fixed(1.0), Uniform())), learns=("actions",)).absent == ("video",)
+    assert Lesson(Levels((Fixed(0.0), Uniform())), learns=("actions",)).absent == ()  # given
+    assert Lesson(Levels((Fixed(1.0), Uniform()))).absent == ()  # learned, from nothing

@@ -82,6 +82,8 @@ def test_actions_after_a_prefilled_frame_are_those_of_one_pass():
         none, out = net((None, action), (None, level), (None, when - 5), allowed[4:], context=text, cache=cache, cached_places=where - 5)
         assert none is None
         assert close(out, whole[1])
+        turned = cache.at(where - 5)  # once for all passes
+        assert close(net((None, action), (None, level), (None, when - 5), allowed[4:], context=text, cache=turned)[1], whole[1])
 
 
 @pytest.mark.parametrize("band", [1, 2, 3])

@@ -11,6 +11,7 @@ from wam.nets.generate.process import Process
 
 PROCESSES: dict[str, Process] = {
     "flow": Flow(),
+    "flow, x": Flow("x"),
     "edm": Edm(sigma_data=1.0),
     "edm, other numbers": Edm(sigma_data=0.3, sigma_min=0.01, sigma_max=60.0, rho=5.0),
     "ddpm v": Ddpm(),

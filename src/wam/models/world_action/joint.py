@@ -147,9 +147,12 @@ class JointModel(nn.Module, Reads, Views):
         words = self._words(self._told(window, noise.fork("told")))
         video = Given(z[:, now:], done[:, now:].any(-1))
         actions = Given(self.scaled(stretch.actions)[:, now:], sure[:, now:].any(-1))
-        prefix, found, losses = self.network.see(observed, words), dict[str, Tensor](), dict[str, Tensor]()
-        for index, lesson in enumerate(self.lessons):
-            found |= self._learned(lesson, prefix, {"video": video, "actions": actions}, words, noise.fork(f"lesson {index}"))
+        prefix, given, losses = self.network.see(observed, words), {"video": video, "actions": actions}, dict[str, Tensor]()
+        learned = [self._learned(lesson, prefix, given, words, noise.fork(f"lesson {index}")) for index, lesson in enumerate(self.lessons)]
+        found = dict[str, Tensor]()
+        for kind in KINDS:  # a row counts the same in every lesson
+            if every := [one[kind] for one in learned if kind in one]:
+                found[kind] = torch.stack(every).sum(0) / sum(lesson.share for lesson in self.lessons if kind in lesson.learns)
         if "video" in found:
             weight = 1 + self.moving * (z[:, now:] - z[:, now - 1 : -1]).abs().amax(2, keepdim=True)
             weighted = masked_mean((found["video"] * weight).flatten(2).mean(-1), video.known)
@@ -169,17 +172,18 @@ class JointModel(nn.Module, Reads, Views):
     def draw(self, situation: Situation, program: Program, *, noise: Noise | None, given: Mapping[str, Given] | None = None) -> dict[str, Tensor]:
         """Video "B K c h w" and actions "B K R*A" at the end of a program, at unit scale. `given`: the stream that it holds at level 0.
 
-        What is unknown to the end is noise. Without noise: one fixed draw, the same in every row.
+        What is unknown to the end is not there. Without noise: one fixed draw, the same in every row.
         """
         chance = Noise.of([0], self.zero.device) if noise is None else noise
         levels, words, given = table(program, self.steps), self._words(situation.instruction), given or {}
-        states = {kind: self._start(kind, len(situation.instruction), chance.fork(kind), given.get(kind)) for kind in KINDS}
+        there = [kind for kind, column in zip(KINDS, levels.unbind(1), strict=True) if column.min() < 1]
+        states = {kind: self._start(kind, len(situation.instruction), chance.fork(kind), given.get(kind)) for kind in there}
         prefix = self.network.see(situation.frames, words)
         for streams, rows in phases(levels):
             moving, here = tuple(KINDS[stream] for stream in streams), dict(zip(KINDS, rows[0].tolist(), strict=True))
             told = {kind: state.new_full(state.shape[:2], here[kind]) for kind, state in states.items()}
             told |= {kind: _where(part.known, told[kind], 1.0) for kind, part in given.items()}
-            net = self._network(prefix, moving, states, told, words)
+            net = self._network(prefix, moving, {kind: state for kind, state in states.items() if kind in moving or here[kind] < 1}, told, words)
             drawn = denoise(net, tuple(self.processes[kind] for kind in moving), tuple(states[kind] for kind in moving), rows[:, streams])
             states |= zip(moving, drawn, strict=True)
         return states
@@ -232,15 +236,16 @@ class JointModel(nn.Module, Reads, Views):
     def _learned(self, lesson: Lesson, prefix: Prefix, given: Mapping[str, Given], words: Words | None, noise: Noise) -> dict[str, Tensor]:
         """Errors "B K ..." of what a lesson learns, the mean of its draws. What is not known is at level 1.
 
-        Rows that do not learn it have none; the others count the more.
+        Rows that do not learn it have none.
         """
+        given = {kind: part for kind, part in given.items() if kind not in lesson.absent}
         if lesson.share < 1:
             rows = len(prefix.gist)
             some = max(1, round(lesson.share * rows))
             fewer = {kind: Given(part.x[:some], part.known[:some]) for kind, part in given.items()}
             heard = None if words is None else (words[0][:some], words[1][:some])
             found = self._learned(replace(lesson, share=1.0), prefix.first(some), fewer, heard, noise.narrow("B", 0, some))
-            return {kind: F.pad(error, (*[0, 0] * (error.ndim - 1), 0, rows - some)) * (rows / some) for kind, error in found.items()}
+            return {kind: F.pad(error, (*[0, 0] * (error.ndim - 1), 0, rows - some)) for kind, error in found.items()}
         if lesson.draws > 1:
             count, once = lesson.draws, replace(lesson, draws=1)
             again = {kind: Given(part.x.repeat_interleave(count, 0), part.known.repeat_interleave(count, 0)) for kind, part in given.items()}
@@ -251,17 +256,17 @@ class JointModel(nn.Module, Reads, Views):
         clean = {kind: _where(part.known, part.x, 0.0) for kind, part in given.items()}
         eps = {kind: noise.fork(kind).normal(*x.shape[1:], dtype=x.dtype) for kind, x in clean.items()}
         levels = {kind: _where(part.known, drawn[kind].to(part.x.dtype), 1.0) for kind, part in given.items()}
-        states = {kind: self.processes[kind].noisy(clean[kind], eps[kind], _beside(levels[kind], clean[kind])) for kind in KINDS}
+        states = {kind: self.processes[kind].noisy(clean[kind], eps[kind], _beside(levels[kind], clean[kind])) for kind in given}
         net = self._network(prefix, lesson.learns, states, levels, words)
         processes = tuple(self.processes[kind] for kind in lesson.learns)
         parts = (tuple(part[kind] for kind in lesson.learns) for part in (clean, eps, levels))
         return dict(zip(lesson.learns, errors(net, processes, *parts), strict=True))
 
     def _network(self, prefix: Prefix, moving: tuple[str, ...], states: Mapping[str, Tensor], levels: Mapping[str, Tensor], words: Words | None) -> Net:
-        """What answers for the `moving` streams, while the others stay at these states and levels "B K"."""
-        constant, again = self.network.parts(moving)
-        entering = {kind: self.processes[kind].entering(states[kind], _beside(levels[kind], states[kind])) for kind in KINDS}
-        told = {kind: self.processes[kind].level(levels[kind]) for kind in KINDS}
+        """What answers for the `moving` streams, while the others stay at these states and levels "B K". Those without a state are left out."""
+        constant, again = self.network.parts(moving, states)
+        entering = {kind: self.processes[kind].entering(state, _beside(levels[kind], state)) for kind, state in states.items()}
+        told = {kind: self.processes[kind].level(levels[kind]) for kind in states}
         if constant:
             prefix = self.network.extend(prefix, {kind: entering[kind] for kind in constant}, told, words)
         answer = self.network.answering(prefix, again, moving, words)

@@ -39,6 +39,7 @@ class JointConfig:
     dropped_frames: float = 0.0  # chances of leaving out, while learning
     dropped_words: float = 0.0
     moving: float = 10.0  # extra weight of what changes
+    clean: bool = False  # the video's frames are asked for, not their velocity: patches of more numbers than `dim` (see `nets.generate.flow`)
 
 
 def joint_model(
@@ -72,7 +73,7 @@ def joint_model(
         network,
         acts,
         statistics,
-        processes=(Flow(), Flow()),
+        processes=(Flow("x" if config.clean else "velocity"), Flow()),
         lessons=lessons,
         program=program,
         steps=config.steps,

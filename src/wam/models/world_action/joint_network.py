@@ -37,11 +37,10 @@ Answer = Callable[[Values, Values], tuple[Tensor, ...]]  # (states "B K ...", le
 
 @dataclass(frozen=True)
 class Prefix:
-    """Tokens that need not be computed again: what is remembered of them, what they are, where they lie."""
+    """Tokens that need not be computed again: what is remembered of them at their places, and what they are."""
 
     cache: StreamCache
     groups: tuple[Group, ...]
-    places: Shaped[Tensor, "L 3"]
     gist: Float[Tensor, "B 1 E"]  # of the instruction and of the last frame, for all tokens that follow
 
     def repeat(self, count: int) -> "Prefix":
@@ -62,6 +61,11 @@ class Layout:
     places: Places
     owners: Owners
     allowed: Bool[Tensor, "L K"]
+
+    @property
+    def along(self) -> Shaped[Tensor, "L 3"]:
+        """Places of all tokens, one stream after the other."""
+        return torch.cat([part for part in self.places if part is not None])
 
 
 class JointNetwork(nn.Module):
@@ -108,9 +112,12 @@ class JointNetwork(nn.Module):
         """Of a step's numbers."""
         return self._of(kind).shape
 
-    def parts(self, moving: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """While these kinds change: what they see that stays (to `extend` by), and what has to be asked each time, them included."""
-        needed = [kind for kind in self.kinds if kind in moving or any(self.sees(other, kind) for other in moving)]
+    def parts(self, moving: Collection[str], present: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """While these kinds change: what they see that stays (to `extend` by), and what has to be asked each time, them included.
+
+        `present`: the kinds that there are; others are left out, and nobody sees them.
+        """
+        needed = [kind for kind in self.kinds if kind in present and (kind in moving or any(self.sees(other, kind) for other in moving))]
         again = tuple(kind for kind in needed if kind in moving or any(self.sees(kind, other) for other in moving))
         return tuple(kind for kind in needed if kind not in again), again
 
@@ -121,17 +128,15 @@ class JointNetwork(nn.Module):
         rows = frames.known.repeat_interleave(count, 1)[:, None] | (frame[:, None] == frame)
         told = self.observed.expand(*frames.known.shape, -1)
         gist = self._gist(frames, words)
-        cache = self._trace(None, layout, {OBSERVED: frames.shown}, {OBSERVED: told + gist}, words, rows).cache()
-        places = torch.cat([part for part in layout.places if part is not None])
-        return Prefix(replace(cache, count=frames.known.sum(1) * count), layout.groups, places, gist)
+        cache = self._trace(None, layout, {OBSERVED: frames.shown}, {OBSERVED: told + gist}, words, rows).cache().at(layout.along)
+        return Prefix(replace(cache, count=frames.known.sum(1) * count), layout.groups, gist)
 
     def extend(self, prefix: Prefix, states: Values, levels: Values, words: Words | None) -> Prefix:
         """The prefix with streams that stay as they are."""
         layout = self._layout(prefix, tuple(states))
-        cache, old = self._trace(prefix, layout, states, self._told(prefix, states, levels), words).cache(), prefix.cache
+        cache, old = self._trace(prefix, layout, states, self._told(prefix, states, levels), words).cache().at(layout.along), prefix.cache
         joined = StreamCache(key=torch.cat([old.key, cache.key], 1), value=torch.cat([old.value, cache.value], 1), count=old.count + cache.count)
-        places = torch.cat([prefix.places, *(part for part in layout.places if part is not None)])
-        return Prefix(joined, (*prefix.groups, *layout.groups), places, prefix.gist)
+        return Prefix(joined, (*prefix.groups, *layout.groups), prefix.gist)
 
     def answering(self, prefix: Prefix, kinds: tuple[str, ...], wanted: tuple[str, ...], words: Words | None) -> Answer:
         """What the network says of the `wanted` ones, beside which the other `kinds` stand."""
@@ -219,7 +224,6 @@ class JointNetwork(nn.Module):
             context=text,
             context_valid=real,
             cache=prefix.cache if prefix is not None else None,
-            cached_places=prefix.places if prefix is not None else None,
         )
 
 

@@ -1,6 +1,7 @@
 """How a joint model learns and how it is sampled: training levels of its streams, and tables of levels to go through.
 
-Streams are "video" and "actions", in this order everywhere. A level s is 0 for what is given, 1 for what is unknown.
+Streams are "video" and "actions", in this order everywhere. A level s is 0 for what is given, 1 for what is unknown. A stream that is
+unknown from end to end is left out: its tokens would be noise that says nothing, the same marginal at several times the price.
 
 | program | video | actions | |
 | --- | --- | --- | --- |
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Literal
 
-from wam.nets.generate.laws import Levels
+from wam.nets.generate.laws import Fixed, Levels
 from wam.nets.generate.schedule import Table, descend, held, in_turn, together
 
 KINDS = ("video", "actions")
@@ -38,6 +39,11 @@ class Lesson:
     learns: tuple[Kind, ...] = ("video", "actions")
     share: float = 1.0  # of the rows that learn it: frames cost far more than actions
     draws: int = 1  # of noise, for the same observed frames: where what is learned is narrow, seeing costs more than drawing
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Streams that are left out: not learned, and unknown."""
+        return tuple(kind for kind, law in zip(KINDS, self.levels.laws, strict=True) if kind not in self.learns and law == Fixed(1.0))
 
 
 def table(program: Program, steps: int) -> Table:

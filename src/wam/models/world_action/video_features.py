@@ -1,6 +1,7 @@
 """What a video model expects, as a perception: its hidden states in one pass, and nothing is drawn (VPP, arXiv 2412.14803).
 
-Hidden pictures of its layers are brought to one grid, summed up by a resampler, and are what an action head attends to. The video
+Hidden pictures of its layers are brought to one grid, summed up by a resampler, and are what an action head attends to; places are
+looked for in them as finely as the finest is. The video
 model has learned from videos before and stays as it is; whether its features carry more than a network that learned nothing is the
 comparison to make. The instruction, where there is one, is also told to the head itself.
 """
@@ -33,10 +34,12 @@ class VideoFeatures(Perception):
         super().__init__()
         self.video, self.grid = video, grid
         self.observes, self.context, self.sentences = video.spec.observes, video.context, video.spec.sentences
-        blank = self._hidden(video.begin(1, Task()), None)
-        self.resample = Resampler(blank.shape[-1], grid[0] * grid[1], dim, queries=queries, depth=depth)
-        self.places = Places(blank.shape[-1], POINTS)
-        self.sum_up = mlp(blank.shape[1] * self.places.outputs + (video.words.width if video.words is not None else 0), 2 * dim, dim)
+        hidden = self._hidden(video.begin(1, Task()), None)
+        self.fine: tuple[int, int] = max((picture.shape[-2], picture.shape[-1]) for picture in hidden)
+        channels = sum(picture.shape[2] for picture in hidden)
+        self.resample = Resampler(channels, grid[0] * grid[1], dim, queries=queries, depth=depth)
+        self.places = Places(channels, POINTS)
+        self.sum_up = mlp(hidden[0].shape[1] * self.places.outputs + (video.words.width if video.words is not None else 0), 2 * dim, dim)
 
     def read(self, sentences: tuple[str, ...]) -> None:
         """See `Perception`."""
@@ -55,9 +58,10 @@ class VideoFeatures(Perception):
     def forward(self, memory: Record, noise: Noise | None) -> Known:
         """See `Perception`."""
         hidden = self._hidden(memory, noise)
-        places = self.places(hidden.flatten(0, 1).transpose(1, 2).unflatten(2, self.grid)).unflatten(0, hidden.shape[:2]).flatten(1)
+        fine = tapped(hidden, self.fine)
+        places = self.places(fine.flatten(0, 1).transpose(1, 2).unflatten(2, self.fine)).unflatten(0, fine.shape[:2]).flatten(1)
         asked = [] if self.video.words is None else [self._sentence(memory)]
-        return Known(vector=self.sum_up(torch.cat([places, *asked], 1)), tokens=self.resample(hidden).flatten(1, 2))
+        return Known(vector=self.sum_up(torch.cat([places, *asked], 1)), tokens=self.resample(tapped(hidden, self.grid)).flatten(1, 2))
 
     @torch.no_grad()
     def _sentence(self, memory: Record) -> Float[Tensor, "B D"]:
@@ -66,11 +70,11 @@ class VideoFeatures(Perception):
         return sentence(*self.video.words(memory.seen.instruction))
 
     @torch.no_grad()
-    def _hidden(self, memory: Record, noise: Noise | None) -> Tensor:
-        """Feature tokens "B K P C"; the video model learns nothing here."""
+    def _hidden(self, memory: Record, noise: Noise | None) -> tuple[Float[Tensor, "B K _c _h _w"], ...]:
+        """Hidden pictures of its layers; the video model learns nothing here."""
         spec = self.video.spec
         rows = memory.size("B")
         steps = Actions(valid=torch.zeros(rows, spec.chunk, spec.consumes.per_step, dtype=torch.bool, device=memory.device))
         if spec.consumes.low_level:
             steps = replace(steps, low_level=torch.zeros(*steps.valid.shape, len(spec.consumes.low_level), device=memory.device))
-        return tapped(self.video.features(memory, steps, noise=noise), self.grid)  # type: ignore[arg-type]
+        return tuple(self.video.features(memory, steps, noise=noise))  # type: ignore[arg-type]

@@ -1,17 +1,20 @@
 """What a transformer over streams remembers: keys and values of tokens that it need not compute again.
 
-Keys are stored normalised but not turned to their places: nothing depends on a clock that grows for ever. Who uses the cache says
+Keys are stored normalised but not turned to their places, unless `at` turned them: nothing depends on a clock that grows for ever. Who uses the cache says
 where its tokens lie relative to the new ones. Which stream a token came from no longer matters: keys share one head space.
 
-A constant past (prefill): `net.trace(first frame).cache()`, read by every denoising pass of the actions.
+A constant past (prefill): `net.trace(first frame).cache().at(places)`, turned once, read by every denoising pass of the actions.
 A rolling past: start with `net.empty(batch, (band - 1) * tokens)`, denoise the next frame with passes that read the cache, then
 pass it once more clean and keep it: `cache = cache.push(net.trace(..., cache=cache).cache())`.
 """
 
+from dataclasses import replace
+
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
+from wam.nets.blocks.rotary import rotate, turns
 from wam.world.record import Record, record
 
 
@@ -32,6 +35,10 @@ class StreamCache(Record):
         key = torch.cat([self.key, new.key.to(self.key.dtype)], 1)[:, more:]
         value = torch.cat([self.value, new.value.to(self.value.dtype)], 1)[:, more:]
         return StreamCache(key=key, value=value, count=(self.count + more).clamp(max=size))
+
+    def at(self, places: Shaped[Tensor, "*past K A"]) -> "StreamCache":
+        """With keys turned to these places, which then are those of all who read it. For a past that stays where it is."""
+        return replace(self, key=rotate(self.key, turns(places, self.key.shape[-1], self.key.dtype)))
 
     def real(self) -> Bool[Tensor, "B K"]:
         """Which tokens are real."""

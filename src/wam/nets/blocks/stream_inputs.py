@@ -41,6 +41,7 @@ def check_keys(length: int, known: int, allowed: Bool[Tensor, "*own L K"] | None
             f"a mask of {tuple(allowed.shape)} for {length} tokens after {known} cached ones: expected {(length, known + length)}. "
             "Declare the cached groups before the new ones and take the last rows of the mask."
         )
-    places = 0 if cached_places is None else cached_places.shape[-2]
-    if places != known:
-        raise ValueError(f"{places} cached places for {known} cached tokens. Give `cached_places` together with `cache`, one place for each token.")
+    if cached_places is not None and cached_places.shape[-2] != known:
+        raise ValueError(
+            f"{cached_places.shape[-2]} cached places for {known} cached tokens. Give `cached_places` together with `cache`, one place for each token."
+        )

@@ -96,7 +96,8 @@ class StreamTransformer(nn.Module):
         allowed: which keys (columns) a token (row) sees, of what is cached and all new tokens, in all rows of the batch ("L K+L") or
             in each ("B L K+L": windows with padding); None: all see all.
         context: tokens for cross-attention, with a mask of the valid ones (None: all are). Rows may have none: then nothing is taken.
-        cache, cached_places: what is remembered, and where it lies relative to the new tokens.
+        cache, cached_places: what is remembered, and where it lies relative to the new tokens; without places it was turned to them before
+            (`StreamCache.at`).
         layers: run only so many, where only their hidden states are wanted. ValueError where shapes do not fit together.
         """
         here = [stream for stream, part in enumerate(tokens) if part is not None]
@@ -112,7 +113,7 @@ class StreamTransformer(nn.Module):
         xs = [part.unflatten(1, (run, -1)) for part, run in zip(parts, runs, strict=True)]
 
         turn = turns(torch.cat(_present(places), -2), self.head_width, parts[0].dtype)
-        past = None if cache is None or cached_places is None else rotate(cache.key, turns(cached_places, self.head_width, cache.key.dtype))
+        past = cache.at(cached_places) if cache is not None and cached_places is not None else cache
         seen = self._seen(allowed, sum(lengths), cache)
         mask = None if seen is None else scored(seen, parts[0].dtype)
         text = None if context is None else Context.of(context, context_valid)
@@ -126,8 +127,8 @@ class StreamTransformer(nn.Module):
             keys.append(pair[:, :, 1])
             values.append(value)
             query, key = rotate(pair, turn).unbind(2)
-            if cache is not None and past is not None:
-                key, value = _joined([past[:, :, depth].to(key.dtype), key]), _joined([cache.value[:, :, depth].to(value.dtype), value])
+            if past is not None:
+                key, value = _joined([past.key[:, :, depth].to(key.dtype), key]), _joined([past.value[:, :, depth].to(value.dtype), value])
             taken = attend(query, key, value, mask).split(lengths, 1)
             xs = [layer.answer(x, modulation, part, text) for layer, x, modulation, part in zip(block, xs, modulations, taken, strict=True)]
             hidden.append(self._streams(here, xs))

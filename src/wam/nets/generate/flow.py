@@ -2,11 +2,15 @@
 
     x_s = (1 - s) x + s eps        the network gives the velocity dx_s / ds = eps - x
 
+or x itself, from which the velocity is read (JiT, 2511.13720): a velocity holds all the noise, which a network that is narrower than
+its patches cannot pass on; x does not.
+
 Papers differ in the direction of time; here s = 1 is noise.
 """
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -22,13 +26,21 @@ BELL_MEAN = math.sqrt(math.pi / 2) * math.erf(math.sqrt(0.5)) - BELL_ENDS  # of 
 class Flow(Process):
     """See `Process`."""
 
+    prediction: Literal["velocity", "x"] = "velocity"  # what the network is asked for
     bell: bool = False  # weigh middle levels most and the ends not at all (mean 1), as systems on Wan (2503.20314) are trained
 
     def scales(self, s: Float[Tensor, "..."]) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
         return 1 - s, s
 
     def asks(self, s: Float[Tensor, "..."]) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
+        if self.prediction == "x":
+            return torch.ones_like(s), torch.zeros_like(s)
         return -torch.ones_like(s), torch.ones_like(s)
+
+    def parts(self, noisy: Float[Tensor, "..."], output: Float[Tensor, "..."], s: Float[Tensor, "..."]) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
+        if self.prediction == "x":  # where nothing is noise, nothing is known of it: 0
+            return output, (noisy - (1 - s) * output) / torch.where(s > 0, s, 1.0)
+        return super().parts(noisy, output, s)
 
     def entering(self, noisy: Float[Tensor, "..."], s: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         return noisy

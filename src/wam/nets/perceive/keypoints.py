@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 GROUPS = 8  # of channels that are normalised together
+SHARPNESS = 20.0  # of the softmax over places: fresh maps are nearly flat, and a flat one says "in the middle" and hardly learns
 
 
 class Places(nn.Module):
@@ -24,7 +25,7 @@ class Places(nn.Module):
 
     def forward(self, hidden: Float[Tensor, "N c h w"]) -> Float[Tensor, "N D"]:
         maps = self.maps(hidden).flatten(2)
-        weight = maps.float().softmax(-1)  # places need more digits than bfloat16 has
+        weight = (SHARPNESS * maps.float()).softmax(-1)  # places need more digits than bfloat16 has
         down, across = torch.meshgrid(*((2 * torch.arange(side, device=maps.device) + 1) / side - 1 for side in hidden.shape[-2:]), indexing="ij")
         places = [(weight * along.flatten()).sum(-1) for along in (across, down)]
         sure = maps.amax(-1) - maps.mean(-1)
