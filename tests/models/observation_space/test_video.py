@@ -104,6 +104,17 @@ def test_a_regressor_learns_what_actions_do():
     assert error(shown.actions) < 0.7 * error(shown.actions.select(torch.arange(32).roll(1)))
 
 
+@pytest.mark.parametrize("own", [0.0, 1.0])
+def test_where_it_remembers_its_own_frames_true_ones_do_not_matter(own):
+    model, noise = make({"law": "regression", "residual": True, "dropped_frames": 0.0, "context_noise": 0.0, "own": own}), Noise.of(range(3))
+    shown = window(3, 2, 2)
+    last = replace(shown, valid=shown.valid & torch.tensor([False, True]))  # the first frame that follows is no target
+    (name, frames), *_ = last.future.observation.rgb.items()
+    other = replace(last, future=Future(observation=replace(last.future.observation, rgb={name: torch.cat([255 - frames[:, :1], frames[:, 1:]], 1)})))
+    one, two = (model.loss(each, noise=noise)["video"] for each in (last, other))
+    assert torch.equal(one, two) == bool(own)
+
+
 def test_what_is_dropped_is_not_seen():
     model, shown = make({"dropped_actions": 1.0, "dropped_frames": 0.0}), window(4, 2, 1)
     turned = replace(shown, actions=replace(shown.actions, low_level=-shown.actions.low_level))

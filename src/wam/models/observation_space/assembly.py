@@ -44,6 +44,7 @@ class VideoConfig:
     dropped_actions: float = 0.0
     dropped_words: float = 0.0
     context_noise: float = 0.0  # largest noise level of remembered frames, while learning
+    own: float = 0.0  # share of the rows that remember what they draw themselves, while learning; needs a horizon of several chunks
     moving: float = 0.0  # extra weight of what changes
     residual: bool = False  # generate the difference from the last frame
     temporal: float = 0.0  # weight of the error of differences between neighbouring frames
@@ -72,6 +73,7 @@ def video_model(
         eye=KeypointEncoder(codec.shape[0], config.condition, width=config.eye, condition=words.width if words is not None else 0) if config.eye else None,
         dropped=Dropped(frames=config.dropped_frames, actions=config.dropped_actions, words=config.dropped_words),
         context_noise=config.context_noise,
+        own=config.own,
         moving=config.moving,
         residual=config.residual,
         guidance=config.guidance,

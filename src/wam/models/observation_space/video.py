@@ -12,7 +12,8 @@ An instruction is told twice: its words by cross-attention, and their mean besid
 `chunk` = K frames are generated together, then the next K after them. Clean frames are remembered as they come: right after
 `begin` there are none, after one frame one, and so on up to W, so one model starts from words alone, a picture or a clip (Cosmos-Predict,
 arXiv 2511.00062). While learning, remembered frames may be noisy by chance, to a level that the model is told (`context_noise`;
-GameNGen, 2408.14837): against errors that add up over its own frames.
+GameNGen, 2408.14837): against errors that add up over its own frames. Or some rows remember what the model itself draws (`own`, as in
+Self Forcing, 2506.08009, without gradients through the draws), and learn to come back from there.
 
 An action that is not valid leaves the picture as it is, and a new stretch begins.
 Does not know: proprioception, rewards, goals, how it will be planned with.
@@ -91,6 +92,7 @@ class VideoWorldModel(nn.Module, Reads):
         eye: KeypointEncoder | None = None,
         dropped: Dropped = Dropped(),
         context_noise: float = 0.0,
+        own: float = 0.0,
         moving: float = 0.0,
         residual: bool = False,
         guidance: float = 1.0,
@@ -109,7 +111,7 @@ class VideoWorldModel(nn.Module, Reads):
                 "where it is told actions and words."
             )
         self.codec, self.backbone, self.generation, self.actions, self.words, self.eye = codec, backbone, generation, actions, words, eye
-        self.dropped, self.context_noise, self.moving, self.residual, self.guidance = dropped, context_noise, moving, residual, guidance
+        self.dropped, self.context_noise, self.own, self.moving, self.residual, self.guidance = dropped, context_noise, own, moving, residual, guidance
         self.context, self.chunk = context, chunk
         self.level = Fourier(condition)
         self.register_buffer("zero", torch.zeros(()), persistent=False)  # knows the type and the device
@@ -171,9 +173,7 @@ class VideoWorldModel(nn.Module, Reads):
         for start in range(0, steps, self.chunk):
             some = actions.narrow("T", start, start + self.chunk)
             z = self._drawn(scene, some, None if noise is None else noise.advance(start))
-            done = some.valid.any(-1)
-            z = _held(z, done, scene.last)
-            memory = self.backbone.remember(scene.memory, z, self._clean(some), done)
+            memory = self.backbone.remember(scene.memory, z, self._clean(some), some.valid.any(-1))
             scene = replace(scene, last=z[:, -1], memory=memory)
             path.append(z)
         return Grounded(seen=carry.seen, now=scene), Future(observation=self.codec.decode(torch.cat(path, 1)))
@@ -189,7 +189,7 @@ class VideoWorldModel(nn.Module, Reads):
     # -- training ----------------------------------------------------------------------------------------------------
 
     def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
-        """video "B": the generation's error over all future frames, chunk after chunk, each after true frames.
+        """video "B": the generation's error over all future frames, chunk after chunk, each after true frames or, in some rows, its own.
 
         Windows may bring an autoencoder's latents as their observation's state. SpecError where H is no multiple of the chunk.
         """
@@ -198,7 +198,8 @@ class VideoWorldModel(nn.Module, Reads):
         if (frames - past) % self.chunk:
             raise SpecError(f"windows go on for {frames - past} steps, this model makes {self.chunk} at once. Set the learner's horizon to a multiple.")
         z, joined = self._encoded(stretch.observation), stretch.actions.valid.any(-1)
-        shown, context_level = self._worn(z, noise.fork("context"))
+        own = noise.fork("own").uniform(1)[:, 0] < self.own
+        shown, context_level = self._worn(z, own, noise.fork("context"))
         told, instruction = self._told(window, noise.fork("told"))
         memory, started = self._after_some(shown[:, :past], stretch.actions.narrow("T", 0, past), joined[:, :past], noise.fork("frames"))
         scene = Scene(last=shown[:, past - 1], started=started, memory=memory, instruction=instruction)
@@ -212,8 +213,13 @@ class VideoWorldModel(nn.Module, Reads):
             errors.append((error * weight).flatten(2).mean(-1))
             if end == frames:
                 break
-            memory = self.backbone.remember(scene.memory, shown[:, start:end], self._clean(some), joined[:, start:end])
-            scene = replace(scene, last=shown[:, end - 1], started=torch.ones_like(started), memory=memory)
+            kept = shown[:, start:end]
+            if self.own:
+                with torch.no_grad():
+                    made = self._drawn(scene, some, noise.fork("made").advance(start))
+                kept = torch.where(own[:, None, None, None, None], made, kept)
+            memory = self.backbone.remember(scene.memory, kept, self._clean(some), joined[:, start:end])
+            scene = replace(scene, last=kept[:, -1], started=torch.ones_like(started), memory=memory)
         return {"video": masked_mean(torch.cat(errors, 1), (joined & real)[:, past:])}
 
     # -- inside ------------------------------------------------------------------------------------------------------
@@ -224,9 +230,9 @@ class VideoWorldModel(nn.Module, Reads):
         with torch.no_grad():
             return kept.z.to(self.zero.dtype) if isinstance(kept, Latent) else self.codec.encode(observation)
 
-    def _worn(self, z: Float[Tensor, "B T c h w"], noise: Noise) -> tuple[Float[Tensor, "B T c h w"], Float[Tensor, "B 1"]]:
-        """Frames as they are remembered while learning: noisy to a level drawn per row, which the model is told."""
-        level = noise.fork("level").uniform(1, dtype=z.dtype) * self.context_noise
+    def _worn(self, z: Float[Tensor, "B T c h w"], own: Bool[Tensor, "B"], noise: Noise) -> tuple[Float[Tensor, "B T c h w"], Float[Tensor, "B 1"]]:
+        """Frames as they are remembered while learning: noisy to a level drawn per row, which the model is told; where it draws its own, clean."""
+        level = noise.fork("level").uniform(1, dtype=z.dtype) * self.context_noise * ~own[:, None]
         s = level[:, :, None, None, None]
         return (1 - s) * z + s * noise.normal(*z.shape[1:], dtype=z.dtype) if self.context_noise else z, level
 
@@ -286,12 +292,12 @@ class VideoWorldModel(nn.Module, Reads):
         return condition, words
 
     def _drawn(self, scene: Scene, actions: Actions, noise: Noise | None) -> Float[Tensor, "B K c h w"]:
-        """The frames of one chunk."""
+        """The frames of one chunk; where nothing is done, the frame before."""
         network = self._network(scene, actions, None)
         if self.guidance != 1:
             network = self._guided(network, scene, actions)
         like = self.zero.new_zeros(len(scene.started), self.chunk, *self.codec.shape)
-        return self.generation.draw(network, like, noise) + self._base(scene)
+        return _held(self.generation.draw(network, like, noise) + self._base(scene), actions.valid.any(-1), scene.last)
 
     def _guided(self, told: Network, scene: Scene, actions: Actions) -> Network:
         """More of what actions and words add."""
