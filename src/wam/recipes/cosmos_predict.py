@@ -24,7 +24,8 @@ CARD = Card(
         "At tiny a U-Net in pixels that sees the clean frames, and gives the mean of the next frame in one pass, by regression, instead of drawing it "
         "by flow: see the learnability table (docs/video.md).",
         "No text at tiny: play has no instructions.",
-        "Remembered frames are noisy while it learns, against errors that add up; the paper distils instead.",
+        "Remembered frames are noisy while it learns, against errors that add up; the paper distils instead. The preset rollout is tiny, and then "
+        "learns after frames that it drew itself: a world to act in for longer.",
     ),
     data="frames of one or more cameras; low-level actions and instructions where it is to be told them",
     uses=("imagine", "control", "a world to act in"),
@@ -70,6 +71,11 @@ TINY = Preset(
     horizon=12,
     bf16=True,
 )
+ROLLOUT = replace(
+    TINY,
+    config=replace(TINY.config, own=0.9),
+    stages=(*TINY.stages, *(replace(stage, name="rollout", after=("world",)) for stage in _in_pixels(steps=1200, batch=16, learning_rate=1e-3, horizon=8))),
+)
 SMALL = Preset(
     config=VideoConfig(backbone="transformer", latent=8, reduction=8, chunk=4, context=2, dim=384, depth=10, heads=6, dropped_frames=0.3, dropped_actions=0.1),
     stages=in_latents(pictures=4000, steps=16_000, batch=64, learning_rate=5e-4),
@@ -114,7 +120,7 @@ def two_frames_only(preset: Preset) -> Preset:
 RECIPE = Recipe(
     name="cosmos_predict",
     card=CARD,
-    presets={"tiny": TINY, "small": SMALL, "paper": PAPER},
+    presets={"tiny": TINY, "rollout": ROLLOUT, "small": SMALL, "paper": PAPER},
     build=build,
     objective=GoalImage(earlier=0.5),
     mechanism=Mechanism(name="0 to 2 clean frames in one model", off=two_frames_only),
