@@ -109,9 +109,11 @@ video: .venv/ready
 	$(BIN)/python -m wam.jobs.learnability --data runs/results/data --held-out runs/results/fresh --out runs/video --sheet docs/pictures/video.png
 	$(BIN)/python -m wam.jobs.pages
 
-# Uses of a video model, after `results` and `video`. Planning policies take their time: an hour on two cores.
+# Uses of a video model, after `paradigms` (its demonstrations, and susie's first training): an hour on two cores.
+TOLD := --option task=instruction --option objects=2 --option zones=2 --option colours=red,blue,yellow,cyan --option budget=42
 uses: .venv/ready
-	$(BIN)/wam use evaluate-policy runs/video/u-net-in-pixels-regression-0 --policies runs/results/run-0 --control runs/video/shuffled --result results/evaluate_push.json
+	$(BIN)/wam train cosmos_predict --preset rollout --data runs/paradigms/data --out runs/uses/cosmos $$(test -d runs/uses/cosmos && echo --resume)
+	$(BIN)/wam use evaluate-policy runs/uses/cosmos --policies runs/paradigms/susie-1-0 --world push $(TOLD) --control runs/uses/cosmos-shuffled --result results/evaluate_push.json
 	$(BIN)/python -m wam.jobs.pages
 
 # Imagine and act: every way to couple video with actions, one experiment. Days on two cores; a stopped one goes on.
