@@ -12,8 +12,8 @@ An instruction is told twice: its words by cross-attention, and their mean besid
 `chunk` = K frames are generated together, then the next K after them. Clean frames are remembered as they come: right after
 `begin` there are none, after one frame one, and so on up to W, so one model starts from words alone, a picture or a clip (Cosmos-Predict,
 arXiv 2511.00062). While learning, remembered frames may be noisy by chance, to a level that the model is told (`context_noise`;
-GameNGen, 2408.14837): against errors that add up over its own frames. Or some rows remember what the model itself draws (`own`, as in
-Self Forcing, 2506.08009, without gradients through the draws), and learn to come back from there.
+GameNGen, 2408.14837): against errors that add up over its own frames. Or some rows remember what the model itself draws, where windows
+go on for more than one chunk (`own`; as in Self Forcing, 2506.08009, without gradients through the draws), and learn to come back.
 
 An action that is not valid leaves the picture as it is, and a new stretch begins.
 Does not know: proprioception, rewards, goals, how it will be planned with.
@@ -198,7 +198,7 @@ class VideoWorldModel(nn.Module, Reads):
         if (frames - past) % self.chunk:
             raise SpecError(f"windows go on for {frames - past} steps, this model makes {self.chunk} at once. Set the learner's horizon to a multiple.")
         z, joined = self._encoded(stretch.observation), stretch.actions.valid.any(-1)
-        own = noise.fork("own").uniform(1)[:, 0] < self.own
+        own = noise.fork("own").uniform(1)[:, 0] < (self.own if frames - past > self.chunk else 0.0)  # what is drawn last is never remembered
         shown, context_level = self._worn(z, own, noise.fork("context"))
         told, instruction = self._told(window, noise.fork("told"))
         memory, started = self._after_some(shown[:, :past], stretch.actions.narrow("T", 0, past), joined[:, :past], noise.fork("frames"))

@@ -1,9 +1,8 @@
 """What a video model expects, as a perception: its hidden states in one pass, and nothing is drawn (VPP, arXiv 2412.14803).
 
 Hidden pictures of its layers are brought to one grid, summed up by a resampler, and are what an action head attends to; places are
-looked for in them as finely as the finest is. The video
-model has learned from videos before and stays as it is; whether its features carry more than a network that learned nothing is the
-comparison to make. The instruction, where there is one, is also told to the head itself.
+looked for in them as finely as the finest is. The video model has learned from videos before and stays as it is; whether its features
+carry more than a network that learned nothing is the comparison to make. The instruction, where there is one, is also told to the head.
 """
 
 from dataclasses import replace
