@@ -11,7 +11,8 @@ Conditions lie over their stream's tokens in equal runs (G_m divides L_m: one pe
 which condition each token has ("L_m" indices). A stream that has no tokens in this pass is None in all three tuples.
 
 Does not know: where tokens come from, heads, noise. Outputs are neither normalised nor projected: a head begins with a norm.
-Footguns. With a cache, `allowed` is "L K+L": what is cached comes first. What a fresh row has not cached is taken out of its mask: a
+Footguns. A cache without `cached_places` is taken as turned to its places (`StreamCache.at`); nothing checks that it was.
+With a cache, `allowed` is "L K+L": what is cached comes first. What a fresh row has not cached is taken out of its mask: a
 token that sees nothing but cached ones is undefined there, so let new tokens see each other.
 """
 

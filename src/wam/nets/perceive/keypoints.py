@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 GROUPS = 8  # of channels that are normalised together
-SHARPNESS = 20.0  # of the softmax over places: fresh maps are nearly flat, and a flat one says "in the middle" and hardly learns
+SHARPNESS = 20.0  # of the softmax over places: fresh maps are nearly flat, and a flat one says "in the middle" whatever it sees
 
 
 class Places(nn.Module):
