@@ -133,10 +133,11 @@ def test_runs_that_differ_in_their_seed_are_judged_together(data, other, tmp_pat
     fit(data, tmp_path / "again", seed=1)
     fit(other, tmp_path / "other")
     with Bars(Console(quiet=True)) as bars:
-        found, _ = control_runs([tmp_path / "run", tmp_path / "again"], "push", goals=2, bars=bars)
+        found, _ = control_runs([tmp_path / "run", tmp_path / "again"], "push", goals=2, options={"budget": 40}, bars=bars)
         with pytest.raises(SpecError, match="differ in training data"):
             control_runs([tmp_path / "run", tmp_path / "other"], "push", goals=2, bars=bars)
     assert [row.name for row in found.rows] == ["random", "drive_to_goal", "lewm", "lewm", "expert"]
+    assert {row.steps for row in found.rows} == {40}  # no multiple of the model's three steps
     assert found.pooled is not None and len(found.pooled.per_training) == 2 and found.origin.seeds.startswith("training 0, 1;")
 
 

@@ -18,7 +18,7 @@ from wam.recipes.runs import Run, load
 from wam.show.bars import Bars
 from wam.show.report import Report
 from wam.show.sections import episodes_section, origin_section, success_sections
-from wam.world import Env, Episodes, Policy, SpecError
+from wam.world import Env, EnvSpec, Episodes, Policy, SpecError
 
 BATCH = 50  # goals tried together
 MARGIN = 0.25  # over the best trivial policy: what "learns" asks for
@@ -108,7 +108,7 @@ def control(
         seeds = evaluation_seeds(goals)
         world = as_shown(env, run.preset, device) if name == run.recipe.name else env
         row = measure_success(world, policy, name=name, seeds=seeds, watch=seen.append, progress=bars.task(name))
-        rows.append(in_steps_of(row, env.spec.budget // world.spec.budget))
+        rows.append(in_steps_of(row, env.spec, world.spec))
         films[name] = seen[0]
     return rows, films
 
@@ -134,6 +134,8 @@ def size_of(run: Run, world: ModuleType) -> dict[str, int]:
     return {"size": heights.pop()} if sized and len(heights) == 1 else {}
 
 
-def in_steps_of(row: SuccessRow, skip: int) -> SuccessRow:
-    """A row that was measured on a slower clock, counted in the world's own steps."""
-    return replace(row, steps=row.steps * skip, first_solved=tuple(None if step is None else step * skip for step in row.first_solved))
+def in_steps_of(row: SuccessRow, own: EnvSpec, shown: EnvSpec) -> SuccessRow:
+    """A row that was measured on the clock of `shown`, counted in the world's own steps; its last step may be a shorter one."""
+    skip = shown.acts.per_step // own.acts.per_step
+    solved = tuple(None if step is None else min(step * skip, own.budget) for step in row.first_solved)
+    return replace(row, steps=min(row.steps * skip, own.budget), first_solved=solved)

@@ -24,7 +24,7 @@ CARD = Card(
     parts=("video U-Net over a clip, frozen", "features of all levels", "resampler with learned queries", "flow expert over the chunk"),
     differs=(
         "Features at full noise, in one pass; the paper takes a low noise level of its own schedule. At tiny the video model is a regression: no noise.",
-        "Places in the hidden pictures, and the instruction, are also told in one vector; the paper's policy attends alone.",
+        "Places in the hidden pictures, looked for as the instruction says, are also told in one vector; the paper's policy attends alone.",
         "The video model is small and learns from the data at hand; the paper's saw a hundred thousand human and robot clips.",
     ),
     data="videos with instructions for the video model; demonstrations with actions for the policy",
@@ -42,7 +42,7 @@ class VPPConfig(VideoConfig):
     reads: bool = True
     cells: int = 8  # along each side of the grid that hidden pictures are brought to for the resampler
     actions: Kind = "flow"  # how they are drawn
-    draws: int = 4  # noisy chunks that a decision is learned from
+    draws: int = 8  # noisy chunks that a decision is learned from
     queries: int = 4  # tokens per frame
     policy: int = 128  # width of the resampler and of the action head
     layers: int = 2  # of the action head

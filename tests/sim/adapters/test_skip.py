@@ -4,7 +4,7 @@ import torch
 
 from wam.check import check_env
 from wam.plan.control.rollout import rollout
-from wam.sim.adapters.skip import Held, Skip
+from wam.sim.adapters.skip import Held, Skip, faster
 from wam.sim.worlds.push import Expert, PushConfig, PushWorld, Wander
 from wam.world import Noise
 
@@ -34,3 +34,18 @@ def test_a_held_policy_acts_on_the_slower_clock():
     low_level = episodes.actions.low_level[:, 1:]
     assert low_level.shape == (4, 4, 3, 2) and torch.equal(low_level[:, :, 0], low_level[:, :, 2])
     assert Held(Expert(world), 3).spec.rate == world.spec.rate / 3
+
+
+def test_a_budget_that_is_no_multiple_ends_in_a_shorter_step():
+    """The world's own last step is the end: what comes after it in the same step moves nothing and earns nothing."""
+    slow, fast = Skip(PushWorld(2, PushConfig(budget=8)), 3), PushWorld(2, PushConfig(budget=8))
+    seeds, everyone = torch.arange(2), torch.ones(2, dtype=torch.bool)
+    for world in (slow, fast):
+        world.reset(everyone, seeds)
+    assert slow.spec.budget == 3
+    actions = slow.spec.acts.sample(2, 3, Noise.of(seeds))
+    one = slow.step(actions)
+    two = fast.step(faster(actions).narrow("T", 0, 8))
+    assert one.alive[:, 1].all() and not one.alive[:, 2].any()
+    assert torch.equal(one.observation.rgb["top"][:, -1], two.observation.rgb["top"][:, -1])
+    assert torch.allclose(one.reward[:, 2], two.reward[:, 6:].sum(1))

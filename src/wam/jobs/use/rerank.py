@@ -10,7 +10,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -33,7 +32,7 @@ from wam.use.judge import JudgeConfig, JudgeScore, Verdict
 from wam.use.pictured import pictured
 from wam.use.reranking import Mode, Reranking
 from wam.use.true_model import TrueModel
-from wam.world import Env, Episodes, Policy, WorldModel
+from wam.world import Env, EnvSpec, Episodes, Policy, WorldModel
 
 BATCH = 50  # starts tried together
 CEILING = "rank, true simulator"
@@ -77,7 +76,8 @@ def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = 
     model = run.world_model
     sources = Sources.of("wam.jobs.use.rerank", f"wam.recipes.{run.recipe.name}", f"wam.recipes.{base.recipe.name}", f"wam.sim.worlds.{asked.world}")
     options = {**size_of(run, module), **asked.options}
-    env = world_of(module, min(BATCH, asked.goals), base, options, asked.device)
+    world = module.make(min(BATCH, asked.goals), device=asked.device, **options)
+    env = as_shown(world, base.preset)
     run, base = run.read(env.spec.sentences), base.read(env.spec.sentences)
     model, objective, score = wanted(run, env, asked, options, bars)
     alone = base.policy()
@@ -85,9 +85,9 @@ def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = 
     for mode in asked.modes or allowed(model):
         arms[WORDS[mode].format(asked.draws)] = Reranking(alone, model, objective, mode=mode, draws=asked.draws)
     if asked.ceiling:
-        simulator = TrueModel(env, lambda rows: world_of(module, rows, base, options, asked.device))
+        simulator = TrueModel(env, lambda rows: as_shown(module.make(rows, device=asked.device, **options), base.preset))
         arms[CEILING] = Reranking(alone, simulator, Reward(), draws=asked.draws)
-    rows, films = measured(env, arms, asked.goals, base.preset.skip, bars)
+    rows, films = measured(env, world.spec, arms, asked.goals, bars)
     differences = tuple(compare_success(row, rows[0]) for row in rows[1:])
     said = "the judge's verdict on the last imagined frame" if score is not None else "likeness to the goal picture"
     result = RerankResult(
@@ -119,12 +119,6 @@ def allowed(model: WorldModel[Any]) -> tuple[Mode, ...]:
     return ("rank", "opt", "both") if model.spec.differentiable else ("rank",)
 
 
-def world_of(module: ModuleType, rows: int, base: Run, options: Mapping[str, object], device: str) -> Env:
-    """The world as the policy wants to see it."""
-    env: Env = module.make(rows, device=device, **options)
-    return as_shown(env, base.preset)
-
-
 def wanted(run: Run, env: Env, asked: RerankTest, options: Mapping[str, object], bars: Bars) -> tuple[WorldModel[Any], Objective[Any], JudgeScore | None]:
     """The model as it is judged, and what judges: the goal picture where tasks show one, a judge where they do not."""
     _, task = env.reset(torch.ones(env.batch, dtype=torch.bool), torch.zeros(env.batch, dtype=torch.int64))
@@ -136,13 +130,13 @@ def wanted(run: Run, env: Env, asked: RerankTest, options: Mapping[str, object],
     return pictured(run.world_model, env.spec.sentences), Verdict(judge), score
 
 
-def measured(env: Env, arms: Mapping[str, Policy[Any]], goals: int, skip: int, bars: Bars) -> tuple[list[SuccessRow], list[Episodes]]:
+def measured(env: Env, own: EnvSpec, arms: Mapping[str, Policy[Any]], goals: int, bars: Bars) -> tuple[list[SuccessRow], list[Episodes]]:
     """A row, in the world's own steps, and the first batch of episodes of each."""
     rows, films = [], []
     for name, policy in arms.items():
         seen: list[Episodes] = []
         row = measure_success(env, policy, name=name, seeds=evaluation_seeds(goals), watch=seen.append, progress=bars.task(name))
-        rows.append(in_steps_of(row, skip))
+        rows.append(in_steps_of(row, own, env.spec))
         films.append(seen[0])
     return rows, films
 

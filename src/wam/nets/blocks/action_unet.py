@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wam.nets.blocks.group_norm import GroupNorm
 from wam.nets.blocks.resampler import Attention, require_context
 from wam.nets.blocks.unet import GROUPS, Residual, require_groups
 
@@ -45,7 +46,7 @@ class ActionUNet(nn.Module):
         self.bottom = Residual(sizes[-1], sizes[-1], condition, nn.Conv1d, KERNEL)
         self.grow = nn.ModuleList(nn.ConvTranspose1d(coarse, fine, 2, stride=2) for coarse, fine in pairwise(reversed(sizes)))
         self.up = nn.ModuleList(Residual(2 * size, size, condition, nn.Conv1d, KERNEL) for size in reversed(sizes[:-1]))
-        self.leave = nn.Sequential(nn.GroupNorm(GROUPS, sizes[0]), nn.SiLU(), nn.Conv1d(sizes[0], actions, 1))
+        self.leave = nn.Sequential(GroupNorm(GROUPS, sizes[0]), nn.SiLU(), nn.Conv1d(sizes[0], actions, 1))
         for parameter in self.leave[-1].parameters():
             nn.init.zeros_(parameter)
 

@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wam.nets.blocks.group_norm import GroupNorm
 from wam.nets.blocks.resampler import Attention, Distance, require_context
 
 GROUPS = 8  # of channels that are normalised together
@@ -30,9 +31,9 @@ class Residual(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, condition: int, convolution: Convolution = nn.Conv2d, kernel: int = 3):
         super().__init__()
-        self.enter = nn.GroupNorm(GROUPS, inputs)
+        self.enter = GroupNorm(GROUPS, inputs)
         self.first = convolution(inputs, outputs, kernel, padding=kernel // 2)
-        self.norm = nn.GroupNorm(GROUPS, outputs)
+        self.norm = GroupNorm(GROUPS, outputs)
         self.modulate = nn.Linear(condition, 2 * outputs)
         self.second = convolution(outputs, outputs, kernel, padding=kernel // 2)
         self.past = convolution(inputs, outputs, 1) if inputs != outputs else nn.Identity()
@@ -114,7 +115,7 @@ class UNet(nn.Module):
             self.up.insert(0, Stage(size if lowest else 2 * size, size, condition, time=looks, context=tokens, heads=heads))
         self.shrink = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairwise(sizes))
         self.grow = nn.ModuleList(nn.ConvTranspose2d(coarse, fine, 2, stride=2) for coarse, fine in pairwise(reversed(sizes)))
-        self.leave = nn.Sequential(nn.GroupNorm(GROUPS, sizes[0]), nn.SiLU(), nn.Conv2d(sizes[0], outputs * fold**2, 3, padding=1))
+        self.leave = nn.Sequential(GroupNorm(GROUPS, sizes[0]), nn.SiLU(), nn.Conv2d(sizes[0], outputs * fold**2, 3, padding=1))
         self.unfold = nn.PixelShuffle(fold)
         for parameter in self.leave[-1].parameters():
             nn.init.zeros_(parameter)

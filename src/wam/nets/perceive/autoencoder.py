@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from wam.nets.blocks.group_norm import GroupNorm
 from wam.nets.perceive.patches import EMPHASIS
 from wam.world import Noise
 
@@ -80,4 +81,4 @@ class FrameAutoencoder(nn.Module):
 
 
 def _layer(convolution: nn.Conv2d) -> list[nn.Module]:
-    return [convolution, nn.GroupNorm(GROUPS, convolution.out_channels), nn.GELU()]
+    return [convolution, GroupNorm(GROUPS, convolution.out_channels), nn.GELU()]

@@ -15,7 +15,7 @@ from wam.world import Actions, Env, EnvSpec, Noise, Observation, Outcome, Past, 
 
 
 class Skip:
-    """`Env` around a world with one action per step. A budget that is no multiple of k loses its last steps."""
+    """`Env` around a world with one action per step. Where its budget is no multiple of k the last step is shorter: a world that is over stands still."""
 
     def __init__(self, world: Env, count: int) -> None:
         spec = world.spec
@@ -24,7 +24,7 @@ class Skip:
         if count % spec.chunk:
             raise SpecError(f"the world {spec.name!r} moves {spec.chunk} steps at once, so it cannot be seen at every {count}th.")
         self.world, self.count = world, count
-        self._spec = replace(spec, acts=replace(spec.acts, per_step=count), rate=spec.rate / count, chunk=1, budget=spec.budget // count)
+        self._spec = replace(spec, acts=replace(spec.acts, per_step=count), rate=spec.rate / count, chunk=1, budget=-(-spec.budget // count))
 
     @property
     def spec(self) -> EnvSpec:
@@ -41,11 +41,13 @@ class Skip:
         return self.world.reset(mask, seeds)
 
     def step(self, actions: Actions) -> Outcome:
-        """T steps of k actions each."""
+        """T steps of k actions each. An episode that ends on the way earns nothing afterwards."""
         outcome = self.world.step(faster(actions))
         last = torch.arange(self.count - 1, outcome.size("T"), self.count, device=outcome.device)
         seen = outcome.take("T", last)
-        return replace(seen, reward=outcome.reward.unflatten(1, (-1, self.count)).sum(2))
+        alive = outcome.alive.unflatten(1, (-1, self.count))
+        before = torch.cat([torch.ones_like(alive[..., :1]), alive[..., :-1]], 2)
+        return replace(seen, reward=(outcome.reward.unflatten(1, (-1, self.count)) * before).sum(2))
 
     def truth(self) -> Truth:
         """As the world."""

@@ -1,0 +1,38 @@
+"""Laid out either way, the numbers and gradients are torch's, in the layout that came."""
+
+import pytest
+import torch
+from torch import nn
+
+from wam.nets.blocks.group_norm import GroupNorm
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_agrees_with_torch_in_both_layouts(layout, dtype):
+    ours, torchs = GroupNorm(4, 12), nn.GroupNorm(4, 12).double()
+    torch.nn.init.normal_(ours.weight)
+    torchs.load_state_dict(ours.state_dict())
+    x = torch.randn(3, 12, 6, 5).contiguous(memory_format=layout).requires_grad_()
+    exact = x.detach().double().contiguous().requires_grad_()
+    with torch.autocast("cpu", dtype, enabled=dtype is not torch.float32):
+        y = ours(x.to(dtype))
+    assert y.is_contiguous(memory_format=layout)
+    y.float().pow(3).sum().backward()
+    torchs(exact).pow(3).sum().backward()
+    digits = 1e-4 if dtype is torch.float32 else 0.2
+    torch.testing.assert_close(y.double(), torchs(exact), rtol=digits, atol=digits)
+    torch.testing.assert_close(x.grad.double(), exact.grad, rtol=digits, atol=10 * digits)
+
+
+def test_learns_from_pictures_that_need_no_gradient():
+    """With channels last and in bfloat16, torch 2.13's own kernel ends the process here."""
+    norm, x = GroupNorm(8, 24), torch.randn(8, 24, 16, 16).contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        norm(x.bfloat16()).float().pow(2).mean().backward()
+    assert norm.weight.grad is not None and norm.weight.grad.isfinite().all()
+
+
+def test_sequences_pass_as_they_are():
+    norm, x = GroupNorm(4, 8), torch.randn(2, 8, 5)
+    torch.testing.assert_close(norm(x), nn.functional.group_norm(x, 4))
