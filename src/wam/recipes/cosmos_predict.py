@@ -24,7 +24,7 @@ CARD = Card(
         "At tiny a U-Net in pixels that sees the clean frames, and gives the mean of the next frame in one pass, by regression, instead of drawing it "
         "by flow: see the learnability table (docs/video.md).",
         "No text at tiny: play has no instructions.",
-        "Remembered frames are noisy while it learns, against errors that add up; the paper distils instead. The preset rollout is tiny, and then "
+        "Remembered frames are noisy while it learns, against errors that add up; the paper distils instead. The preset rollout is tiny, learns for longer, and then "
         "learns after frames that it drew itself: a world to act in for longer.",
     ),
     data="frames of one or more cameras; low-level actions and instructions where it is to be told them",
@@ -74,7 +74,10 @@ TINY = Preset(
 ROLLOUT = replace(
     TINY,
     config=replace(TINY.config, own=0.9),
-    stages=(*TINY.stages, *(replace(stage, name="rollout", after=("world",)) for stage in _in_pixels(steps=1200, batch=16, learning_rate=1e-3, horizon=8))),
+    stages=(
+        *_in_pixels(steps=6000, batch=16, learning_rate=2e-3),
+        *(replace(stage, name="rollout", after=("world",)) for stage in _in_pixels(steps=1500, batch=16, learning_rate=1e-3, horizon=8)),
+    ),
 )
 SMALL = Preset(
     config=VideoConfig(backbone="transformer", latent=8, reduction=8, chunk=4, context=2, dim=384, depth=10, heads=6, dropped_frames=0.3, dropped_actions=0.1),
