@@ -9,8 +9,7 @@ from wam.data import DataSpec
 from wam.models.observation_space.assembly import VideoConfig, video_model
 from wam.models.policies.chunk_policy import ChunkPolicy
 from wam.models.world_action.video_features import VideoFeatures
-from wam.nets.blocks.action_expert import ActionExpert, ActionHead
-from wam.nets.blocks.action_unet import ActionUNet
+from wam.nets.blocks.action_expert import ActionExpert
 from wam.nets.generate.generation import Kind, action_generation
 from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
 from wam.recipes.usual import usual
@@ -22,11 +21,10 @@ CARD = Card(
     paper="2412.14803",
     place="world action model: conditioned on a video model's features (tutorial 3)",
     idea="One pass of a video model, frozen, says what it expects; a policy reads its hidden states, and no frame is ever drawn.",
-    parts=("video U-Net over a clip, frozen", "features of all levels", "resampler with learned queries", "flow over the chunk of actions"),
+    parts=("video U-Net over a clip, frozen", "features of all levels", "resampler with learned queries", "flow expert over the chunk"),
     differs=(
         "Features at full noise, in one pass; the paper takes a low noise level of its own schedule. At tiny the video model is a regression: no noise.",
         "Places in the hidden pictures, looked for as the instruction says, are also told in one vector; the paper's policy attends alone.",
-        "At tiny the actions are drawn by a convolutional U-Net that attends to the features, instead of a transformer.",
         "The video model is small and learns from the data at hand; the paper's saw a hundred thousand human and robot clips.",
     ),
     data="videos with instructions for the video model; demonstrations with actions for the policy",
@@ -44,12 +42,10 @@ class VPPConfig(VideoConfig):
     reads: bool = True
     cells: int = 8  # along each side of the grid that hidden pictures are brought to for the resampler
     actions: Kind = "flow"  # how they are drawn
-    head: Literal["transformer", "unet"] = "transformer"  # what draws them
-    channels: int = 32  # of a U-Net's first level
     draws: int = 8  # noisy chunks that a decision is learned from
     queries: int = 4  # tokens per frame
     policy: int = 128  # width of the resampler and of the action head
-    layers: int = 2  # of a transformer
+    layers: int = 2  # of the action head
     horizon: int = 4  # steps drawn at once
     execute: int = 2  # of them done before the next chunk
 
@@ -65,7 +61,7 @@ def _stages(*, video: int, policy: int, batch: int, learning_rate: float, frames
 
 
 TINY = Preset(
-    config=VPPConfig(law="regression", residual=True, stacked=True, width=16, eye=32, head="unet"),
+    config=VPPConfig(law="regression", residual=True, stacked=True, width=16, eye=32),
     stages=_stages(video=1800, policy=3200, batch=32, learning_rate=2e-3),
     size=32,
     skip=3,
@@ -104,10 +100,12 @@ def build(config: VPPConfig, data: DataSpec, statistics: Statistics) -> nn.Modul
     seen, known = replace(data.observes, proprio=(), points=0, state=None), statistics.for_proprio(())
     video = video_model(config, seen, data.acts, known, data.rate, data.sentences)
     features = VideoFeatures(video, config.policy, queries=config.queries, grid=(config.cells, config.cells))
+    size = data.acts.per_step * len(data.acts.low_level)
+    head = ActionExpert(size, config.policy, context=config.policy, dim=config.policy, depth=config.layers)
     drawn = action_generation(config.actions, config.steps)
     return ChunkPolicy(
         features,
-        _head(config, data.acts.per_step * len(data.acts.low_level)),
+        head,
         drawn,
         data.acts,
         known,
@@ -117,13 +115,6 @@ def build(config: VPPConfig, data: DataSpec, statistics: Statistics) -> nn.Modul
         rate=data.rate,
         draws=config.draws,
     )
-
-
-def _head(config: VPPConfig, size: int) -> ActionHead:
-    """Over chunks of `size` numbers a step; both attend to the features."""
-    if config.head == "unet":
-        return ActionUNet(size, config.policy, context=config.policy, width=config.channels)
-    return ActionExpert(size, config.policy, context=config.policy, dim=config.policy, depth=config.layers)
 
 
 def untrained_features(preset: Preset) -> Preset:
