@@ -10,19 +10,19 @@ from wam.nets.blocks.group_norm import GroupNorm
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_agrees_with_torch_in_both_layouts(layout, dtype):
-    ours, torchs = GroupNorm(4, 12), nn.GroupNorm(4, 12).double()
+    ours, torchs = GroupNorm(4, 12), nn.GroupNorm(4, 12)
     torch.nn.init.normal_(ours.weight)
     torchs.load_state_dict(ours.state_dict())
-    x = torch.randn(3, 12, 6, 5).contiguous(memory_format=layout).requires_grad_()
-    exact = x.detach().double().contiguous().requires_grad_()
-    with torch.autocast("cpu", dtype, enabled=dtype is not torch.float32):
-        y = ours(x.to(dtype))
-    assert y.is_contiguous(memory_format=layout)
-    y.float().pow(3).sum().backward()
-    torchs(exact).pow(3).sum().backward()
-    digits = 1e-4 if dtype is torch.float32 else 0.2
-    torch.testing.assert_close(y.double(), torchs(exact), rtol=digits, atol=digits)
-    torch.testing.assert_close(x.grad.double(), exact.grad, rtol=digits, atol=10 * digits)
+    x = torch.randn(3, 12, 6, 5).to(dtype)
+    laid, plain = (x.clone(memory_format=form).requires_grad_() for form in (layout, torch.contiguous_format))
+    with torch.autocast("cpu", torch.bfloat16, enabled=dtype is torch.bfloat16):
+        one, two = ours(laid), torchs(plain)
+    assert one.is_contiguous(memory_format=layout)
+    one.float().pow(3).sum().backward()
+    two.float().pow(3).sum().backward()
+    torch.testing.assert_close(one.contiguous(), two, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(laid.grad.contiguous(), plain.grad, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(ours.weight.grad, torchs.weight.grad, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
