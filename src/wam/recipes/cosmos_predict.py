@@ -32,7 +32,7 @@ CARD = Card(
 )
 
 
-def _in_pixels(*, steps: int, batch: int, learning_rate: float, past: int = 2, horizon: int = 1) -> tuple[Stage, ...]:
+def _in_pixels(*, steps: int, batch: int, learning_rate: float, past: int = 2, horizon: int = 1, edges: bool = False) -> tuple[Stage, ...]:
     learner = usual(
         {"video": 1.0},
         steps=steps,
@@ -40,7 +40,7 @@ def _in_pixels(*, steps: int, batch: int, learning_rate: float, past: int = 2, h
         learning_rate=learning_rate,
         past=past,
         horizon=horizon,
-        edges=False,
+        edges=edges,
         precision="bf16",
         unlabelled=True,
     )
@@ -71,12 +71,16 @@ TINY = Preset(
     horizon=12,
     bf16=True,
 )
+SINCE = 40  # frames that the first one may lie back, while learning
 ROLLOUT = replace(
     TINY,
-    config=replace(TINY.config, own=0.9),
+    config=replace(TINY.config, own=0.9, anchor=True),
     stages=(
-        *_in_pixels(steps=6000, batch=16, learning_rate=2e-3),
-        *(replace(stage, name="rollout", after=("world",)) for stage in _in_pixels(steps=1500, batch=16, learning_rate=1e-3, horizon=8)),
+        *_in_pixels(steps=6000, batch=16, learning_rate=2e-3, past=SINCE, edges=True),
+        *(
+            replace(stage, name="rollout", after=("world",))
+            for stage in _in_pixels(steps=1500, batch=16, learning_rate=1e-3, past=SINCE, horizon=8, edges=True)
+        ),
     ),
 )
 SMALL = Preset(

@@ -12,7 +12,7 @@ from wam.nets.blocks.unet import Time, UNet
 from wam.nets.generate.generation import Generation, Kind, generation
 from wam.nets.perceive.keypoints import KeypointEncoder
 from wam.nets.perceive.text import WordEncoder
-from wam.world import ActionSpec, ObservationSpec, Statistics
+from wam.world import ActionSpec, ObservationSpec, SpecError, Statistics
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class VideoConfig:
     patch: int = 1  # cells per token, along each side
     condition: int = 128  # width of the vectors that say noise level and actions
     context: int = 2  # W, clean frames looked back at
+    anchor: bool = False  # and the first frame of all, in a U-Net; learned where windows have a long past
     chunk: int = 1  # K, frames generated together
     law: Kind = "flow"  # how frames are drawn
     steps: int = 6  # network evaluations per chunk, where it is denoised
@@ -83,11 +84,15 @@ def video_model(
 def _backbone(config: VideoConfig, codec: Codec, drawn: Generation, words: int) -> Backbone:
     outputs = drawn.outputs(codec.shape[0])
     if config.backbone == "transformer":
+        if config.anchor:
+            raise SpecError(
+                "a transformer keeps the last frames only; anchor is of the U-Net. Set backbone to unet, or context to as many frames as it should see."
+            )
         net = StreamTransformer((config.dim,), config.depth, config.heads, config.dim // config.heads, condition=config.condition, context=words)
         return TransformerBackbone(codec.shape, outputs, net, patch=config.patch, context=config.context)
     together = config.chunk if config.stacked else 1
     unet = UNet(
-        UNetBackbone.channels(codec.shape, config.context, together),
+        UNetBackbone.channels(codec.shape, config.context, together, anchor=config.anchor),
         together * outputs,
         condition=config.condition,
         width=config.width,
@@ -97,5 +102,5 @@ def _backbone(config: VideoConfig, codec: Codec, drawn: Generation, words: int) 
         time=config.time,
     )
     if config.stacked:
-        return StackedBackbone(codec.shape, unet, context=config.context, chunk=config.chunk, condition=config.condition)
-    return UNetBackbone(codec.shape, unet, context=config.context)
+        return StackedBackbone(codec.shape, unet, context=config.context, anchor=config.anchor, chunk=config.chunk, condition=config.condition)
+    return UNetBackbone(codec.shape, unet, context=config.context, anchor=config.anchor)

@@ -4,7 +4,7 @@ A backbone is asked for the K frames of a chunk, noisy as they are, with a condi
 and words. What it knows of earlier frames is its memory, a record that `remember` continues with clean frames; `predict` and
 `observe` of a model, and its training, go through the same two calls, so what is trained is what is used.
 
-`UNetBackbone` keeps the last W frames and shows them to the network beside every noisy one (context by channels, UniPi), or beside
+`UNetBackbone` keeps the last W frames, where asked also the first (`anchor`), and shows them to the network beside every noisy one (context by channels, UniPi), or beside
 all K of a chunk at once (`StackedBackbone`).
 `TransformerBackbone` keeps keys and values of clean frames' tokens (frames by replacement, Cosmos): frame by frame causal,
 a band of W frames, cached and uncached alike.
@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wam.nets.blocks.recent import Recent
+from wam.nets.blocks.recent import Anchored, Recent
 from wam.nets.blocks.stream_cache import StreamCache
 from wam.nets.blocks.streams import StreamTransformer, Trace
 from wam.nets.blocks.taps import pictures
@@ -50,26 +50,29 @@ class Backbone(nn.Module, ABC):
 
 
 class UNetBackbone(Backbone):
-    """A U-Net over each noisy frame, beside which stand the last `context` clean ones."""
+    """A U-Net over each noisy frame, beside which stand the last `context` clean ones.
 
-    def __init__(self, shape: tuple[int, int, int], unet: UNet, *, context: int):
+    `anchor`: and the first of the stretch, however long ago: what stood still or was covered since can be looked up there.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], unet: UNet, *, context: int, anchor: bool = False):
         super().__init__()
-        self.shape, self.context, self.net = shape, context, unet
+        self.shape, self.context, self.net, self.anchor = shape, context, unet, anchor
         self.register_buffer("zero", torch.zeros(()), persistent=False)  # knows the type and the device
         self.zero: Tensor
 
     @staticmethod
-    def channels(shape: tuple[int, int, int], context: int, stacked: int = 1) -> int:
+    def channels(shape: tuple[int, int, int], context: int, stacked: int = 1, *, anchor: bool = False) -> int:
         """What the U-Net takes: `stacked` noisy frames, the clean ones, and for each of those whether it is known."""
-        return stacked * shape[0] + context * (shape[0] + 1)
+        return stacked * shape[0] + (context + anchor) * (shape[0] + 1)
 
-    def empty(self, batch: int) -> Recent:
+    def empty(self, batch: int) -> Recent | Anchored:
         """See `Backbone`."""
-        return Recent.none(batch, self.context, self.zero.expand(self.shape))
+        return (Anchored if self.anchor else Recent).none(batch, self.context, self.zero.expand(self.shape))
 
-    def remember(self, memory: Record, z: Float[Tensor, "B T c h w"], condition: Float[Tensor, "B T E"], joined: Bool[Tensor, "B T"]) -> Recent:
+    def remember(self, memory: Record, z: Float[Tensor, "B T c h w"], condition: Float[Tensor, "B T E"], joined: Bool[Tensor, "B T"]) -> Recent | Anchored:
         """See `Backbone`; the condition is not needed."""
-        assert isinstance(memory, Recent)
+        assert isinstance(memory, Recent | Anchored)
         return memory.after(z, joined)
 
     def forward(self, memory: Record, noisy: Float[Tensor, "B K c h w"], condition: Float[Tensor, "B K E"], words: Words | None) -> Float[Tensor, "B K o h w"]:
@@ -83,7 +86,7 @@ class UNetBackbone(Backbone):
 
     def _asked(self, memory: Record, noisy: Tensor, condition: Tensor, words: Words | None) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
         """Arguments of the U-Net: the clean frames stand beside each noisy one."""
-        assert isinstance(memory, Recent)
+        assert isinstance(memory, Recent | Anchored)
         known = memory.known[:, :, None, None, None].to(noisy.dtype).expand(-1, -1, 1, *self.shape[1:])
         beside = torch.cat([memory.shown, known], 2).flatten(1, 2)[:, None].expand(-1, noisy.shape[1], -1, -1, -1)
         return torch.cat([noisy, beside], 2), condition, *(words if words is not None else (None, None))
@@ -96,8 +99,8 @@ class StackedBackbone(UNetBackbone):
     fewer than K frames.
     """
 
-    def __init__(self, shape: tuple[int, int, int], unet: UNet, *, context: int, chunk: int, condition: int):
-        super().__init__(shape, unet, context=context)
+    def __init__(self, shape: tuple[int, int, int], unet: UNet, *, context: int, anchor: bool, chunk: int, condition: int):
+        super().__init__(shape, unet, context=context, anchor=anchor)
         self.chunk = chunk
         self.told = nn.Linear(chunk * condition, condition)
 

@@ -1,4 +1,4 @@
-"""The last W of something per row, newest last: frames or features that a model looks back at."""
+"""The last W of something per row, newest last: frames or features that a model looks back at. Beside them, where asked, the first one."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -32,3 +32,36 @@ class Recent(Record):
     def shown(self) -> Float[Tensor, "B W ..."]:
         """The values, 0 where they do not count."""
         return self.values * self.known.view(*self.known.shape, *[1] * (self.values.ndim - 2))
+
+
+@record
+class Anchored(Record):
+    """The last W, and before them the first of the stretch, which stays for as long as the stretch does.
+
+    What a model draws after its own frames drifts; the first entry does not. Kept as StreamingLLM (arXiv 2309.17453) keeps its first tokens.
+    """
+
+    first: Float[Tensor, "B ..."]  # 0 where nothing is known
+    recent: Recent
+
+    @staticmethod
+    def none(batch: int, width: int, like: Tensor) -> "Anchored":
+        """See `Recent`."""
+        return Anchored(first=like.new_zeros(batch, *like.shape), recent=Recent.none(batch, width, like))
+
+    def after(self, new: Float[Tensor, "B T ..."], joined: Bool[Tensor, "B T"]) -> "Anchored":
+        """See `Recent`."""
+        begins = torch.cat([~joined[:, :1] | ~self.recent.known[:, -1:], ~joined[:, 1:]], 1)
+        latest = (begins * torch.arange(1, begins.shape[1] + 1, device=begins.device)).amax(1)  # 0: none of the new ones begins a stretch
+        rows = torch.arange(len(latest), device=latest.device)
+        return Anchored(first=torch.cat([self.first[:, None], new], 1)[rows, latest], recent=self.recent.after(new, joined))
+
+    @property
+    def known(self) -> Bool[Tensor, "B V"]:
+        """V = 1 + W."""
+        return torch.cat([self.recent.known[:, -1:], self.recent.known], 1)
+
+    @property
+    def shown(self) -> Float[Tensor, "B V ..."]:
+        """See `Recent`."""
+        return torch.cat([self.first[:, None], self.recent.shown], 1)
