@@ -15,6 +15,8 @@ MAKES = {
     "flow U-Net": {},
     "regression": {"law": "regression", "residual": True},
     "frames as channels": {"chunk": 2, "stacked": True},
+    "the first frame too": {"anchor": True},
+    "it and frames as channels": {"anchor": True, "chunk": 2, "stacked": True},
     "one vector per clip": {"chunk": 2, "time": "causal", "acts": "clip"},
     "guided EDM in latents": {"law": "edm", "latent": 4, "fold": 1, "guidance": 2.0, "dropped_actions": 0.1},
     "transformer": {"backbone": "transformer", "patch": 8, "chunk": 2, "law": "v"},
@@ -142,8 +144,25 @@ def test_it_starts_from_nothing_one_frame_or_two():
     assert not torch.allclose(pictures[0], pictures[1]) and not torch.allclose(pictures[1], pictures[2])
 
 
+@pytest.mark.parametrize("anchor", [False, True])
+def test_a_frame_long_ago_matters_where_it_is_an_anchor(anchor):
+    model, shown = make({"law": "regression", "anchor": anchor}), window(3, 5, 1)
+    (name, frames), *_ = shown.past.observation.rgb.items()
+
+    def imagined(frames):
+        past = replace(shown.past, observation=replace(shown.past.observation, rgb={name: frames}))
+        return model.predict(model.observe(model.begin(3, Task()), past), shown.actions)[1].observation.rgb[name]
+
+    first, second = frames.clone(), frames.clone()
+    first[:, 0], second[:, 1] = 255 - first[:, 0], 255 - second[:, 1]
+    assert torch.equal(imagined(frames), imagined(second))
+    assert torch.equal(imagined(frames), imagined(first)) != anchor
+
+
 def test_what_does_not_fit_is_refused():
     with pytest.raises(SpecError, match="makes 2 at once"):
         make({"chunk": 2, "time": "full"}).loss(window(2, 1, 3), noise=Noise.of(range(2)))
     with pytest.raises(SpecError, match="it must learn that"):
         make({"guidance": 2.0})
+    with pytest.raises(SpecError, match="anchor is of the U-Net"):
+        make({"backbone": "transformer", "patch": 8, "anchor": True})

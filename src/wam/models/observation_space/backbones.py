@@ -4,8 +4,8 @@ A backbone is asked for the K frames of a chunk, noisy as they are, with a condi
 and words. What it knows of earlier frames is its memory, a record that `remember` continues with clean frames; `predict` and
 `observe` of a model, and its training, go through the same two calls, so what is trained is what is used.
 
-`UNetBackbone` keeps the last W frames, where asked also the first (`anchor`), and shows them to the network beside every noisy one (context by channels, UniPi), or beside
-all K of a chunk at once (`StackedBackbone`).
+`UNetBackbone` keeps the last W frames, where asked also the first (`anchor`), and shows them to the network beside every noisy one
+(context by channels, UniPi), or beside all K of a chunk at once (`StackedBackbone`).
 `TransformerBackbone` keeps keys and values of clean frames' tokens (frames by replacement, Cosmos): frame by frame causal,
 a band of W frames, cached and uncached alike.
 Knows: latents z "B T c h w".   Does not know: pictures, actions, noise laws, samplers.
