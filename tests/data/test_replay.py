@@ -10,7 +10,7 @@ import torch
 from tests.world.geometry.real_data import folder as real_data
 from wam.data import DataError, open_dataset
 from wam.data.converters import PUSHT, ReplayLayout, convert_replay
-from wam.world import Slot
+from wam.world import Slot, SpecError
 
 LENGTHS = (4, 6, 3)
 LAYOUT = ReplayLayout(
@@ -86,6 +86,17 @@ def test_a_tenth_demonstration_comes_after_the_ninth(tmp_path):
     assert [float(episode.observation.proprio[0, 0, 0]) for episode in open_dataset(tmp_path / "set")] == list(range(11))
 
 
+def test_an_action_minus_a_state_is_a_move(tmp_path):
+    arrays = buffer()
+    convert_replay(write_npz(tmp_path, arrays), tmp_path / "set", replace(LAYOUT, minus=("z", "x")))
+    episode = open_dataset(tmp_path / "set").read(1)
+    moved = arrays["action"][4:9] - np.stack([arrays["height"][4:9, 0], arrays["place"][4:9, 0]], 1)  # from where it was before it acted
+    assert torch.allclose(episode.actions.low_level[0, 1:, 0], torch.from_numpy(moved).float(), atol=1e-6)
+    for minus in (("x",), ("x", "nothing")):
+        with pytest.raises(SpecError, match="name one state slot for each"):
+            convert_replay(tmp_path / "buffer.npz", tmp_path / "other", replace(LAYOUT, minus=minus))
+
+
 def test_mistakes_explain_themselves(tmp_path):
     arrays = buffer()
     source = write_npz(tmp_path, arrays)
@@ -118,6 +129,8 @@ def test_by_name_with_a_layout_file(tmp_path):
         ({"layout": "replay"}, "needs --layout"),
         ({"layout": "zarr"}, "not known"),
         ({"layout": "rlds", "trim": True}, "for the layout droid"),
+        ({"layout": "rlds", "actions": "moves"}, "knows no choice"),
+        ({"layout": "pusht", "actions": "derived"}, "knows recorded, moves"),
     ):
         with pytest.raises(ValueError, match=message):
             convert(source=source, target=tmp_path / "other", **options)

@@ -76,8 +76,11 @@ def data_convert(
     source: Annotated[Path, typer.Argument(help="Folder of the source.")],
     target: Annotated[Path, typer.Argument(help="Folder of the new data set.", file_okay=False)],
     actions: Annotated[
-        Literal["recorded", "derived"] | None,
-        typer.Option(help="droid: recorded (commands) or derived (motions from states); by default recorded where all are."),
+        Literal["recorded", "derived", "moves"] | None,
+        typer.Option(
+            help="droid: recorded (commands) or derived (motions from states); by default recorded where all are. "
+            "pusht: recorded (targets) or moves (from the pusher to its target)."
+        ),
     ] = None,
     layout_file: Annotated[Path | None, typer.Option("--layout", help="replay: what the arrays mean, as JSON; see docs/data-format.md.")] = None,
     size: Annotated[int | None, typer.Option(help="pusht: pixels of the frames that are drawn from the states; 96 by default.", min=16)] = None,

@@ -5,7 +5,7 @@ Push-T (Chi et al. 2023; MIT), whose states can be drawn by the simulator that m
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from wam.data.index import Note
 from wam.data.meaning import DataSpec
 from wam.world.records import Actions, Observation
 from wam.world.slots import Slot
-from wam.world.spec import Spec
+from wam.world.spec import Spec, SpecError
 from wam.world.specs import ActionSpec, Camera, ObservationSpec
 
 Draw = Callable[[NDArray[Any]], NDArray[np.uint8]]
@@ -39,12 +39,14 @@ class ReplayLayout(Spec):
     cameras: dict[str, str] = field(default_factory=dict)  # name of a camera -> its array "T h w 3", uint8
     actions: str = "action"  # name of their array
     states: tuple[str, ...] = ("state",)  # names of the state arrays
+    minus: tuple[str, ...] = ()  # state slots, one per action slot: an action is kept as its difference from where they were, a move instead of a target
     instruction: str | None = None
     embodiment: str = ""
     source: str = ""
 
 
 FIELD = 512.0  # px, width and height of the Push-T field
+REACH = 60.0  # px, as far as humans send the pusher in 98 of 100 steps; what they did beyond stays as it is
 PUSHT = ReplayLayout(
     action=tuple(Slot(name=f"target_{axis}", unit="px", meaning="where the pusher shall go", low=0.0, high=FIELD) for axis in "xy"),
     state=(
@@ -56,6 +58,11 @@ PUSHT = ReplayLayout(
     instruction="push the T to its place",
     embodiment="Push-T",
     source="Push-T human demonstrations (Chi et al. 2023; MIT), converted",
+)
+MOVES = replace(  # the same, each action as the way from the pusher to its target: what DINO-WM (arXiv 2411.04983) and LeWorldModel learn from
+    PUSHT,
+    action=tuple(Slot(name=f"move_{axis}", unit="px", meaning="from the pusher to where it shall go", relative=True, low=-REACH, high=REACH) for axis in "xy"),
+    minus=("pusher_x", "pusher_y"),
 )
 
 
@@ -111,6 +118,8 @@ def episode_of(name: str, arrays: Arrays, layout: ReplayLayout, path: Path, draw
             raise DataError(
                 f"{what} has shape {values.shape}, the layout names {len(slots)} columns.", remedy="Pass a layout whose slots fit.", path=path, episode=name
             )
+    if layout.minus:
+        action = action - state[:, columns(layout)]
     frames = {camera: arrays[key] for camera, key in layout.cameras.items()}
     if draw is not None:
         frames[DRAWN] = draw(state)
@@ -123,6 +132,14 @@ def episode_of(name: str, arrays: Arrays, layout: ReplayLayout, path: Path, draw
         instruction=layout.instruction,
         source=f"{path.name}#{name}",
     )
+
+
+def columns(layout: ReplayLayout) -> list[int]:
+    """Which state columns `minus` names. SpecError where they do not fit the action."""
+    names = [slot.name for slot in layout.state]
+    if len(layout.minus) != len(layout.action) or not set(layout.minus) <= set(names):
+        raise SpecError(f"minus names {layout.minus} for {len(layout.action)} action slots: name one state slot for each, out of {names}.")
+    return [names.index(name) for name in layout.minus]
 
 
 def picture(frames: NDArray[Any], key: str, path: Path, name: str) -> torch.Tensor:

@@ -6,11 +6,12 @@ import torch
 
 from tests.world.geometry.real_data import folder
 from wam.check import check_env, check_policy
+from wam.data.converters import MOVES, PUSHT
 from wam.evaluate import evaluation_seeds, measure_success
 from wam.sim.worlds.pusht import DriveToGoal, Play, PushTConfig, PushTWorld, Replay, Wander, make
 from wam.sim.worlds.pusht.goals import Demonstrations, pairs, solved
-from wam.sim.worlds.pusht.simulator import place, put, simulator, state_of
-from wam.world import SpecError
+from wam.sim.worlds.pusht.simulator import FIELD, REACH, place, put, simulator, state_of
+from wam.world import Actions, SpecError
 
 pytest.importorskip("gym_pusht", reason='needs the extra "pusht"')
 pytestmark = pytest.mark.filterwarnings("ignore")  # of pygame and pymunk
@@ -50,12 +51,33 @@ def test_the_angle_goes_before_the_position(path):
     assert np.allclose(state_of(env), state) and np.abs(wrong[2:4] - (state[2:4] - 50)).max() > 1
 
 
-def test_conforms(path):
-    check_env(make(3, demonstrations=path, size=24, budget=12)).require()
+@pytest.mark.parametrize("moves", [False, True])
+def test_conforms(path, moves):
+    check_env(make(3, demonstrations=path, size=24, budget=12, moves=moves)).require()
 
 
-def test_replay_solves_and_trivial_policies_do_not(path):
-    world, seeds = PushTWorld(25, PushTConfig(demonstrations=path, size=16)), evaluation_seeds(25)
+def test_a_move_is_a_target_measured_from_the_pusher(path):
+    worlds = [PushTWorld(4, PushTConfig(demonstrations=path, size=16, moves=moves)) for moves in (False, True)]
+    seeds, chance = torch.arange(4), np.random.default_rng(0)
+    for world in worlds:
+        world.reset(torch.ones(4, dtype=torch.bool), seeds)
+    for _ in range(8):
+        here = worlds[0].states()[:, :2]
+        target = (here + chance.uniform(-REACH, REACH, here.shape)).clip(0, FIELD)
+        for world, values in zip(worlds, (target, target - here), strict=True):
+            world.step(Actions(valid=torch.ones(4, 1, 1, dtype=torch.bool), low_level=torch.from_numpy(values).float()[:, None, None]))
+        np.testing.assert_allclose(worlds[0].states(), worlds[1].states(), atol=0.01)
+
+
+def test_its_slots_are_those_of_converted_demonstrations(path):
+    for moves, layout in ((False, PUSHT), (True, MOVES)):
+        spec = make(1, demonstrations=path, size=16, moves=moves).spec
+        assert spec.acts.low_level == layout.action and spec.observes.proprio == layout.state[:2]
+
+
+@pytest.mark.parametrize("moves", [False, True])
+def test_replay_solves_and_trivial_policies_do_not(path, moves):
+    world, seeds = PushTWorld(25, PushTConfig(demonstrations=path, size=16, moves=moves)), evaluation_seeds(25)
     rates = {policy.__name__: measure_success(world, policy(world), name="", seeds=seeds).success for policy in (Replay, DriveToGoal, Wander)}
     assert rates["Replay"] >= 0.95 and rates["DriveToGoal"] < 0.6 and rates["Wander"] < 0.3
 

@@ -1,17 +1,16 @@
 """Policies of Push-T: what needs no learning, what explores, and the human's own actions.
 
-Actions are targets in px. None of them reads pictures; Play and Replay read the world's true states.
+They choose targets in px, and send them as the world takes its actions. None of them reads pictures; Play and Replay read the world's true states.
 """
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from wam.sim.worlds.pusht.simulator import FIELD
+from wam.sim.worlds.pusht.simulator import FIELD, REACH
 from wam.sim.worlds.pusht.world import PushTWorld
 from wam.world import Actions, Noise, ObservationSpec, Past, PolicySpec, Record, SpecError, Task, record
 
-REACH = 60.0  # px, the farthest target from the pusher, about what humans set
 HOLD = 5  # steps that a target of Play is kept
 
 
@@ -42,9 +41,11 @@ def spec_of(world: PushTWorld) -> PolicySpec:
     return PolicySpec(observes=ObservationSpec(proprio=world.spec.observes.proprio), acts=world.spec.acts, rate=world.spec.rate)
 
 
-def towards(target: Float[Tensor, "B 2"]) -> Actions:
-    """One step."""
-    return Actions(valid=torch.ones(len(target), 1, 1, dtype=torch.bool), low_level=target.clamp(0, FIELD)[:, None, None].float())
+def towards(world: PushTWorld, target: Float[Tensor, "B 2"], here: Float[Tensor, "B 2"]) -> Actions:
+    """One step: the target, or the way to it as far as a move goes."""
+    target = target.clamp(0, FIELD)
+    chosen = (target - here).clamp(-REACH, REACH) if world.config.moves else target
+    return Actions(valid=torch.ones(len(target), 1, 1, dtype=torch.bool), low_level=chosen[:, None, None].float())
 
 
 def felt(since: Past) -> Float[Tensor, "B 2"]:
@@ -57,7 +58,7 @@ class Wander:
     """Targets drawn around the pusher."""
 
     def __init__(self, world: PushTWorld) -> None:
-        self.spec = spec_of(world)
+        self.spec, self.world = spec_of(world), world
 
     def begin(self, batch: int, task: Task) -> Clock:
         """Nothing to remember."""
@@ -67,14 +68,14 @@ class Wander:
         """Without noise it stays."""
         here = felt(since)
         away = torch.zeros_like(here) if noise is None else noise.fork("wander").uniform(1, 2)[:, 0] * 2 - 1
-        return Clock(step=memory.step + 1), towards(here + REACH * away.to(here))
+        return Clock(step=memory.step + 1), towards(self.world, here + REACH * away.to(here), here)
 
 
 class DriveToGoal:
     """Straight to the pusher's own place in the goal image: the strongest trivial policy."""
 
     def __init__(self, world: PushTWorld) -> None:
-        self.spec = spec_of(world)
+        self.spec, self.world = spec_of(world), world
 
     def begin(self, batch: int, task: Task) -> Goal:
         """SpecError without a goal."""
@@ -84,7 +85,7 @@ class DriveToGoal:
 
     def act(self, memory: Goal, since: Past, *, noise: Noise | None = None) -> tuple[Goal, Actions]:
         """The place itself: the simulator's own controller goes there."""
-        return memory, towards(memory.place)
+        return memory, towards(self.world, memory.place, felt(since))
 
 
 class Play:
@@ -109,7 +110,7 @@ class Play:
         target = torch.where(renew[:, None], fresh, memory.target)
         step = target - here
         within = here + step * (REACH / step.norm(dim=-1, keepdim=True).clamp(min=REACH))
-        return Aim(target=target, left=torch.where(renew, HOLD, memory.left) - 1), towards(within)
+        return Aim(target=target, left=torch.where(renew, HOLD, memory.left) - 1), towards(self.world, within, here)
 
 
 class Replay:
@@ -127,5 +128,6 @@ class Replay:
         offset = self.world.config.offset
         step = memory.step.clamp(max=offset - 1).numpy()
         target = torch.from_numpy(self.world.demonstrations.action[self.world.steps() + step]).float()
-        stays = torch.where((memory.step >= offset)[:, None], felt(since), target)
-        return Clock(step=memory.step + 1), towards(stays)
+        here = felt(since)
+        stays = torch.where((memory.step >= offset)[:, None], here, target)
+        return Clock(step=memory.step + 1), towards(self.world, stays, here)
