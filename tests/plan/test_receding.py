@@ -145,3 +145,11 @@ def test_exploring_adds_what_spread_is_left() -> None:
     assert 0.15 < away.std() < 0.35 and explored.min() >= -2 and explored.max() <= 3
     with pytest.raises(SpecError, match="leaves no spread to explore with"):
         decided(Spreadless(samples=8, iterations=1, elites=2), exploring=True)
+
+
+def test_the_search_keeps_to_tighter_limits() -> None:
+    near = replace(PUSHES, low_level=tuple(replace(slot, low=0.1, high=0.3) for slot in PUSHES.low_level))
+    found = decided(SMALL, acts=near)  # the best of all lies at 0.7
+    assert found.min() >= 0.1 and found.max() <= 0.301 and found.mean() > 0.25
+    explored = decided(Habit(spread=0.5), proposals=1, exploring=True, acts=near)
+    assert explored.min() >= 0.1 and explored.max() <= 0.301

@@ -105,8 +105,9 @@ def test_an_exported_run_is_small_and_imagines_the_same(recorded, run, tmp_path)
 def test_acts_in_its_world(run):
     preset = replace(run.preset, planner=replace(run.preset.planner, samples=16, iterations=2, elites=4))
     world = Skip(PushWorld(2), run.preset.skip)
-    seeds = range(2)
-    episodes = rollout(world, replace(run, preset=preset).policy(), 3, seeds=seeds, noise=Noise.of(seeds))
+    seeds, policy = range(2), replace(run, preset=preset).policy()
+    assert policy.acts == load(run.folder).policy().acts == run.statistics.within(run.model.spec.consumes)
+    episodes = rollout(world, policy, 3, seeds=seeds, noise=Noise.of(seeds))
     assert episodes.actions.valid[:, 1:].all()
 
 

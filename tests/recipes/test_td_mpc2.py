@@ -114,7 +114,7 @@ def test_proposals_are_the_policys_path_and_habit_takes_the_first():
         action, _ = model._act(z, None)
         torch.testing.assert_close(proposed[:, 0, step, 0], 0.2 * action)
         z = model.dynamics(torch.cat([z, action], -1))
-    alone = planning(model, RECIPE, without_planning(RECIPE.presets["tiny"]))
+    alone = planning(model, RECIPE, without_planning(RECIPE.presets["tiny"]), Statistics(acts=model.spec.consumes))
     _, acted = alone.act(alone.begin(4, Task()), window(4, 3, 0.0).past, noise=Noise.of(range(4)))
     torch.testing.assert_close(acted.low_level, proposed[:, 0])
     assert isinstance(alone.planner, Habit)

@@ -107,7 +107,7 @@ def arms_of(run: Run) -> list[tuple[str, Policy[Any]]]:
     """With the recipe's mechanism, and without where the same model can do that."""
     found, mechanism = [("on", run.policy())], run.recipe.mechanism
     if mechanism is not None and not mechanism.trained:
-        found.append(("off", planning(run.model, run.recipe, mechanism.off(run.preset))))
+        found.append(("off", planning(run.model, run.recipe, mechanism.off(run.preset), run.statistics)))
     return found
 
 

@@ -61,6 +61,7 @@ class Run:
     preset: Preset
     model: Any  # nn.Module, and a WorldModel or a Policy
     data: DataSpec  # what its windows showed
+    statistics: Statistics
     trained_on: TrainedOn
     seed: int
 
@@ -96,11 +97,13 @@ class Run:
         if not isinstance(self.model.spec, WorldModelSpec):
             policy: Policy[Any] = self.model
             return policy
-        return planning(self.model, self.recipe, self.preset, safety=safety)
+        return planning(self.model, self.recipe, self.preset, self.statistics, safety=safety)
 
 
-def planning(model: WorldModel[Any], recipe: Recipe, preset: Preset, *, safety: Safety | None = None, exploring: bool = False) -> Policy[Any]:
-    """Planning in a world model as its recipe and preset say. SpecError where they say nothing."""
+def planning(
+    model: WorldModel[Any], recipe: Recipe, preset: Preset, statistics: Statistics, *, safety: Safety | None = None, exploring: bool = False
+) -> Policy[Any]:
+    """Planning in a world model as its recipe and preset say, among actions like those it learned from. SpecError where they say nothing."""
     if preset.planner is None or recipe.objective is None:
         raise SpecError(f"the recipe {recipe.name!r} declares no planner, so its model cannot act. Make a RecedingHorizon with one of your own.")
     return RecedingHorizon(
@@ -109,6 +112,7 @@ def planning(model: WorldModel[Any], recipe: Recipe, preset: Preset, *, safety: 
         recipe.objective,
         horizon=preset.horizon,
         execute=preset.execute,
+        acts=statistics.within(model.spec.consumes),
         safety=safety,
         proposals=preset.proposals,
         exploring=exploring,
@@ -184,7 +188,7 @@ def train_recipe(
         tensorboard=tensorboard,
         show=show,
     )
-    return Run(folder, recipe, _named(told), chosen, model.eval(), windows.spec, trained_on, seed)
+    return Run(folder, recipe, _named(told), chosen, model.eval(), windows.spec, statistics, trained_on, seed)
 
 
 def practise_recipe(
@@ -225,7 +229,7 @@ def practise_recipe(
     train.run(
         model,
         chosen.stages,
-        practice=train.Practice(world, lambda exploring: planning(model, recipe, chosen, exploring=exploring)),
+        practice=train.Practice(world, lambda exploring: planning(model, recipe, chosen, statistics, exploring=exploring)),
         provenance=_provenance(model, statistics, recipe, chosen, preset),
         folder=folder,
         accepted=lambda: _write(told, folder),
@@ -235,7 +239,7 @@ def practise_recipe(
         tensorboard=tensorboard,
         show=show,
     )
-    return Run(folder, recipe, _named(told), chosen, model.eval(), shows, trained_on, seed)
+    return Run(folder, recipe, _named(told), chosen, model.eval(), shows, statistics, trained_on, seed)
 
 
 def _chosen(name: str, preset: str, change: Callable[[Preset], Preset] | None, steps: int | None) -> tuple[Recipe, Preset]:
@@ -287,7 +291,7 @@ def load(folder: str | Path, *, device: str = "cpu") -> Run:
     preset = replace(base, config=config, size=told.size, skip=told.skip)
     model: Any = recipe.build(config, told.shows, about.statistics)
     checkpoint.restore(model)
-    return Run(folder, recipe, _named(told), preset, model.to(device).eval(), told.shows, told.trained_on, told.seed)
+    return Run(folder, recipe, _named(told), preset, model.to(device).eval(), told.shows, about.statistics, told.trained_on, told.seed)
 
 
 def _named(told: RunFile) -> str:

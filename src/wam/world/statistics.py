@@ -45,6 +45,17 @@ class Statistics(Spec):
             raise SpecError(f"the statistics were computed for {self.acts.per_step} actions per step, {acts.per_step} are used.")
         return self
 
+    def within(self, acts: ActionSpec, spread: float = 3.0) -> ActionSpec:
+        """The same actions with limits where the data lies: its mean and `spread` standard deviations to both sides, inside the slots' own limits.
+
+        What predicts is not to be believed beyond. Unchanged where nothing is known of the data.
+        """
+        if self.action is None:
+            return acts
+        around = zip(acts.low_level, self.action.mean, self.action.std, strict=True)
+        near = (replace(slot, low=max(slot.low, mean - spread * std), high=min(slot.high, mean + spread * std)) for slot, mean, std in around)
+        return replace(acts, low_level=tuple(near))
+
     def for_proprio(self, proprio: tuple[Slot, ...]) -> "Statistics":
         """The same without proprioception, for a model that does not read it; unchanged for one that does."""
         return self if proprio else replace(self, proprio_slots=(), proprio=None)

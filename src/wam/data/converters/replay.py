@@ -46,7 +46,6 @@ class ReplayLayout(Spec):
 
 
 FIELD = 512.0  # px, width and height of the Push-T field
-REACH = 60.0  # px, as far as humans send the pusher in 98 of 100 steps; what they did beyond stays as it is
 PUSHT = ReplayLayout(
     action=tuple(Slot(name=f"target_{axis}", unit="px", meaning="where the pusher shall go", low=0.0, high=FIELD) for axis in "xy"),
     state=(
@@ -61,7 +60,7 @@ PUSHT = ReplayLayout(
 )
 MOVES = replace(  # the same, each action as the way from the pusher to its target: what DINO-WM (arXiv 2411.04983) and LeWorldModel learn from
     PUSHT,
-    action=tuple(Slot(name=f"move_{axis}", unit="px", meaning="from the pusher to where it shall go", relative=True, low=-REACH, high=REACH) for axis in "xy"),
+    action=tuple(Slot(name=f"move_{axis}", unit="px", meaning="from the pusher to where it shall go", relative=True, low=-FIELD, high=FIELD) for axis in "xy"),
     minus=("pusher_x", "pusher_y"),
 )
 

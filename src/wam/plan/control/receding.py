@@ -14,7 +14,7 @@ from torch import Tensor
 from wam.plan.control.safety import Guard, Safety
 from wam.plan.objectives import Objective
 from wam.plan.problem import Problem
-from wam.world import Actions, Noise, Past, Plan, Planner, PolicySpec, Proposes, Record, SpecError, Task, WorldModel, record, require_noise
+from wam.world import Actions, ActionSpec, Noise, Past, Plan, Planner, PolicySpec, Proposes, Record, SpecError, Task, WorldModel, record, require_noise
 
 
 @record
@@ -38,6 +38,7 @@ class RecedingHorizon:
         *,
         horizon: int,
         execute: int = 1,
+        acts: ActionSpec | None = None,
         safety: Safety | None = None,
         futures: Literal["mode", "shared", "own"] = "mode",
         proposals: int = 0,
@@ -46,6 +47,7 @@ class RecedingHorizon:
         autocast: torch.dtype | None = None,
     ) -> None:
         """`horizon`: H, model steps looked ahead; `execute`: of them executed before the next plan.
+        `acts`: limits of the search where they are tighter than the model's, e.g. `Statistics.within`.
 
         `futures`, for stochastic models: every candidate meets the mode, one sampled chance per row, or chance of its own.
         `proposals`: candidates that the model itself proposes, where it declares `Proposes`. `exploring`: act with the spread that
@@ -58,7 +60,7 @@ class RecedingHorizon:
             raise SpecError(f"{type(model).__name__} does not declare Proposes, so it cannot make {proposals} proposals. Pass proposals=0.")
         self.proposals, self.exploring = proposals, exploring
         self.model, self.planner, self.objective, self.safety = model, planner, objective, safety or Safety()
-        self.horizon, self.futures, self.at_once, self.autocast = horizon, futures, at_once, autocast
+        self.horizon, self.acts, self.futures, self.at_once, self.autocast = horizon, acts, futures, at_once, autocast
         self.spec = PolicySpec(
             observes=model.spec.observes,
             acts=model.spec.consumes,
@@ -93,6 +95,7 @@ class RecedingHorizon:
             horizon=self.horizon,
             noise=chance.fork("predict") if chance is not None else None,
             own_noise=self.futures == "own",
+            acts=self.acts,
             at_once=self.at_once,
             proposals=self._propose(carry, noise.fork("propose")),
         )
@@ -112,7 +115,7 @@ class RecedingHorizon:
         """The plan with noise as wide as the search still was, within the limits."""
         if plan.spread is None:
             raise SpecError(f"{type(self.planner).__name__} leaves no spread to explore with. Explore with CEM, iCEM or MPPI, or with a policy that explores.")
-        low, high = self.model.spec.consumes.limits(plan.actions.device)
+        low, high = (self.acts or self.model.spec.consumes).limits(plan.actions.device)
         return (plan.actions + plan.spread * noise.normal(*plan.actions.shape[1:])).clamp(low, high)
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 FIELD = 512.0  # px
-REACH = 60.0  # px, the farthest target from the pusher, about what humans set
 RATE = 10.0  # Hz
 
 

@@ -1,7 +1,7 @@
 """Push-T as a world: goal images some steps ahead in a human demonstration, where the T must move.
 
 Sees camera "top" (uint8) and the pusher's place (px). Action: where the pusher shall go (px), ten a second; or, by the option `moves`, the
-way there from where it is (px, DINO-WM's actions): for what searches actions, since most targets of the field lie farther than anybody sends it.
+way there from where it is (px, DINO-WM's actions): for what searches actions, since a planner keeps to moves of the size that it has seen.
 Success: the block within 20 px and 20 degrees of its place in the goal image, wherever the pusher is; judged at each instant.
 Reward: minus the distance of the block to its goal (px). Rows follow from their seeds; see `goals.py`.
 Stepping is the simulator's, through the generic Gymnasium adapter. 1 px counts as 1 mm in `Truth.pose`.
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from wam.sim.adapters.gym_world import GymWorld, Row
 from wam.sim.worlds.pusht.goals import Demonstrations, chosen, pairs, solved
-from wam.sim.worlds.pusht.simulator import FIELD, RATE, REACH, put, simulator, state_of
+from wam.sim.worlds.pusht.simulator import FIELD, RATE, put, simulator, state_of
 from wam.world import Actions, ActionSpec, Camera, EnvSpec, Observation, ObservationSpec, Outcome, Slot, Task, Truth, concatenate
 
 CAMERA, PIXELS = "top", "pixels"  # our name and the simulator's
@@ -43,7 +43,7 @@ class PushTWorld:
         self.demonstrations = Demonstrations.read(config.demonstrations)
         self._pairs = pairs(self.demonstrations, config.offset)
         slots = tuple(Slot(name=f"target_{axis}", unit="px", meaning="where the pusher shall go", low=0.0, high=FIELD) for axis in "xy")
-        ways = [Slot(name=f"move_{axis}", unit="px", meaning="from the pusher to where it shall go", relative=True, low=-REACH, high=REACH) for axis in "xy"]
+        ways = [Slot(name=f"move_{axis}", unit="px", meaning="from the pusher to where it shall go", relative=True, low=-FIELD, high=FIELD) for axis in "xy"]
         felt = tuple(Slot(name=f"pusher_{axis}", unit="px") for axis in "xy")
         self.world = GymWorld(lambda: simulator(config.size), batch, rate=RATE, budget=config.budget, acts=slots, proprio=felt, begin=self._begin, ends=False)
         sees = ObservationSpec(cameras={CAMERA: Camera(height=config.size, width=config.size)}, proprio=felt)
@@ -110,7 +110,7 @@ class PushTWorld:
         if not self.config.moves or actions.low_level is None:
             return actions
         here = torch.from_numpy(self.states()[:, :2]).to(actions.low_level)
-        return replace(actions, low_level=(here[:, None, None] + actions.low_level.clamp(-REACH, REACH)).clamp(0, FIELD))
+        return replace(actions, low_level=(here[:, None, None] + actions.low_level).clamp(0, FIELD))
 
     def _begin(self, env: Any, seed: int) -> dict[str, NDArray[Any]]:
         return put(env, self.demonstrations.state[chosen(seed, *self._pairs)])
