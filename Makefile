@@ -131,6 +131,7 @@ benchmarks: .venv/ready .venv-suite/ready
 	$(BIN)/python benchmarks/chunk_latency.py --result results/speed_chunk_latency.json
 	$(BIN)/python benchmarks/video_cache.py --result results/speed_video_cache.json
 	$(BIN)/python benchmarks/group_norm.py --result results/speed_group_norm.json
+	[ ! -d runs/paradigms/data ] || $(BIN)/python benchmarks/training_minutes.py --result results/speed_training_minutes.json
 	$(SUITE)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torchrl==0.14.1
 	$(SUITE)/python benchmarks/td_mpc2.py --result results/speed_td_mpc2.json
 	$(BIN)/python benchmarks/publish.py
