@@ -47,6 +47,9 @@ real-robots: .venv/ready
 	$(BIN)/wam cross-validate lewm --data runs/real/bridge --out runs/real/bridge-folds --result results/real_bridge.json --sheet docs/pictures/real-bridge.png
 	$(BIN)/wam cross-validate lewm --data runs/real/droid --out runs/real/droid-folds --result results/real_droid.json --sheet docs/pictures/real-droid.png
 	$(BIN)/wam cross-validate lewm --data runs/real/droid_derived --out runs/real/droid_derived-folds --result results/real_droid_derived.json
+	for system in cosmos_predict uwm fast_wam; do for set in bridge droid_derived; do \
+	    $(BIN)/wam cross-validate $$system --data runs/real/$$set --out runs/real/$$set-folds-$$system --result results/real_$${set}_$$system.json --sheet docs/pictures/real-$$set-$$system.png || exit 1; \
+	done; done
 	$(BIN)/python -m wam.jobs.pages
 
 moving: .venv/ready

@@ -1,6 +1,7 @@
 """Leave one episode out, on a set made up here and on real episodes where they are present."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +13,11 @@ from tests.world.geometry.real_data import folder
 from wam.cli import app
 from wam.data import cached_frames, open_dataset
 from wam.data.converters import convert_droid, convert_rlds
-from wam.evaluate.card import MODEL
+from wam.evaluate.card import BASELINES, MODEL, SHUFFLED
 from wam.evaluate.cross_validation import CrossValidated
+from wam.evaluate.futures import DECIDED, HOLD, MEAN, MOVING, decision_errors, standing
 from wam.evaluate.places import COPY, LATENTS, MOVED
-from wam.jobs.cross_validate import CrossValidation, judge_fold
+from wam.jobs.cross_validate import CrossValidation, cross_validate, judge_fold, windows
 from wam.jobs.pages import refreshed
 from wam.jobs.record import record_world
 
@@ -42,6 +44,51 @@ def test_the_command_writes_figures_and_sheet_for_a_page(made_up, tmp_path):
     assert "| the model |" in page and page.startswith("before\n") and page.endswith("<!-- end -->\nafter\n") and refreshed(page, tmp_path) == page
 
 
+@pytest.mark.parametrize(
+    ("recipe", "asked"),
+    [
+        ("cosmos_predict", {MOVING: (MODEL, SHUFFLED)}),
+        ("uwm", {MOVING: (MODEL, SHUFFLED), DECIDED: (MODEL,)}),
+        ("fast_wam", {MOVING: (MODEL,), DECIDED: (MODEL,)}),
+    ],
+)
+def test_each_system_is_asked_what_it_has_an_answer_to(recipe, asked, made_up, tmp_path):
+    found, picture = cross_validate(CrossValidation(recipe=recipe, preset="robot", steps=1), made_up, tmp_path / "folds")
+    arms = {where: {curve.arm for curve in found.curves if curve.measure.where == where} for where in asked}
+    trivial = {MOVING: set(BASELINES), DECIDED: {MEAN, HOLD}}
+    assert {curve.measure.where for curve in found.curves} == set(asked) and arms == {where: {*own} | trivial[where] for where, own in asked.items()}
+    assert picture is not None and not found.probes and len(found.folds) == 3
+    found.save(tmp_path / "made_up.json")
+    page = refreshed("<!-- made_up.json -->\n<!-- end -->\n", tmp_path)
+    assert ("PSNR, dB" in page) and ("standing still" in page) == (DECIDED in asked)
+
+
+def test_what_is_done_is_measured_in_deviations_of_the_training_actions(made_up, tmp_path):
+    """The mean action and standing still by hand, and a policy that repeats what was recorded makes no error."""
+    run = judge_fold(CrossValidation(recipe="uwm", preset="robot", steps=1), made_up, tmp_path / "fold", 1, 3).run
+    window, known = windows(run, made_up, [1], 3, 4), run.statistics.action
+    spec = run.model.as_policy().spec
+
+    class Knows:
+        spec = run.model.as_policy().spec
+
+        def begin(self, batch, task):
+            return None
+
+        def act(self, memory, since, *, noise=None):
+            return memory, replace(window.actions, low_level=window.actions.low_level)
+
+    ((measure, arms),) = decision_errors(Knows(), window, known=known).items()
+    done, mean, std = window.actions.low_level[:, :, 0], torch.tensor(known.mean), torch.tensor(known.std)
+    scale = torch.where(std > 0, std, 1)
+    assert measure.where == DECIDED and arms[MODEL].value.abs().max() == 0 and arms[MODEL].weight.min() == 1
+    torch.testing.assert_close(arms[MEAN].value, ((done - mean) / scale).square().mean(-1).sqrt())
+    still = standing(window, spec.acts.low_level)[:, :, 0]
+    torch.testing.assert_close(arms[HOLD].value, ((done - still) / scale).square().mean(-1).sqrt())
+    relative = [slot.relative for slot in spec.acts.low_level]
+    assert any(relative) and not all(relative) and (still[..., relative] == 0).all()
+
+
 def test_no_fold_trains_on_its_episode(made_up, tmp_path):
     """Statistics are those of the other episodes, and a second call trains nothing."""
     asked = CrossValidation(recipe="lewm", preset="robot", steps=1)
@@ -51,8 +98,8 @@ def test_no_fold_trains_on_its_episode(made_up, tmp_path):
     moves = np.concatenate([frames.episode(index).actions.low_level[0, 1:, 0].numpy() for index in (0, 1)])
     assert torch.allclose(first.run.model.normalise_action.mean, torch.from_numpy(moves.mean(0)), atol=1e-5)
     again = judge_fold(asked, made_up, tmp_path / "fold", 1, 3)
-    arm = next(iter(first.errors.table))
-    assert torch.equal(first.errors.table[arm][MODEL].value, again.errors.table[arm][MODEL].value)
+    arm = next(iter(first.table))
+    assert torch.equal(first.table[arm][MODEL].value, again.table[arm][MODEL].value)
 
 
 def test_the_fingerprint_is_of_the_content(made_up, tmp_path):
@@ -71,7 +118,7 @@ def test_real_bridge(tmp_path):
     data = convert_rlds(folder("bridge_octo"), tmp_path / "bridge").path
     found = judge_fold(CrossValidation(recipe="lewm", preset="robot", steps=1), data, tmp_path / "fold", 3, 4)
     states = cached_frames(open_dataset(data), cameras=()).episode(3).observation.proprio[0, :, :3].double()
-    arms = {measure.where: arms for measure, arms in found.errors.table.items()}
+    arms = {measure.where: arms for measure, arms in found.table.items()}
     for step in (1, 2, 4):
         expected = torch.stack([(states[now + step] - states[now]).norm() for now in range(2, 6)])
         assert torch.allclose(arms[MOVED][COPY].value[:, step - 1].double(), expected, atol=1e-6)

@@ -31,9 +31,9 @@ class StepContrast(Contrast):
 class EpisodeErrors(Spec):
     """Mean error of one arm over the windows of one episode."""
 
-    where: str  # what the position was read from: `Measure.where`
+    where: str  # `Measure.where`: what a position was read from, which pixels
     arm: str
-    values: tuple[float, ...]  # m, per step
+    values: tuple[float, ...]  # per step; m, squared error of pixels, standard deviations of actions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +60,9 @@ class CrossValidated(Result):
     past: int  # frames seen
     windows: int
     training_steps: int  # of each fold
-    curves: tuple[Curve, ...]  # m, per step ahead
+    curves: tuple[Curve, ...]  # per step ahead
     contrasts: tuple[StepContrast, ...]
-    probes: tuple[ProbeScore, ...]  # on real held-out frames of all folds together
+    probes: tuple[ProbeScore, ...]  # on real held-out frames of all folds together; none without latents
     folds: tuple[Fold, ...]
 
 

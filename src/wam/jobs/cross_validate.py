@@ -1,8 +1,9 @@
 """Leave one episode out: train a recipe on all episodes but one, judge it on that one, for each episode in turn.
 
-For recorded sets so small that nothing could be held out once and for all. Asked is where the end effector will be after a
-few steps, read by a fixed probe from predicted latents (`evaluate.places`); the model sees what its recipe sees. Stopped
-trainings go on where they were. Shuffled actions are those of another episode, drawn by chance.
+For recorded sets so small that nothing could be held out once and for all. Asked is what the system has an answer to: where the end
+effector will be after a few steps, read by a fixed probe from predicted latents (`evaluate.places`); pictures that it predicts itself, and
+what it would do (`evaluate.futures`). It sees what its recipe sees. Stopped trainings go on where they were. Shuffled actions are those of
+another episode, drawn by chance.
 Does not know: robots. The first three numbers of proprioception must be a position in metres.
 """
 
@@ -10,25 +11,33 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from wam.data import DataSpec, WindowDataset, open_dataset
 from wam.evaluate.baselines import Pictures
-from wam.evaluate.card import FLOOR, MODEL, SHUFFLED
+from wam.evaluate.card import BASELINES, FLOOR, MODEL, POSITION, SHUFFLED
 from wam.evaluate.cross_validation import CrossValidated, fold_of, joined, step_contrasts
+from wam.evaluate.futures import DECIDED, HOLD, MEAN, MOVING, decision_errors, moving_errors
 from wam.evaluate.imagine import imagine
-from wam.evaluate.measure import curves
+from wam.evaluate.measure import Table, curves
 from wam.evaluate.origin import Origin
 from wam.evaluate.places import COMMANDS, COPY, LATENTS, MOVED, PICTURE_FLOOR, STILL, VELOCITY, PlaceErrors, place_errors, probe_score
-from wam.evaluate.probe import Positions, position_of_slots
+from wam.evaluate.probe import Positions, ProbeScore, position_of_slots
 from wam.evaluate.sources import Sources
+from wam.models.world_action.joint import JointModel
 from wam.recipes.runs import Run, frames_for, train_recipe
 from wam.show.picture import Picture
 from wam.train import Gradient
-from wam.world import Decodes, Encodes, Observation, SpecError, Window, to_float
+from wam.world import Decodes, Encodes, LatentSpec, Observation, Policy, SpecError, Window, WorldModel, WorldModelSpec, to_float
 
-AGAINST = {LATENTS: (SHUFFLED, COPY, STILL), MOVED: (SHUFFLED, COPY, VELOCITY, COMMANDS)}
+AGAINST = {
+    LATENTS: (SHUFFLED, COPY, STILL),
+    MOVED: (SHUFFLED, COPY, VELOCITY, COMMANDS),
+    MOVING: (SHUFFLED, *BASELINES),
+    DECIDED: (MEAN, HOLD),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +58,8 @@ class Judged:
     """One fold."""
 
     run: Run
-    errors: PlaceErrors
+    table: Table
+    places: PlaceErrors | None  # of a model that has latents
     window: Window  # B = 1, the one in which the body moves furthest
 
 
@@ -63,16 +73,10 @@ def cross_validate(
     for episode in range(len(dataset)):
         folds.append(judge_fold(asked, data, folder / f"without-{episode:03d}", episode, len(dataset)))
         progress(episode + 1, len(dataset))
-    table = joined([fold.errors.table for fold in folds])
-    groups = torch.cat([torch.full((len(fold.errors.true),), index) for index, fold in enumerate(folds)])
+    table = joined([fold.table for fold in folds])
+    counts = [len(next(iter(next(iter(fold.table.values())).values())).value) for fold in folds]
+    groups = torch.cat([torch.full((count,), index) for index, count in enumerate(counts)])
     run = folds[0].run
-    true = torch.cat([fold.errors.true.flatten(0, 1) for fold in folds])
-    names = [measure.of for measure in table if measure.where == LATENTS]
-    scores = [
-        probe_score(reads, name, torch.cat([fold.errors.read[reads].flatten(0, 1) for fold in folds])[:, index], true[:, index])
-        for reads in (FLOOR, PICTURE_FLOOR)
-        for index, name in enumerate(names)
-    ]
     learner = next(stage.learner for stage in run.preset.stages if isinstance(stage.learner, Gradient))
     camera = next(iter(run.data.observes.cameras.values()))
     result = CrossValidated(
@@ -88,8 +92,8 @@ def cross_validate(
         training_steps=learner.steps,
         curves=curves(table, groups),
         contrasts=step_contrasts(table, groups, AGAINST, asked.ahead),
-        probes=tuple(scores),
-        folds=tuple(fold_of(fold.errors.table, index, dataset.episodes[index].source) for index, fold in enumerate(folds)),
+        probes=scores([fold.places for fold in folds if fold.places is not None], [measure.of for measure in table if measure.where == LATENTS]),
+        folds=tuple(fold_of(fold.table, index, dataset.episodes[index].source) for index, fold in enumerate(folds)),
         origin=Origin.now(
             started=started,
             protocol=(
@@ -127,17 +131,42 @@ def judge_fold(asked: CrossValidation, data: str | Path, folder: Path, episode: 
     donors = windows(run, data, rest, asked.past, horizon)
     positions = position_in(run.data)
     chosen = torch.randint(donors.size("B"), (held_out.size("B"),), generator=torch.Generator().manual_seed(episode))
+    foreign, learned = donors.actions.select(chosen), windows(run, data, rest, 1, horizon)
+    model, policy = views(run, asked.device)
+    table: Table = {}
+    places = None
     with torch.no_grad():
-        errors = place_errors(
-            run.world_model.to(asked.device),
-            held_out,
-            training=windows(run, data, rest, 1, horizon),
-            positions=positions,
-            foreign=donors.actions.select(chosen),
-        )
+        if model is not None and isinstance(model.spec.predicts.state, LatentSpec):
+            places = place_errors(model, held_out, training=learned, positions=positions, foreign=foreign)
+            table |= places.table
+        if model is not None:
+            table |= moving_errors(model, held_out, training=learned, foreign=foreign)
+        if policy is not None:
+            assert run.statistics.action is not None  # what acts has learned from actions
+            table |= decision_errors(policy, held_out, known=run.statistics.action)
     known = positions.read(held_out)
     furthest = int(((known[:, -1] - known[:, asked.past - 1]).norm(dim=-1).amax(-1) * held_out.valid[:, -1]).argmax())
-    return Judged(run=run, errors=errors, window=held_out.narrow("B", furthest, furthest + 1))
+    return Judged(run=run, table=table, places=places, window=held_out.narrow("B", furthest, furthest + 1))
+
+
+def views(run: Run, device: str) -> tuple[WorldModel[Any] | None, Policy[Any] | None]:
+    """What it predicts with, and what it acts with; a joint model does both, one whose video sees no actions as a video model."""
+    model = run.model.to(device)
+    if isinstance(model, JointModel):
+        return model.as_world_model() if model.network.sees("video", "actions") else model.as_video(), model.as_policy()
+    return (model, None) if isinstance(model.spec, WorldModelSpec) else (None, model)
+
+
+def scores(places: list[PlaceErrors], names: list[str]) -> tuple[ProbeScore, ...]:
+    """How well the probes read real held-out frames, all folds together; none where nothing was probed."""
+    if not places:
+        return ()
+    true = torch.cat([found.true.flatten(0, 1) for found in places])
+    return tuple(
+        probe_score(reads, name, torch.cat([found.read[reads].flatten(0, 1) for found in places])[:, index], true[:, index])
+        for reads in (FLOOR, PICTURE_FLOOR)
+        for index, name in enumerate(names)
+    )
 
 
 def position_in(spec: DataSpec) -> Positions:
@@ -159,11 +188,12 @@ def windows(run: Run, data: str | Path, episodes: list[int], past: int, horizon:
 
 
 def median(folds: list[Judged]) -> Judged:
-    """The fold whose model errs neither most nor least at the last step."""
+    """The fold whose model errs neither most nor least at the last step, by the last of its readings of places, else by the first of its tables."""
 
     def error(fold: Judged) -> float:
-        measure = next(measure for measure in fold.errors.table if measure.where == MOVED)
-        return float(fold.errors.table[measure][MODEL].value[:, -1].mean())
+        places = [measure for measure in fold.table if measure.name == POSITION]
+        measure = places[-1] if places else next(iter(fold.table))
+        return float(fold.table[measure][MODEL].value[:, -1].mean())
 
     return sorted(folds, key=error)[len(folds) // 2]
 
@@ -173,8 +203,8 @@ def sheet(fold: Judged, rate: float) -> Picture | None:
     """The last frame seen and what is imagined after it, all cameras; None for models without pictures."""
     from wam.show.imagined import imagined_sheet
 
-    model, window = fold.run.world_model, fold.window
-    ahead = imagine(model, window).pictures
+    (model, _), window = views(fold.run, str(fold.window.device)), fold.window
+    ahead = None if model is None else imagine(model, window).pictures
     last = window.past.observation.narrow("T", window.past.actions.size("T") - 1)
     future = window.future.observation
     if ahead is None or future is None or future.rgb is None or last.rgb is None:

@@ -107,7 +107,7 @@ def features(result: FeatureProbes) -> str:
 def real_robot(result: CrossValidated) -> str:
     """Leave one episode out."""
     tables = [f"**{table.title}**\n\n{markdown(table)}" if table.title else markdown(table) for table in cross_validation.summaries(result)]
-    return "\n\n".join([cross_validation.head(result), *tables, cross_validation.probe_line(result)])
+    return "\n\n".join(filter(None, [cross_validation.head(result), *tables, cross_validation.probe_line(result)]))
 
 
 def policies(result: PolicyEvaluationResult) -> str:

@@ -83,6 +83,7 @@ ROLLOUT = replace(
         ),
     ),
 )
+ROBOT = replace(TINY, stages=_in_pixels(steps=400, batch=16, learning_rate=2e-3), size=64)  # a few real episodes, every frame
 SMALL = Preset(
     config=VideoConfig(backbone="transformer", latent=8, reduction=8, chunk=4, context=2, dim=384, depth=10, heads=6, dropped_frames=0.3, dropped_actions=0.1),
     stages=in_latents(pictures=4000, steps=16_000, batch=64, learning_rate=5e-4),
@@ -127,7 +128,7 @@ def two_frames_only(preset: Preset) -> Preset:
 RECIPE = Recipe(
     name="cosmos_predict",
     card=CARD,
-    presets={"tiny": TINY, "rollout": ROLLOUT, "small": SMALL, "paper": PAPER},
+    presets={"tiny": TINY, "rollout": ROLLOUT, "robot": ROBOT, "small": SMALL, "paper": PAPER},
     build=build,
     objective=GoalImage(earlier=0.5),
     mechanism=Mechanism(name="0 to 2 clean frames in one model", off=two_frames_only),

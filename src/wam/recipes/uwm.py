@@ -63,6 +63,9 @@ TINY = Preset(
     horizon=4,
     bf16=True,
 )
+ROBOT = replace(  # a few real episodes, every frame
+    TINY, stages=joint_stages(steps=300, batch=32, learning_rate=2e-3, past=1, horizon=4), size=64, skip=1
+)
 SMALL = Preset(
     config=UWMConfig(latent=8, patch=2, clean=False, together=0.5, attends=True, context=2, dim=384, depth=10, heads=6, condition=256, words=128, steps=10),
     stages=joint_stages(pictures=4000, steps=20_000, batch=64, learning_rate=5e-4, past=2, horizon=4),
@@ -131,7 +134,7 @@ def coupled(preset: Preset) -> Preset:
 RECIPE = Recipe(
     name="uwm",
     card=CARD,
-    presets={"tiny": TINY, "small": SMALL, "paper": PAPER},
+    presets={"tiny": TINY, "robot": ROBOT, "small": SMALL, "paper": PAPER},
     build=build,
     objective=GoalImage(earlier=0.5),  # for planning with its forward view: `planning(run.model.as_world_model(), run.recipe, run.preset, run.statistics)`
     mechanism=Mechanism(name="noise levels of video and actions are independent", off=coupled),

@@ -1,7 +1,8 @@
 """A leave-one-episode-out result as tables, for a terminal and for a page of the docs."""
 
-from wam.evaluate.card import FLOOR, MODEL, SHUFFLED, Curve
+from wam.evaluate.card import BASELINES, FLOOR, MODEL, SHUFFLED, Curve
 from wam.evaluate.cross_validation import CrossValidated
+from wam.evaluate.futures import ACTION, DECIDED, HOLD, MEAN, MOVING
 from wam.evaluate.intervals import Interval
 from wam.evaluate.places import COMMANDS, COPY, LATENTS, MOVED, PICTURE_FLOOR, STILL, VELOCITY
 from wam.show.report import Table
@@ -17,23 +18,50 @@ NAMES = {
     FLOOR: "floor: the real future frames, read from their latents",
     PICTURE_FLOOR: "floor: the real future frames, read from pictures",
 }
-TITLES = {LATENTS: "Cameras alone", MOVED: "The true last place plus a predicted displacement"}
-SHOWN = {LATENTS: (MODEL, SHUFFLED, COPY, STILL, FLOOR, PICTURE_FLOOR), MOVED: (MODEL, SHUFFLED, COPY, VELOCITY, COMMANDS, FLOOR, PICTURE_FLOOR)}
+HERE = {  # where an arm means something else than elsewhere
+    (COPY, MOVED): NAMES[STILL],
+    (COPY, MOVING): "the last frame, kept",
+    ("mean", MOVING): "the mean picture of the training frames",
+    ("background", MOVING): "their median picture",
+    (MEAN, DECIDED): "the mean action of the training episodes",
+    (HOLD, DECIDED): "standing still",
+}
+TITLES = {
+    LATENTS: "Cameras alone",
+    MOVED: "The true last place plus a predicted displacement",
+    MOVING: "Pixels that move",
+    DECIDED: "What it would do, against what was done",
+}
+SHOWN = {
+    LATENTS: (MODEL, SHUFFLED, COPY, STILL, FLOOR, PICTURE_FLOOR),
+    MOVED: (MODEL, SHUFFLED, COPY, VELOCITY, COMMANDS, FLOOR, PICTURE_FLOOR),
+    MOVING: (MODEL, SHUFFLED, *BASELINES),
+    DECIDED: (MODEL, MEAN, HOLD),
+}
+UNITS = {  # what stands in a table's corners, how a figure is scaled
+    LATENTS: ("error, cm", "error", 100),
+    MOVED: ("error, cm", "error", 100),
+    MOVING: ("PSNR, dB", "squared error", 1),
+    DECIDED: ("error, standard deviations", "error", 1),
+}
 
 
 def summaries(result: CrossValidated) -> tuple[Table, ...]:
-    """One table per reading: errors in centimetres, then how they compare."""
+    """Two tables for each thing that was asked: figures, then how they compare."""
     steps = sorted({contrast.step for contrast in result.contrasts})
-    ahead = tuple(f"+{step / result.rate:.2g} s" for step in steps)
+    ahead, numbers = tuple(f"+{step / result.rate:.2g} s" for step in steps), tuple(range(1, len(steps) + 1))
     found = []
     for where, title in TITLES.items():
         arms = {curve.arm: curve for curve in result.curves if curve.measure.where == where}
-        rows = [(name_of(arm, where), *(centimetres(arms[arm], step) for step in steps)) for arm in SHOWN[where] if arm in arms]
-        found.append(Table(title=title, columns=("error, cm", *ahead), rows=tuple(rows), note="", numbers=tuple(range(1, len(steps) + 1))))
+        if not arms:
+            continue
+        corner, error, scale = UNITS[where]
+        rows = [(name_of(arm, where), *(figure(arms[arm], step, scale) for step in steps)) for arm in SHOWN[where] if arm in arms]
+        found.append(Table(title=title, columns=(corner, *ahead), rows=tuple(rows), note="", numbers=numbers))
         ratios = {(contrast.against, contrast.step): contrast.ratio for contrast in result.contrasts if contrast.measure.where == where}
         rows = [(name_of(arm, where), *(between(ratios.get((arm, step))) for step in steps)) for arm in SHOWN[where] if (arm, steps[0]) in ratios]
         note = "Below 1 the model is better; brackets that hold 1 say nothing."
-        found.append(Table(title="", columns=("error of the model / error of", *ahead), rows=tuple(rows), note=note, numbers=tuple(range(1, len(steps) + 1))))
+        found.append(Table(title="", columns=(f"{error} of the model / {error} of", *ahead), rows=tuple(rows), note=note, numbers=numbers))
     return tuple(found)
 
 
@@ -48,20 +76,25 @@ def head(result: CrossValidated) -> str:
 
 
 def probe_line(result: CrossValidated) -> str:
-    """How much of the position the probe finds at all."""
+    """How much of the position the probe finds at all; nothing where there was none."""
+    if not result.probes:
+        return ""
     told = {score.reads: f"off by {100 * score.error:.1f} cm, R² {score.r2:.2f}" for score in result.probes}
     return f"The probe on all real held-out frames: from latents {told[FLOOR]}; from the pictures themselves {told[PICTURE_FLOOR]}."
 
 
 def name_of(arm: str, where: str) -> str:
-    """An arm in words; what is copied in the second reading is the true place."""
-    return NAMES[STILL] if (arm, where) == (COPY, MOVED) else NAMES[arm]
+    """An arm in words."""
+    return HERE.get((arm, where)) or NAMES[arm]
 
 
-def centimetres(curve: Curve, step: int) -> str:
+def figure(curve: Curve, step: int, scale: float) -> str:
     """A figure with its interval."""
     value, low, high = (ends[step - 1] for ends in (curve.values, curve.low, curve.high))
-    return "-" if value is None or low is None or high is None else f"{100 * value:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+    if value is None or low is None or high is None:
+        return "-"
+    digits = 2 if curve.measure.name == ACTION else 1
+    return f"{scale * value:.{digits}f} ({scale * low:.{digits}f} to {scale * high:.{digits}f})"
 
 
 def between(ratio: Interval | None) -> str:
