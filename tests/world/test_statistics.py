@@ -54,7 +54,7 @@ def test_proprioception_is_dropped_for_a_model_that_does_not_read_it() -> None:
 
 
 def test_limits_lie_where_the_data_does_inside_the_slots_own() -> None:
-    known = ActionSpec(low_level=(dataclasses.replace(ACTS.low_level[0], low=-2.0, high=9.0), ACTS.low_level[1]), per_step=3)
+    known = ActionSpec(low_level=(dataclasses.replace(ACTS.low_level[0], low=-1.5, high=9.0), ACTS.low_level[1]), per_step=3)
     x, gripper = STATISTICS.within(known).low_level
-    assert (x.low, x.high) == (-2.0, 3.0) and (gripper.low, gripper.high) == pytest.approx((0.2, 0.8))
+    assert (x.low, x.high) == (-1.5, 2.0) and (gripper.low, gripper.high) == pytest.approx((0.3, 0.7))
     assert STATISTICS.within(known).per_step == 3 and dataclasses.replace(STATISTICS, action=None).within(known) is known

@@ -45,7 +45,7 @@ class Statistics(Spec):
             raise SpecError(f"the statistics were computed for {self.acts.per_step} actions per step, {acts.per_step} are used.")
         return self
 
-    def within(self, acts: ActionSpec, spread: float = 3.0) -> ActionSpec:
+    def within(self, acts: ActionSpec, spread: float = 2.0) -> ActionSpec:
         """The same actions with limits where the data lies: its mean and `spread` standard deviations to both sides, inside the slots' own limits.
 
         What predicts is not to be believed beyond. Unchanged where nothing is known of the data.
