@@ -74,9 +74,7 @@ def lessons(arm: Arm) -> tuple[Lesson, ...]:
 PROGRAMS: dict[Arm, Program] = {"fast": "policy", "joint": "joint", "imagine_first": "imagine first", "no_video": "policy"}
 
 TINY = Preset(config=FastWAMConfig(), stages=joint_stages(steps=2200, batch=64, learning_rate=2e-3, past=1, horizon=4), size=32, skip=3)
-ROBOT = replace(  # a few real episodes, every frame
-    TINY, stages=joint_stages(steps=300, batch=32, learning_rate=2e-3, past=1, horizon=4), size=64, skip=1
-)
+ROBOT = replace(TINY, stages=joint_stages(steps=1000, batch=32, learning_rate=2e-3, past=1, horizon=4), skip=1)  # a few real episodes, every frame
 SMALL = Preset(
     config=FastWAMConfig(latent=8, patch=2, clean=False, attends=True, dim=384, narrow=192, depth=10, heads=6, condition=256, words=128, steps=10),
     stages=joint_stages(pictures=4000, steps=20_000, batch=64, learning_rate=5e-4, past=1, horizon=4),

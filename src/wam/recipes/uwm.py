@@ -63,9 +63,7 @@ TINY = Preset(
     horizon=4,
     bf16=True,
 )
-ROBOT = replace(  # a few real episodes, every frame
-    TINY, stages=joint_stages(steps=300, batch=32, learning_rate=2e-3, past=1, horizon=4), size=64, skip=1
-)
+ROBOT = replace(TINY, stages=joint_stages(steps=1000, batch=32, learning_rate=2e-3, past=1, horizon=4), skip=1)  # a few real episodes, every frame
 SMALL = Preset(
     config=UWMConfig(latent=8, patch=2, clean=False, together=0.5, attends=True, context=2, dim=384, depth=10, heads=6, condition=256, words=128, steps=10),
     stages=joint_stages(pictures=4000, steps=20_000, batch=64, learning_rate=5e-4, past=2, horizon=4),
