@@ -77,7 +77,7 @@ def record(
     varied_background, split.
 
     pusht: policies random, drive_to_goal, play, expert;
-    options demonstrations (needed), size, offset, budget.
+    options demonstrations (needed), size, offset, budget, moves.
 
     tabletop: policies expert, noisy_expert, play, random, wander, stay,
     drive_to_goal; options tasks, ask, goal_arm, blocks, dishes, zones, colours,
