@@ -7,6 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import torch
+
 from wam.evaluate.origin import Origin
 from wam.evaluate.pooled import Pooled, pooled
 from wam.evaluate.result import Result, Verdicts
@@ -23,6 +25,7 @@ from wam.world import Env, EnvSpec, Episodes, Policy, SpecError
 BATCH = 50  # goals tried together
 MARGIN = 0.25  # over the best trivial policy: what "learns" asks for
 TRIVIAL = ("random", "idle", "stay", "drive_to_goal")  # before the model
+GOING = "drive_to_goal"  # needs a goal to drive to
 CEILINGS = ("replay", "expert")  # after it
 
 
@@ -99,7 +102,8 @@ def control(
     if wrong := [name for name, size in sizes.items() if options.get(name, size) != size]:
         raise SpecError(f"the model was trained on pictures of {sizes['size']} px, the option size={options[wrong[0]]} asks for others: leave it out.")
     env: Env = module.make(min(BATCH, goals), device=device, **options)
-    policies: dict[str, Policy[Any]] = {name: module.POLICIES[name](env) for name in TRIVIAL if references and name in module.POLICIES}
+    trivial = [name for name in TRIVIAL if references and name in module.POLICIES and (name != GOING or shows_goal(env))]
+    policies: dict[str, Policy[Any]] = {name: module.POLICIES[name](env) for name in trivial}
     policies[run.recipe.name] = run.read(env.spec.sentences).policy()
     policies |= {name: module.POLICIES[name](env) for name in CEILINGS if references and name in module.POLICIES}
     rows, films = [], {}
@@ -111,6 +115,12 @@ def control(
         rows.append(in_steps_of(row, env.spec, world.spec))
         films[name] = seen[0]
     return rows, films
+
+
+def shows_goal(env: Env) -> bool:
+    """Does the world ask for what a goal looks like, or in words alone?"""
+    _, task = env.reset(torch.ones(env.batch, dtype=torch.bool), torch.tensor(evaluation_seeds(env.batch)))
+    return task.goal is not None
 
 
 def require_alike(runs: Sequence[Run]) -> Run:
