@@ -5,4 +5,4 @@ from wam.sim.worlds import push
 
 
 def test_nobody_drives_to_a_goal_that_is_asked_for_in_words():
-    assert shows_goal(push.make(2)) and not shows_goal(push.make(2, task="instruction", objects=2, zones=2))
+    assert shows_goal(push.make(2)) and not shows_goal(push.make(2, task="instruction", zones=2))
