@@ -117,6 +117,8 @@ TOLD := --option task=instruction --option objects=2 --option zones=2 --option c
 uses: .venv/ready
 	$(BIN)/wam train cosmos_predict --preset rollout --data runs/paradigms/data --out runs/uses/cosmos $$(test -d runs/uses/cosmos && echo --resume)
 	$(BIN)/wam use evaluate-policy runs/uses/cosmos --policies runs/paradigms/susie-1-0 --world push $(TOLD) --control runs/uses/cosmos-shuffled --result results/evaluate_push.json
+	[ -d runs/uses/held-out ] || $(BIN)/wam record push --out runs/uses/held-out --episodes 100 --seed 1000000 --policies expert:0.7,noisy_expert:0.3 $(TOLD)
+	$(BIN)/wam imagine runs/uses/cosmos --data runs/uses/held-out --horizon 12 --windows 256 --result results/cosmos_predict_card.json
 	$(BIN)/python -m wam.jobs.pages
 
 # Imagine and act: every way to couple video with actions, one experiment. Days on two cores; a stopped one goes on.

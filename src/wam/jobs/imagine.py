@@ -114,14 +114,14 @@ def instructions_of(run: Run, data: Sequence[str | Path]) -> tuple[str, ...]:
 
 
 def windows_of(run: Run, data: str | Path, horizon: int, count: int) -> tuple[Window, torch.Tensor]:
-    """`count` windows drawn from a data set, and the episode of each: as many frames seen as while it learned.
+    """`count` windows drawn from a data set, and the episode of each: as many frames seen as while it learned, and no more than it uses.
 
     ValueError for a horizon that no episode fills, and for instructions that are not in the run's table.
     """
     frames, spec = frames_for(run.preset, data), run.world_model.spec
     frames = frames.in_table(spec.sentences) if spec.instructed else frames
     skip = 1 if frames.spec.rate == run.data.rate else run.preset.skip  # what a run lived through is at its own clock already
-    windows = WindowDataset(frames, past=run.preset.past, horizon=horizon, skip=skip, truth=True)
+    windows = WindowDataset(frames, past=max(spec.context[0], min(run.preset.past, spec.context[1])), horizon=horizon, skip=skip, truth=True)
     if not windows.longest or horizon > windows.longest:
         raise ValueError(f"no episode of {data} is long enough to look {horizon} steps of {skip} frames ahead: the longest allows {windows.longest}.")
     drawn = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))[:count]
