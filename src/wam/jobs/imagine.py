@@ -9,7 +9,7 @@ import torch
 
 from wam.check import check_world_model
 from wam.data import WindowDataset
-from wam.evaluate.card import CLEAR, RolloutCard
+from wam.evaluate.card import CLEAR, POSITION, Measure, RolloutCard
 from wam.evaluate.imagine import Imagined, imagine, others
 from wam.evaluate.origin import Origin
 from wam.evaluate.probe import Positions, position_of_slots, positions_of_objects
@@ -23,6 +23,7 @@ from wam.show.training import read_training_log
 from wam.world import Window
 
 STRIPS = 4  # windows that are drawn
+READS = 0.5  # R2 of a probe on true frames from which its positions count for a verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +78,15 @@ def imagine_run(
             origin_section(origin),
         ),
     )
-    used = all(contrast.better for contrast in card.action_use())
+    used = all(contrast.better for contrast in card.action_use() if is_read(card, contrast.measure))
     verdicts = Verdicts(conforms=check_world_model(run.world_model).ok, uses_conditions=used)
     return ImaginedResult(card=card, origin=origin, verdicts=verdicts), page.save(run.folder / "report.html")
+
+
+def is_read(card: RolloutCard, measure: Measure) -> bool:
+    """Can its instrument see what it measures? A probe that finds nothing in true frames says nothing of imagined ones."""
+    blind = {(probe.reads, probe.body) for probe in card.probes if probe.r2 < READS}
+    return measure.name != POSITION or (measure.where, measure.of) not in blind
 
 
 def short(data: str | Path) -> str:
