@@ -70,7 +70,8 @@ def head(result: CrossValidated) -> str:
     return (
         f"{len(result.folds)} episodes, {result.windows} windows; {result.robot}; {len(result.cameras)} cameras at {result.size} px and {result.rate:g} Hz; "
         f"actions {'derived from states' if result.derived else 'as recorded'}: {result.actions}. {len(result.folds)} trainings of "
-        f"`{result.origin.recipe}`, {result.training_steps} steps each; the command took {duration(result.origin.wall_seconds)}, trainings that were there already not counted ({result.origin.device}). "
+        f"`{result.origin.recipe}`, {result.training_steps} steps each; the command took {duration(result.origin.wall_seconds)}, trainings that were there "
+        f"already not counted ({result.origin.device}). "
         "Brackets: 95 % intervals over episodes."
     )
 
