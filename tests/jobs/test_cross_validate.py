@@ -1,7 +1,6 @@
 """Leave one episode out, on a set made up here and on real episodes where they are present."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -67,7 +66,7 @@ def test_what_is_done_is_measured_in_deviations_of_the_training_actions(made_up,
     """The mean action and standing still by hand, and a policy that repeats what was recorded makes no error."""
     run = judge_fold(CrossValidation(recipe="uwm", preset="robot", steps=1), made_up, tmp_path / "fold", 1, 3).run
     window, known = windows(run, made_up, [1], 3, 4), run.statistics.action
-    spec = run.model.as_policy().spec
+    acts = run.model.as_policy().spec.acts
 
     class Knows:
         spec = run.model.as_policy().spec
@@ -76,16 +75,16 @@ def test_what_is_done_is_measured_in_deviations_of_the_training_actions(made_up,
             return None
 
         def act(self, memory, since, *, noise=None):
-            return memory, replace(window.actions, low_level=window.actions.low_level)
+            return memory, window.actions
 
     ((measure, arms),) = decision_errors(Knows(), window, known=known).items()
     done, mean, std = window.actions.low_level[:, :, 0], torch.tensor(known.mean), torch.tensor(known.std)
     scale = torch.where(std > 0, std, 1)
     assert measure.where == DECIDED and arms[MODEL].value.abs().max() == 0 and arms[MODEL].weight.min() == 1
     torch.testing.assert_close(arms[MEAN].value, ((done - mean) / scale).square().mean(-1).sqrt())
-    still = standing(window, spec.acts.low_level)[:, :, 0]
+    still = standing(window, acts.low_level)[:, :, 0]
     torch.testing.assert_close(arms[HOLD].value, ((done - still) / scale).square().mean(-1).sqrt())
-    relative = [slot.relative for slot in spec.acts.low_level]
+    relative = [slot.relative for slot in acts.low_level]
     assert any(relative) and not all(relative) and (still[..., relative] == 0).all()
 
 

@@ -58,7 +58,7 @@ PUSHT = ReplayLayout(
     embodiment="Push-T",
     source="Push-T human demonstrations (Chi et al. 2023; MIT), converted",
 )
-MOVES = replace(  # the same, each action as the way from the pusher to its target: what DINO-WM (arXiv 2411.04983) and LeWorldModel learn from
+MOVES = replace(  # the same, each action as the way from the pusher to its target
     PUSHT,
     action=tuple(Slot(name=f"move_{axis}", unit="px", meaning="from the pusher to where it shall go", relative=True, low=-FIELD, high=FIELD) for axis in "xy"),
     minus=("pusher_x", "pusher_y"),

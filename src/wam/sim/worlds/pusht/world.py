@@ -1,7 +1,7 @@
 """Push-T as a world: goal images some steps ahead in a human demonstration, where the T must move.
 
 Sees camera "top" (uint8) and the pusher's place (px). Action: where the pusher shall go (px), ten a second; or, by the option `moves`, the
-way there from where it is (px, DINO-WM's actions): for what searches actions, since a planner keeps to moves of the size that it has seen.
+way there from where it is (px): for what searches actions, since a planner keeps to moves of the size that it has seen.
 Success: the block within 20 px and 20 degrees of its place in the goal image, wherever the pusher is; judged at each instant.
 Reward: minus the distance of the block to its goal (px). Rows follow from their seeds; see `goals.py`.
 Stepping is the simulator's, through the generic Gymnasium adapter. 1 px counts as 1 mm in `Truth.pose`.
