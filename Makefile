@@ -73,7 +73,7 @@ pages: .venv/ready
 PUSHT := --option demonstrations=$(WAM_TEST_DATA)/pusht_human/pusht_human_lowdim.npz --option size=32 --option moves=true
 TABLE := --option tasks=push,open,close --option ask=goal_image --option cameras=front --option size=32 --option segmentation=false
 latents: .venv/ready
-	[ -d runs/latents/human ] || $(BIN)/wam data convert pusht $(WAM_TEST_DATA)/pusht_human/pusht_cchi_v7_replay_lowdim.zarr.zip runs/latents/human --size 32 --actions moves
+	[ -d runs/latents/human ] || $(BIN)/wam data convert pusht $(WAM_TEST_DATA)/pusht_human/pusht_cchi_v7_replay_lowdim.zarr.zip runs/latents/human --size 32 --actions moves --part training
 	[ -d runs/latents/pusht-play ] || $(BIN)/wam record pusht --out runs/latents/pusht-play --episodes 1200 --policies play $(PUSHT)
 	[ -d runs/latents/human-and-play ] || $(BIN)/wam data join runs/latents/human runs/latents/pusht-play --out runs/latents/human-and-play
 	[ -d runs/latents/table ] || $(BIN)/wam record tabletop --out runs/latents/table --episodes 400 --policies play $(TABLE)

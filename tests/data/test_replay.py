@@ -131,6 +131,7 @@ def test_by_name_with_a_layout_file(tmp_path):
         ({"layout": "rlds", "trim": True}, "for the layout droid"),
         ({"layout": "rlds", "actions": "moves"}, "knows no choice"),
         ({"layout": "pusht", "actions": "derived"}, "knows recorded, moves"),
+        ({"layout": "droid", "part": "training"}, "for the layout pusht"),
     ):
         with pytest.raises(ValueError, match=message):
             convert(source=source, target=tmp_path / "other", **options)

@@ -84,13 +84,17 @@ def data_convert(
     ] = None,
     layout_file: Annotated[Path | None, typer.Option("--layout", help="replay: what the arrays mean, as JSON; see docs/data-format.md.")] = None,
     size: Annotated[int | None, typer.Option(help="pusht: pixels of the frames that are drawn from the states; 96 by default.", min=16)] = None,
+    part: Annotated[
+        Literal["all", "training"] | None,
+        typer.Option(help="pusht: all (by default), or training: without the last fifth of the episodes, on which the world pusht evaluates."),
+    ] = None,
     trim: Annotated[bool, typer.Option(help="droid: cut streams of unequal length to the shortest.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Another format -> LeRobot 3.0."""
     from wam.jobs.convert import convert
 
-    made = convert(layout, source, target, actions=actions, layout_file=layout_file, size=size, trim=trim)
+    made = convert(layout, source, target, actions=actions, layout_file=layout_file, size=size, part=part, trim=trim)
     told = {"path": str(made.path), "episodes": made.episodes, "frames": made.frames, "notes": [asdict(note) for note in made.notes]}
     lines = [f"{made.episodes} episodes, {made.frames} frames in {made.path}", *(escape(str(note)) for note in made.notes)]
     show(told, lines, as_json)

@@ -1,9 +1,14 @@
 """Convert by name: which options go with which layout, and the simulator that draws what was recorded without pictures."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from wam.data.converters import MOVES, PUSHT, Conversion, ReplayLayout, convert_droid, convert_replay, convert_rlds
+from wam.data.index import Note
 
 LAYOUTS = ("droid", "rlds", "replay", "pusht")
 
@@ -16,9 +21,10 @@ def convert(
     actions: Literal["recorded", "derived", "moves"] | None = None,
     layout_file: Path | None = None,
     size: int | None = None,
+    part: Literal["all", "training"] | None = None,
     trim: bool = False,
 ) -> Conversion:
-    """ValueError for an unknown layout, and for options that belong to another one."""
+    """`part`: of Push-T's episodes, all, or those that its world does not evaluate on. ValueError for an unknown layout, and for options that belong to another one."""
     if layout not in LAYOUTS:
         raise ValueError(f"the layout {layout!r} is not known; there are {', '.join(LAYOUTS)}.")
     if layout != "droid" and trim:
@@ -29,6 +35,8 @@ def convert(
         raise ValueError("the layout replay needs --layout FILE, which says what the arrays mean; the others know it and take none.")
     if layout != "pusht" and size is not None:
         raise ValueError(f"--size is for the layout pusht, whose frames are drawn: {layout} keeps the sizes that it has. Resize when training.")
+    if layout != "pusht" and part is not None:
+        raise ValueError(f"--part is for the layout pusht, of whose episodes the world pusht evaluates on the last: {layout} has no such world. Leave it out.")
     if layout == "droid":
         assert actions != "moves"
         return convert_droid(source, target, actions=actions, trim=trim)
@@ -36,6 +44,18 @@ def convert(
         return convert_rlds(source, target)
     if layout_file is not None:
         return convert_replay(source, target, ReplayLayout.from_json(layout_file.read_text()))
-    from wam.sim.worlds.pusht.simulator import draw
+    return convert_pusht(source, target, MOVES if actions == "moves" else PUSHT, size=size or 96, whole=part != "training")
 
-    return convert_replay(source, target, MOVES if actions == "moves" else PUSHT, draw=lambda states: draw(states, size or 96))
+
+def convert_pusht(source: Path, target: Path, layout: ReplayLayout, *, size: int, whole: bool) -> Conversion:
+    """Frames drawn by the simulator; `whole` = False leaves out the episodes that the world `pusht` evaluates on, True says which they are."""
+    from wam.sim.worlds.pusht import draw, for_training
+
+    def drawn(states: NDArray[Any]) -> NDArray[np.uint8]:
+        return draw(states, size)
+
+    made = convert_replay(source, target, layout, draw=drawn, first=None if whole else for_training)
+    if not whole:
+        return made
+    held_out = Note("the world pusht evaluates on these: --part training leaves them out", f"episodes {for_training(made.episodes)} to {made.episodes - 1}")
+    return replace(made, notes=(*made.notes, held_out))

@@ -6,6 +6,7 @@ Push-T (Chi et al. 2023; MIT), whose states can be drawn by the simulator that m
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -65,24 +66,32 @@ MOVES = replace(  # the same, each action as the way from the pusher to its targ
 )
 
 
-def convert_replay(source: str | Path, target: str | Path, layout: ReplayLayout, *, draw: Draw | None = None) -> Conversion:
-    """Convert one file (see `arrays.py`) into a new data set at `target`. `draw` makes pictures "T h w 3" of states "T P"."""
+def convert_replay(
+    source: str | Path, target: str | Path, layout: ReplayLayout, *, draw: Draw | None = None, first: Callable[[int], int] | None = None
+) -> Conversion:
+    """Convert one file (see `arrays.py`) into a new data set at `target`.
+
+    `draw` makes pictures "T h w 3" of states "T P". `first` says of so many episodes how many are taken; None = all.
+    """
     path = Path(source)
     if not path.exists():
         raise DataError("there is no such file.", remedy="Check the path.", path=path)
-    first = next(read_arrays(path), None)
-    if first is None:
+    sample = next(read_arrays(path), None)
+    if sample is None:
         raise DataError("it holds no episode.", remedy="Give a file with episodes.", path=path)
-    spec = replay_spec(layout, episode_of(first[0], first[1], layout, path, draw))
+    taken = None if first is None else first(sum(1 for _ in read_arrays(path)))
+    spec = replay_spec(layout, episode_of(*sample, layout, path, draw))
 
     def read() -> Iterator[Episode]:
-        for name, arrays in read_arrays(path):
+        for name, arrays in islice(read_arrays(path), taken):
             yield episode_of(name, arrays, layout, path, draw)
 
     count, frames = record_all(Path(target), spec, read())
     used = {layout.actions, *layout.states, *layout.cameras.values()}
-    notes = [Note(f"array {name!r} left out", "all episodes") for name in sorted(first[1].keys() - used)]
+    notes = [Note(f"array {name!r} left out", "all episodes") for name in sorted(sample[1].keys() - used)]
     notes.append(Note(f"rate {layout.rate:g} Hz and the meaning of the columns taken from the layout, the files do not store them", "all episodes"))
+    if taken is not None:
+        notes.append(Note(f"only the first {taken} episodes taken", path.name))
     if draw is not None:
         notes.append(Note(f"frames of camera {DRAWN!r} drawn from the states: nobody saw them while acting", "all episodes"))
     return Conversion(Path(target), count, frames, tuple(notes))

@@ -1,5 +1,7 @@
 """Push-T: recorded actions replayed from restored states give recorded states, and goals are what they say."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -73,6 +75,20 @@ def test_its_slots_are_those_of_converted_demonstrations(path):
     for moves, layout in ((False, PUSHT), (True, MOVES)):
         spec = make(1, demonstrations=path, size=16, moves=moves).spec
         assert spec.acts.low_level == layout.action and spec.observes.proprio == layout.state[:2]
+
+
+def test_the_training_part_shares_no_episode_with_the_evaluation(path, tmp_path):
+    """Its last step comes before the first start; its neighbour is the first that is evaluated on."""
+    from wam.jobs.convert import convert
+
+    pytest.importorskip("zarr", reason='needs the extra "convert"')
+    made = convert("pusht", folder("pusht_human") / "pusht_cchi_v7_replay_lowdim.zarr.zip", tmp_path / "part", size=16, part="training")
+    found = Demonstrations.read(path)
+    _, for_evaluation = pairs(found, 25)
+    assert made.episodes == 165 and made.frames == int(found.ends[164]) <= for_evaluation.min()
+    assert for_evaluation.min() < int(found.ends[165])  # nothing is left out in vain
+    whole = convert("pusht", Path(path), tmp_path / "whole", size=16)
+    assert whole.episodes == 206 and any("--part training" in note.what and "165 to 205" in note.where for note in whole.notes)
 
 
 @pytest.mark.parametrize("moves", [False, True])

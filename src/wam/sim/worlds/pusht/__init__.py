@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wam.sim.options import from_options
+from wam.sim.worlds.pusht.goals import for_training as for_training
 from wam.sim.worlds.pusht.policies import DriveToGoal as DriveToGoal
 from wam.sim.worlds.pusht.policies import Play as Play
 from wam.sim.worlds.pusht.policies import Replay as Replay

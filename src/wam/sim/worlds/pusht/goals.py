@@ -1,7 +1,8 @@
 """Starts and goals from human demonstrations: a state, and the state `offset` steps later in the same episode.
 
 Only pairs are kept whose block moves and is not yet where it shall be. Training seeds draw from the first four fifths of the
-episodes, evaluation seeds (>= 2,000,000) from the last fifth, each pair once while there are any.
+episodes, evaluation seeds (>= 2,000,000) from the last fifth, each pair once while there are any. What learns from the
+demonstrations themselves must leave that fifth out (`for_training`; `wam data convert pusht --part training`).
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ from numpy.typing import NDArray
 from wam.world import EVALUATION_SEEDS, SpecError
 
 NEAR, TURN = 20.0, np.pi / 9  # px and rad: closer than both is solved
-HELD_OUT = 5  # every episode of the last fifth
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,13 @@ class Demonstrations:
 
     @property
     def first_held_out(self) -> int:
-        """Number of the first step of the last fifth of the episodes."""
-        return int(self.ends[len(self.ends) - len(self.ends) // HELD_OUT - 1])
+        """Number of the first step that no training may see."""
+        return int(self.ends[for_training(len(self.ends)) - 1])
+
+
+def for_training(episodes: int) -> int:
+    """How many of so many episodes, from the first, are not evaluated on: all but the last fifth."""
+    return episodes - episodes // 5
 
 
 def pairs(demonstrations: Demonstrations, offset: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
