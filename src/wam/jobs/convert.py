@@ -24,7 +24,9 @@ def convert(
     part: Literal["all", "training"] | None = None,
     trim: bool = False,
 ) -> Conversion:
-    """`part`: of Push-T's episodes, all, or those that its world does not evaluate on. ValueError for an unknown layout, and for options that belong to another one."""
+    """`part`: of Push-T's episodes, all, or those that its world does not evaluate on.
+
+    ValueError for an unknown layout, and for options that belong to another one."""
     if layout not in LAYOUTS:
         raise ValueError(f"the layout {layout!r} is not known; there are {', '.join(LAYOUTS)}.")
     if layout != "droid" and trim:
