@@ -26,7 +26,8 @@ def convert(
 ) -> Conversion:
     """`part`: of Push-T's episodes, all, or those that its world does not evaluate on.
 
-    ValueError for an unknown layout, and for options that belong to another one."""
+    ValueError for an unknown layout, and for options that belong to another one.
+    """
     if layout not in LAYOUTS:
         raise ValueError(f"the layout {layout!r} is not known; there are {', '.join(LAYOUTS)}.")
     if layout != "droid" and trim:
