@@ -33,7 +33,7 @@ def list_recipes(as_json: AsJson = False) -> None:
     from wam.jobs.listing import listing
 
     lines = listing()
-    table = Table("recipe", "system", "place in the tutorial", "what results say")
+    table = Table("recipe", "system", "place in the tutorial", "what results say", show_lines=True)
     for line in lines:
         table.add_row(line.name, f"{line.title}\n(arXiv {line.paper})", line.cells, "\n".join(line.evidence()))
     show([line.to_dict() for line in lines], table, as_json)

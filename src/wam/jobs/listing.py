@@ -26,11 +26,12 @@ class Listing(Spec):
     stale: tuple[str, ...]  # results whose sources have changed since
 
     def evidence(self) -> tuple[str, ...]:
-        """For people, a few words each."""
+        """For people, a few words each: what was measured, and how many results are older than the sources that they depend on."""
         told = {"conforms": self.conforms, "uses its conditions": self.uses_conditions, "learns": self.learns}
-        words = [f"{name}: {'not measured' if value is None else 'yes' if value else 'no'}" for name, value in told.items()]
-        words.append(f"mechanism: {self.mechanism or 'not compared'}")
-        return (*words, *(f"stale: {name}" for name in self.stale))
+        words = [f"{name}: {'yes' if value else 'no'}" for name, value in told.items() if value is not None]
+        words += [f"mechanism: {self.mechanism}"] if self.mechanism else []
+        words += [f"stale results: {len(self.stale)}"] if self.stale else []
+        return tuple(words) or ("no verdict yet",)
 
 
 def listing() -> list[Listing]:
