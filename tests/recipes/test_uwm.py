@@ -13,7 +13,7 @@ from wam.plan.control.rollout import rollout
 from wam.recipes import load, train_recipe
 from wam.recipes.latents import joint_stages
 from wam.recipes.runs import planning
-from wam.recipes.uwm import RECIPE, coupled
+from wam.recipes.uwm import RECIPE, coupled, independent
 from wam.sim.adapters.skip import Skip
 from wam.sim.worlds.push import PushConfig, PushWorld
 from wam.world import Imagines, Noise, Past, Task
@@ -69,10 +69,14 @@ def test_its_forward_view_is_planned_with():
     assert acted.low_level.shape == (2, 4, 3, 2)
 
 
-def test_coupled_levels_are_one_draw_and_are_acted_on_together():
+def test_arms_that_draw_both_together_differ_in_the_levels_alone():
     spec = data_for(32, 3)
-    made = {change: RECIPE.build(change(narrow(RECIPE.presets["tiny"])).config, spec, statistics(spec)) for change in (coupled, lambda preset: preset)}
-    levels = [model.lessons[0].levels.draw(Noise.of(range(64)), 1) for model in made.values()]
-    assert torch.equal(*levels[0]) and not torch.equal(*levels[1])
-    together, apart = (table(model.program, 3) for model in made.values())
-    assert torch.equal(together[:, 0], together[:, 1]) and (apart[:, 0] == 1).all()
+    made = [RECIPE.build(change(narrow(RECIPE.presets["tiny"])).config, spec, statistics(spec)) for change in (coupled, independent, lambda preset: preset)]
+    one, two, views = ([lesson.levels.draw(Noise.of(range(64)), 1) for lesson in model.lessons] for model in made)
+    assert torch.equal(*one[0]) and not torch.equal(*two[0])
+    assert torch.equal(one[0][0], two[0][0]) and len(one) == len(two) == 1 and len(views) == 3  # the video's levels are the same in both
+    assert replace(made[0].lessons[0], levels=None) == replace(made[1].lessons[0], levels=None)
+    for model in made[:2]:
+        rows = table(model.program, 3)
+        assert torch.equal(rows[:, 0], rows[:, 1])
+    assert (table(made[2].program, 3)[:, 0] == 1).all()

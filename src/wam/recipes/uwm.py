@@ -1,6 +1,7 @@
 """UWM, Unified World Models (arXiv 2504.02792) on your demonstrations: see `CARD`."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from torch import nn
 
@@ -30,7 +31,7 @@ CARD = Card(
         "No registers. Rectified flow instead of DDPM. A fifth of the training levels is exactly noise, where draws begin.",
         "What is unknown is left out where it is unknown to the end, instead of standing by as noise. Most of what is learned is the policy so.",
         "A frame per model step, and the actions of a step are one token.",
-        "Its coupled arm acts by drawing both together, since it never learned to act beside an unknown video.",
+        "Two arms of the experiment only ever draw both together, at levels of their own or at one: they never learn to act beside an unknown video.",
     ),
     data="demonstrations; those without recorded actions are learned from too",
     uses=("control", "serve"),
@@ -51,7 +52,7 @@ class UWMConfig(JointConfig):
     condition: int = 128
     depth: int = 2
     together: float = 0.125  # share of the rows that learn video and actions together, and of those that learn the video alone; all learn to act
-    coupled: bool = False  # one noise level for video and actions
+    drawn: Literal["views", "independent", "coupled"] = "views"  # every view is learned; or both together alone, at levels of their own, or at one
 
 
 TINY = Preset(
@@ -98,12 +99,12 @@ LAW = Mixed(0.2, Fixed(1.0), Uniform())  # draws start at exactly 1
 ACTION_LAW = Power(3.0)  # mostly near noise: what to do must come from what was seen (see `nets.generate.generation.action_generation`)
 
 
-def lessons(share: float, coupled: bool) -> tuple[Lesson, ...]:
-    """Both together at levels of their own, and each beside an unknown other; or both at one level."""
-    if coupled:
-        return (Lesson(Levels((ACTION_LAW, Same(0)))),)
-    together = Lesson(Levels((LAW, LAW)), share=share)
-    video = Lesson(Levels((LAW, Fixed(1.0))), learns=("video",), share=share)
+def lessons(config: UWMConfig) -> tuple[Lesson, ...]:
+    """Both together at levels of their own, and each beside an unknown other; or both together alone."""
+    if config.drawn != "views":
+        return (Lesson(Levels((ACTION_LAW, Same(0) if config.drawn == "coupled" else ACTION_LAW))),)
+    together = Lesson(Levels((LAW, LAW)), share=config.together)
+    video = Lesson(Levels((LAW, Fixed(1.0))), learns=("video",), share=config.together)
     actions = Lesson(Levels((Fixed(1.0), ACTION_LAW)), learns=("actions",), draws=4)
     return together, video, actions
 
@@ -119,14 +120,19 @@ def build(config: UWMConfig, data: DataSpec, statistics: Statistics) -> nn.Modul
         data.rate,
         data.sentences,
         rules=RULES,
-        lessons=lessons(config.together, config.coupled),
-        program="joint" if config.coupled else "policy",
+        lessons=lessons(config),
+        program="policy" if config.drawn == "views" else "joint",
     )
 
 
 def coupled(preset: Preset) -> Preset:
     """One noise level for both: video and actions are only ever learned, and drawn, together."""
-    return replace(preset, config=replace(preset.config, coupled=True))
+    return replace(preset, config=replace(preset.config, drawn="coupled"))
+
+
+def independent(preset: Preset) -> Preset:
+    """The same but for the levels, which are drawn apart: what `coupled` is to be compared with."""
+    return replace(preset, config=replace(preset.config, drawn="independent"))
 
 
 RECIPE = Recipe(

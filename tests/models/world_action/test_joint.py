@@ -29,7 +29,7 @@ def make(arm: str = "uwm", sentences: tuple[str, ...] = (), cameras: int = 1) ->
     """A small one, all of whose gates are open."""
     torch.manual_seed(0)
     spec = shown_by(cameras)
-    config, rules, lessons, program = CONFIG, uwm.RULES, uwm.lessons(0.5, coupled=False), "policy"
+    config, rules, lessons, program = CONFIG, uwm.RULES, uwm.lessons(uwm.UWMConfig(together=0.5)), "policy"
     if arm != "uwm":
         config, rules, lessons, program = replace(CONFIG, narrow=8), fast_wam.rules(arm), fast_wam.lessons(arm), fast_wam.PROGRAMS[arm]
     observes, known = replace(spec.observes, proprio=()), statistics(spec).for_proprio(())

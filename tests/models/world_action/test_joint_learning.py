@@ -61,7 +61,7 @@ def error(actions: Actions, shown: Window) -> float:
 
 def test_one_network_is_a_policy_and_inverse_dynamics():
     shown = window()
-    model = learned(CONFIG, 120, shown, rules=uwm.RULES, lessons=uwm.lessons(0.5, coupled=False), program="policy")
+    model = learned(CONFIG, 120, shown, rules=uwm.RULES, lessons=uwm.lessons(uwm.UWMConfig(together=0.5)), program="policy")
     noise = Noise.of(range(ROWS))
     assert error(model.act(model.begin(ROWS, Task()), shown.past, noise=noise)[1], shown) < 0.4
     assert error(model.as_inverse().infer_actions(shown.whole()[0].observation, noise=noise).narrow("T", 1), shown) < 0.4

@@ -90,7 +90,8 @@ ARMS = (
     Arm(name="oracle_future", paradigm="the true future, then inverse dynamics", recipe="unipi", trained_as="unipi", acts="oracle future"),
     Arm(name="vpp", paradigm="video features", recipe="vpp"),
     Arm(name="uwm", paradigm=f"{JOINT}, one network", recipe="uwm"),
-    Arm(name="uwm.coupled", paradigm="one network, one noise level", recipe="uwm", change=uwm.coupled),
+    Arm(name="uwm.independent", paradigm="drawn together, two noise levels", recipe="uwm", change=uwm.independent),
+    Arm(name="uwm.coupled", paradigm="drawn together, one noise level", recipe="uwm", change=uwm.coupled),
     Arm(name="fast_wam", paradigm=JOINT, recipe="fast_wam"),
     Arm(name="fast_wam.joint", paradigm="video and actions drawn together", recipe="fast_wam", change=partial(fast_wam.with_arm, arm="joint")),
     Arm(name="fast_wam.imagine_first", paradigm="video drawn first", recipe="fast_wam", change=partial(fast_wam.with_arm, arm="imagine_first")),
@@ -107,7 +108,7 @@ QUESTIONS = (
     Question(asks="Imagination at test time: drawn first, or left out?", first="fast_wam.imagine_first", second="fast_wam"),
     Question(asks="Imagination at test time: drawn together, or left out?", first="fast_wam.joint", second="fast_wam"),
     Question(asks="Joint or staged training?", first="fast_wam", second="fast_wam.staged"),
-    Question(asks="Independent or coupled noise levels?", first="uwm", second="uwm.coupled"),
+    Question(asks="Independent or coupled noise levels?", first="uwm.independent", second="uwm.coupled"),
 )
 
 
