@@ -105,7 +105,7 @@ def _stages(*, goals: int, policy: int, batch: int, learning_rate: float) -> tup
 
 TINY = Preset(
     config=SuSIEConfig(law="regression", residual=True),
-    stages=_stages(goals=2000, policy=6000, batch=32, learning_rate=2e-3),
+    stages=_stages(goals=2000, policy=4200, batch=32, learning_rate=2e-3),
     size=32,
     skip=3,
 )

@@ -24,7 +24,7 @@ CARD = Card(
     parts=("video U-Net over a clip, frozen", "features of all levels", "resampler with learned queries", "flow expert over the chunk"),
     differs=(
         "Features at full noise, in one pass; the paper takes a low noise level of its own schedule. At tiny the video model is a regression: no noise.",
-        "Places in the hidden pictures, looked for as the instruction says, are also told in one vector; the paper's policy attends alone.",
+        "Where the video model has an eye (tiny), places as it sees them are also told in one vector, with the instruction; the paper's policy attends alone.",
         "The video model is small and learns from the data at hand; the paper's saw a hundred thousand human and robot clips.",
     ),
     data="videos with instructions for the video model; demonstrations with actions for the policy",
@@ -42,10 +42,10 @@ class VPPConfig(VideoConfig):
     reads: bool = True
     cells: int = 8  # along each side of the grid that hidden pictures are brought to for the resampler
     actions: Kind = "flow"  # how they are drawn
-    draws: int = 8  # noisy chunks that a decision is learned from
+    draws: int = 4  # noisy chunks that a decision is learned from
     queries: int = 4  # tokens per frame
     policy: int = 128  # width of the resampler and of the action head
-    layers: int = 2  # of the action head
+    layers: int = 1  # of the action head
     horizon: int = 4  # steps drawn at once
     execute: int = 2  # of them done before the next chunk
 
@@ -62,7 +62,7 @@ def _stages(*, video: int, policy: int, batch: int, learning_rate: float, frames
 
 TINY = Preset(
     config=VPPConfig(law="regression", residual=True, stacked=True, width=16, eye=32),
-    stages=_stages(video=1800, policy=3200, batch=32, learning_rate=2e-3),
+    stages=_stages(video=2200, policy=3600, batch=32, learning_rate=2e-3),
     size=32,
     skip=3,
 )

@@ -186,6 +186,13 @@ class VideoWorldModel(nn.Module, Reads):
         condition, words = self._conditions(scene, actions, None, None)
         return self.backbone.features(scene.memory, noisy, self.level(level) + condition, words)
 
+    def sight(self, carry: Grounded[Scene, Scene]) -> Float[Tensor, "B E"]:
+        """What the eye says of the last frame: where things are, as the instruction asks. 0 where nothing was seen. SpecError for a model without an eye."""
+        if self.eye is None:
+            raise SpecError("this video model has no eye, so it has no sight to give. Build it with one (VideoConfig.eye).")
+        words = self.words(carry.now.instruction) if self.words is not None else None
+        return self._sight(carry.now, sentence(*words) if words is not None else None)
+
     # -- training ----------------------------------------------------------------------------------------------------
 
     def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
@@ -288,8 +295,14 @@ class VideoWorldModel(nn.Module, Reads):
         if self.gist is not None:
             condition = condition + self.gist(asked)[:, None]
         if self.eye is not None:
-            condition = condition + (self.eye((scene.last + 1) / 2, asked) * scene.started[:, None])[:, None]
+            condition = condition + self._sight(scene, asked)[:, None]
         return condition, words
+
+    def _sight(self, scene: Scene, asked: Float[Tensor, "B D"] | None) -> Float[Tensor, "B E"]:
+        """See `sight`; `asked` is the instruction as one vector."""
+        assert self.eye is not None
+        seen: Tensor = self.eye((scene.last + 1) / 2, asked) * scene.started[:, None]
+        return seen
 
     def _drawn(self, scene: Scene, actions: Actions, noise: Noise | None) -> Float[Tensor, "B K c h w"]:
         """The frames of one chunk; where nothing is done, the frame before."""
