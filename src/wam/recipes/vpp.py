@@ -24,7 +24,7 @@ CARD = Card(
     parts=("video U-Net over a clip, frozen", "features of all levels", "resampler with learned queries", "flow expert over the chunk"),
     differs=(
         "Features at full noise, in one pass; the paper takes a low noise level of its own schedule. At tiny the video model is a regression: no noise.",
-        "Where the video model has an eye (tiny), places as it sees them are also told in one vector, with the instruction; the paper's policy attends alone.",
+        "The instruction, and at tiny the places that the video model's eye sees, are also told as one vector; the paper's policy attends alone.",
         "The video model is small and learns from the data at hand; the paper's saw a hundred thousand human and robot clips.",
     ),
     data="videos with instructions for the video model; demonstrations with actions for the policy",
@@ -37,7 +37,7 @@ class VPPConfig(VideoConfig):
     """A video model, and the policy that reads its features."""
 
     context: int = 1
-    chunk: int = 4  # frames that the video model expects at once
+    chunk: int = 2  # frames that the video model expects at once
     acts: Literal["frame", "clip", "none"] = "none"
     reads: bool = True
     cells: int = 8  # along each side of the grid that hidden pictures are brought to for the resampler
@@ -45,6 +45,7 @@ class VPPConfig(VideoConfig):
     draws: int = 4  # noisy chunks that a decision is learned from
     queries: int = 4  # tokens per frame
     policy: int = 128  # width of the resampler and of the action head
+    looks: int = 1  # layers of the resampler
     layers: int = 1  # of the action head
     horizon: int = 4  # steps drawn at once
     execute: int = 2  # of them done before the next chunk
@@ -53,7 +54,7 @@ class VPPConfig(VideoConfig):
 VIDEO = "perception.video"
 
 
-def _stages(*, video: int, policy: int, batch: int, learning_rate: float, frames: int = 4, horizon: int = 4) -> tuple[Stage, ...]:
+def _stages(*, video: int, policy: int, batch: int, learning_rate: float, frames: int = 2, horizon: int = 4) -> tuple[Stage, ...]:
     """The video model first; then the policy, over what it expects."""
     seeing = usual({f"{VIDEO}.video": 1.0}, steps=video, batch=batch, learning_rate=learning_rate, horizon=frames, precision="bf16", unlabelled=True)
     acting = usual({"actions": 1.0}, steps=policy, batch=2 * batch, learning_rate=learning_rate, horizon=horizon, precision="bf16")
@@ -62,12 +63,12 @@ def _stages(*, video: int, policy: int, batch: int, learning_rate: float, frames
 
 TINY = Preset(
     config=VPPConfig(law="regression", residual=True, stacked=True, width=16, eye=32),
-    stages=_stages(video=2200, policy=3600, batch=32, learning_rate=2e-3),
+    stages=_stages(video=2600, policy=3800, batch=32, learning_rate=2e-3),
     size=32,
     skip=3,
 )
 SMALL = Preset(
-    config=VPPConfig(width=64, levels=4, time="full", steps=10, dropped_frames=0.1, dropped_words=0.1, cells=16, queries=16, policy=256, layers=6),
+    config=VPPConfig(width=64, levels=4, time="full", steps=10, dropped_frames=0.1, dropped_words=0.1, cells=16, queries=16, policy=256, looks=2, layers=6),
     stages=_stages(video=20_000, policy=15_000, batch=64, learning_rate=5e-4),
     size=64,
     skip=3,
@@ -84,6 +85,7 @@ PAPER = Preset(
         cells=16,
         queries=14,
         policy=384,
+        looks=6,
         layers=12,
         horizon=10,
         execute=10,
@@ -99,7 +101,7 @@ def build(config: VPPConfig, data: DataSpec, statistics: Statistics) -> nn.Modul
         raise SpecError("vpp expects what an instruction asks for, and this data has no instructions. Record or convert demonstrations with a task text.")
     seen, known = replace(data.observes, proprio=(), points=0, state=None), statistics.for_proprio(())
     video = video_model(config, seen, data.acts, known, data.rate, data.sentences)
-    features = VideoFeatures(video, config.policy, queries=config.queries, grid=(config.cells, config.cells))
+    features = VideoFeatures(video, config.policy, queries=config.queries, depth=config.looks, grid=(config.cells, config.cells))
     size = data.acts.per_step * len(data.acts.low_level)
     head = ActionExpert(size, config.policy, context=config.policy, dim=config.policy, depth=config.layers)
     drawn = action_generation(config.actions, config.steps)

@@ -178,20 +178,19 @@ class VideoWorldModel(nn.Module, Reads):
             path.append(z)
         return Grounded(seen=carry.seen, now=scene), Future(observation=self.codec.decode(torch.cat(path, 1)))
 
-    def features(self, carry: Grounded[Scene, Scene], actions: Actions, *, noise: Noise | None = None) -> list[Float[Tensor, "B K _c _h _w"]]:
-        """Hidden pictures of the K frames that follow, from the first of the network's passes: what it expects, before anything is drawn."""
+    def features(
+        self, carry: Grounded[Scene, Scene], actions: Actions, *, noise: Noise | None = None
+    ) -> tuple[list[Float[Tensor, "B K _c _h _w"]], Float[Tensor, "B K E"]]:
+        """What the model expects of the K frames that follow, before anything is drawn, from the first of the network's passes.
+
+        Hidden pictures, and the vectors that the network is told of each frame: noise level, actions, instruction, what the eye sees.
+        """
         scene = carry.now
         like = self.zero.new_zeros(len(scene.started), self.chunk, *self.codec.shape)
         noisy, level = self.generation.first(like, noise)
         condition, words = self._conditions(scene, actions, None, None)
-        return self.backbone.features(scene.memory, noisy, self.level(level) + condition, words)
-
-    def sight(self, carry: Grounded[Scene, Scene]) -> Float[Tensor, "B E"]:
-        """What the eye says of the last frame: where things are, as the instruction asks. 0 where nothing was seen. SpecError for a model without an eye."""
-        if self.eye is None:
-            raise SpecError("this video model has no eye, so it has no sight to give. Build it with one (VideoConfig.eye).")
-        words = self.words(carry.now.instruction) if self.words is not None else None
-        return self._sight(carry.now, sentence(*words) if words is not None else None)
+        told = self.level(level) + condition
+        return self.backbone.features(scene.memory, noisy, told, words), told
 
     # -- training ----------------------------------------------------------------------------------------------------
 
@@ -216,8 +215,9 @@ class VideoWorldModel(nn.Module, Reads):
             some, target = stretch.actions.narrow("T", start, end), z[:, start:end]
             answer = self._network(scene, some, told, context_level)
             error = self.generation.error(answer, target - self._base(scene), noise.fork("generation").advance(start))
-            weight = 1 + self.moving * (target - z[:, start - 1 : end - 1]).abs().amax(2, keepdim=True)
-            errors.append((error * weight).flatten(2).mean(-1))
+            if self.moving:
+                error = error * (1 + self.moving * (target - z[:, start - 1 : end - 1]).abs().amax(2, keepdim=True))
+            errors.append(error.flatten(2).mean(-1))
             if end == frames:
                 break
             kept = shown[:, start:end]
@@ -295,14 +295,8 @@ class VideoWorldModel(nn.Module, Reads):
         if self.gist is not None:
             condition = condition + self.gist(asked)[:, None]
         if self.eye is not None:
-            condition = condition + self._sight(scene, asked)[:, None]
+            condition = condition + (self.eye((scene.last + 1) / 2, asked) * scene.started[:, None])[:, None]
         return condition, words
-
-    def _sight(self, scene: Scene, asked: Float[Tensor, "B D"] | None) -> Float[Tensor, "B E"]:
-        """See `sight`; `asked` is the instruction as one vector."""
-        assert self.eye is not None
-        seen: Tensor = self.eye((scene.last + 1) / 2, asked) * scene.started[:, None]
-        return seen
 
     def _drawn(self, scene: Scene, actions: Actions, noise: Noise | None) -> Float[Tensor, "B K c h w"]:
         """The frames of one chunk; where nothing is done, the frame before."""

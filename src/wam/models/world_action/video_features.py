@@ -1,7 +1,7 @@
 """What a video model expects, as a perception: its hidden states in one pass, and nothing is drawn (VPP, arXiv 2412.14803).
 
 Hidden pictures of its layers are brought to one grid, summed up by a resampler, and are what an action head attends to. Beside them the
-head is told one vector: the instruction, and what the video model's eye says, where it has one: that is the hidden state in which places
+head is told what the video model's network is told, as one vector: the instruction, and what its eye sees, where it has one; there places
 are numbers. The video model has learned from videos before and stays as it is; whether its features carry more than a network that
 learned nothing is the comparison to make.
 """
@@ -9,7 +9,6 @@ learned nothing is the comparison to make.
 from dataclasses import replace
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from wam.models.observation_space.video import VideoWorldModel
@@ -17,8 +16,7 @@ from wam.models.policies.perception import Known, Perception
 from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.resampler import Resampler
 from wam.nets.blocks.taps import tapped
-from wam.nets.perceive.text import sentence
-from wam.world import Actions, Grounded, Noise, Past, Record, SpecError, Task
+from wam.world import Actions, Noise, Past, Record, SpecError, Task
 
 
 class VideoFeatures(Perception):
@@ -27,16 +25,15 @@ class VideoFeatures(Perception):
     SpecError for a video model that reads no instructions.
     """
 
-    def __init__(self, video: VideoWorldModel, dim: int, *, queries: int = 8, depth: int = 2, grid: tuple[int, int] = (8, 8)):
+    def __init__(self, video: VideoWorldModel, dim: int, *, queries: int = 8, depth: int = 1, grid: tuple[int, int] = (8, 8)):
         super().__init__()
         if video.words is None:
             raise SpecError("VideoFeatures tells the action head what is asked for, and this video model reads no instructions. Build it with words.")
         self.video, self.grid = video, grid
         self.observes, self.context, self.sentences = video.spec.observes, video.context, video.spec.sentences
-        hidden = self._hidden(video.begin(1, Task()), None)
-        channels = sum(picture.shape[2] for picture in hidden)
-        self.resample = Resampler(channels, grid[0] * grid[1], dim, queries=queries, depth=depth)
-        self.sum_up = mlp(self._told(video.begin(1, Task())).shape[1], 2 * dim, dim)
+        hidden, told = self._expected(video.begin(1, Task()), None)
+        self.resample = Resampler(sum(picture.shape[2] for picture in hidden), grid[0] * grid[1], dim, queries=queries, depth=depth)
+        self.sum_up = mlp(told.shape[2], 2 * dim, dim)
 
     def read(self, sentences: tuple[str, ...]) -> None:
         """See `Perception`."""
@@ -54,22 +51,15 @@ class VideoFeatures(Perception):
 
     def forward(self, memory: Record, noise: Noise | None) -> Known:
         """See `Perception`."""
-        tokens = self.resample(tapped(self._hidden(memory, noise), self.grid))
-        return Known(vector=self.sum_up(self._told(memory)), tokens=tokens.flatten(1, 2))
+        hidden, told = self._expected(memory, noise)
+        return Known(vector=self.sum_up(told.mean(1)), tokens=self.resample(tapped(hidden, self.grid)).flatten(1, 2))
 
     @torch.no_grad()
-    def _told(self, memory: Record) -> Float[Tensor, "B D"]:
-        """The mean of the instruction's words as the video model reads them, 0 where none was given; then its sight."""
-        assert isinstance(memory, Grounded) and self.video.words is not None
-        asked = sentence(*self.video.words(memory.seen.instruction))
-        return asked if self.video.eye is None else torch.cat([asked, self.video.sight(memory)], 1)
-
-    @torch.no_grad()
-    def _hidden(self, memory: Record, noise: Noise | None) -> tuple[Float[Tensor, "B K _c _h _w"], ...]:
-        """Hidden pictures of its layers; the video model learns nothing here."""
+    def _expected(self, memory: Record, noise: Noise | None) -> tuple[list[Tensor], Tensor]:
+        """See `VideoWorldModel.features`: without actions; the video model learns nothing here."""
         spec = self.video.spec
         rows = memory.size("B")
         steps = Actions(valid=torch.zeros(rows, spec.chunk, spec.consumes.per_step, dtype=torch.bool, device=memory.device))
         if spec.consumes.low_level:
             steps = replace(steps, low_level=torch.zeros(*steps.valid.shape, len(spec.consumes.low_level), device=memory.device))
-        return tuple(self.video.features(memory, steps, noise=noise))  # type: ignore[arg-type]
+        return self.video.features(memory, steps, noise=noise)  # type: ignore[arg-type]
