@@ -61,7 +61,7 @@ def _stages(*, video: int, inverse: int, batch: int, learning_rate: float, horiz
 
 TINY = Preset(
     config=UniPiConfig(law="regression", residual=True, eye=32, chunk=1, execute=1),
-    stages=_stages(video=7000, inverse=1000, batch=16, learning_rate=2e-3, horizon=1),
+    stages=_stages(video=6600, inverse=1000, batch=16, learning_rate=2e-3, horizon=1),
     size=32,
 )
 SMALL = Preset(
