@@ -37,7 +37,7 @@ class VPPConfig(VideoConfig):
     """A video model, and the policy that reads its features."""
 
     context: int = 1
-    chunk: int = 2  # frames that the video model expects at once
+    chunk: int = 8  # frames that the video model expects at once
     acts: Literal["frame", "clip", "none"] = "none"
     reads: bool = True
     cells: int = 8  # along each side of the grid that hidden pictures are brought to for the resampler
@@ -45,7 +45,7 @@ class VPPConfig(VideoConfig):
     draws: int = 4  # noisy chunks that a decision is learned from
     queries: int = 4  # tokens per frame
     policy: int = 128  # width of the resampler and of the action head
-    looks: int = 1  # layers of the resampler
+    looks: int = 2  # layers of the resampler
     layers: int = 1  # of the action head
     horizon: int = 4  # steps drawn at once
     execute: int = 2  # of them done before the next chunk
@@ -54,7 +54,7 @@ class VPPConfig(VideoConfig):
 VIDEO = "perception.video"
 
 
-def _stages(*, video: int, policy: int, batch: int, learning_rate: float, frames: int = 2, horizon: int = 4) -> tuple[Stage, ...]:
+def _stages(*, video: int, policy: int, batch: int, learning_rate: float, frames: int = 8, horizon: int = 4) -> tuple[Stage, ...]:
     """The video model first; then the policy, over what it expects."""
     seeing = usual({f"{VIDEO}.video": 1.0}, steps=video, batch=batch, learning_rate=learning_rate, horizon=frames, precision="bf16", unlabelled=True)
     acting = usual({"actions": 1.0}, steps=policy, batch=2 * batch, learning_rate=learning_rate, horizon=horizon, precision="bf16")
@@ -63,12 +63,12 @@ def _stages(*, video: int, policy: int, batch: int, learning_rate: float, frames
 
 TINY = Preset(
     config=VPPConfig(law="regression", residual=True, stacked=True, width=16, eye=32),
-    stages=_stages(video=2600, policy=3800, batch=32, learning_rate=2e-3),
+    stages=_stages(video=2200, policy=3400, batch=32, learning_rate=2e-3),
     size=32,
     skip=3,
 )
 SMALL = Preset(
-    config=VPPConfig(width=64, levels=4, time="full", steps=10, dropped_frames=0.1, dropped_words=0.1, cells=16, queries=16, policy=256, looks=2, layers=6),
+    config=VPPConfig(width=64, levels=4, time="full", steps=10, dropped_frames=0.1, dropped_words=0.1, cells=16, queries=16, policy=256, layers=6),
     stages=_stages(video=20_000, policy=15_000, batch=64, learning_rate=5e-4),
     size=64,
     skip=3,

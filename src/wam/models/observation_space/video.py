@@ -20,6 +20,7 @@ Does not know: proprioception, rewards, goals, how it will be planned with.
 """
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -71,6 +72,15 @@ class Scene(Record):
     started: Bool[Tensor, "B"]
     memory: Record
     instruction: Int[Tensor, "B"]
+
+
+class Conditions(NamedTuple):
+    """What the network is told beside the noise level."""
+
+    condition: Float[Tensor, "_ _ E"]  # actions, the noise of what it remembers, instruction and sight in one, by row and frame
+    words: Words | None
+    asked: Float[Tensor, "B D"] | None  # the instruction as one vector
+    sight: Float[Tensor, "B E"] | None  # what the eye sees in the last frame
 
 
 class VideoWorldModel(nn.Module, Reads):
@@ -180,17 +190,17 @@ class VideoWorldModel(nn.Module, Reads):
 
     def features(
         self, carry: Grounded[Scene, Scene], actions: Actions, *, noise: Noise | None = None
-    ) -> tuple[list[Float[Tensor, "B K _c _h _w"]], Float[Tensor, "B K E"]]:
+    ) -> tuple[list[Float[Tensor, "B K _c _h _w"]], tuple[Float[Tensor, "B _d"], ...]]:
         """What the model expects of the K frames that follow, before anything is drawn, from the first of the network's passes.
 
-        Hidden pictures, and the vectors that the network is told of each frame: noise level, actions, instruction, what the eye sees.
+        Hidden pictures; and as vectors the instruction and what the eye sees in the last frame, each where there is one.
         """
         scene = carry.now
         like = self.zero.new_zeros(len(scene.started), self.chunk, *self.codec.shape)
         noisy, level = self.generation.first(like, noise)
-        condition, words = self._conditions(scene, actions, None, None)
-        told = self.level(level) + condition
-        return self.backbone.features(scene.memory, noisy, told, words), told
+        told = self._conditions(scene, actions, None, None)
+        hidden = self.backbone.features(scene.memory, noisy, self.level(level) + told.condition, told.words)
+        return hidden, tuple(vector for vector in (told.asked, told.sight) if vector is not None)
 
     # -- training ----------------------------------------------------------------------------------------------------
 
@@ -273,18 +283,15 @@ class VideoWorldModel(nn.Module, Reads):
 
     def _network(self, scene: Scene, actions: Actions, told: Bool[Tensor, "B"] | None, context_level: Float[Tensor, "B 1"] | None = None) -> Network:
         """(noisy "B K c h w", level "B K") -> answer, for this scene and these actions."""
-        condition, words = self._conditions(scene, actions, told, context_level)
+        about = self._conditions(scene, actions, told, context_level)
 
         def answer(noisy: Float[Tensor, "B K c h w"], level: Float[Tensor, "B K"]) -> Tensor:
-            answered: Tensor = self.backbone(scene.memory, noisy, self.level(level) + condition, words)
+            answered: Tensor = self.backbone(scene.memory, noisy, self.level(level) + about.condition, about.words)
             return answered
 
         return answer
 
-    def _conditions(
-        self, scene: Scene, actions: Actions, told: Bool[Tensor, "B"] | None, context_level: Float[Tensor, "B 1"] | None
-    ) -> tuple[Float[Tensor, "_ _ E"], Words | None]:
-        """What the network is told beside the noise level: actions and the noise of what it remembers, and words."""
+    def _conditions(self, scene: Scene, actions: Actions, told: Bool[Tensor, "B"] | None, context_level: Float[Tensor, "B 1"] | None) -> Conditions:
         condition = self.zero.new_zeros(1, 1, 1) if self.actions is None else self.actions(actions, told)
         if self.place is not None:
             condition = condition + self.place
@@ -294,9 +301,10 @@ class VideoWorldModel(nn.Module, Reads):
         asked = sentence(*words) if words is not None else None
         if self.gist is not None:
             condition = condition + self.gist(asked)[:, None]
-        if self.eye is not None:
-            condition = condition + (self.eye((scene.last + 1) / 2, asked) * scene.started[:, None])[:, None]
-        return condition, words
+        sight = self.eye((scene.last + 1) / 2, asked) * scene.started[:, None] if self.eye is not None else None
+        if sight is not None:
+            condition = condition + sight[:, None]
+        return Conditions(condition, words, asked, sight)
 
     def _drawn(self, scene: Scene, actions: Actions, noise: Noise | None) -> Float[Tensor, "B K c h w"]:
         """The frames of one chunk; where nothing is done, the frame before."""

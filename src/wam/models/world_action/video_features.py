@@ -1,9 +1,9 @@
 """What a video model expects, as a perception: its hidden states in one pass, and nothing is drawn (VPP, arXiv 2412.14803).
 
 Hidden pictures of its layers are brought to one grid, summed up by a resampler, and are what an action head attends to. Beside them the
-head is told what the video model's network is told, as one vector: the instruction, and what its eye sees, where it has one; there places
-are numbers. The video model has learned from videos before and stays as it is; whether its features carry more than a network that
-learned nothing is the comparison to make.
+head is told one vector: the instruction, and what the video model's eye sees, where it has one; there places are numbers. The video
+model has learned from videos before and stays as it is; whether its features carry more than a network that learned nothing is the
+comparison to make.
 """
 
 from dataclasses import replace
@@ -25,7 +25,7 @@ class VideoFeatures(Perception):
     SpecError for a video model that reads no instructions.
     """
 
-    def __init__(self, video: VideoWorldModel, dim: int, *, queries: int = 8, depth: int = 1, grid: tuple[int, int] = (8, 8)):
+    def __init__(self, video: VideoWorldModel, dim: int, *, queries: int = 8, depth: int = 2, grid: tuple[int, int] = (8, 8)):
         super().__init__()
         if video.words is None:
             raise SpecError("VideoFeatures tells the action head what is asked for, and this video model reads no instructions. Build it with words.")
@@ -33,7 +33,7 @@ class VideoFeatures(Perception):
         self.observes, self.context, self.sentences = video.spec.observes, video.context, video.spec.sentences
         hidden, told = self._expected(video.begin(1, Task()), None)
         self.resample = Resampler(sum(picture.shape[2] for picture in hidden), grid[0] * grid[1], dim, queries=queries, depth=depth)
-        self.sum_up = mlp(told.shape[2], 2 * dim, dim)
+        self.sum_up = mlp(sum(vector.shape[1] for vector in told), 2 * dim, dim)
 
     def read(self, sentences: tuple[str, ...]) -> None:
         """See `Perception`."""
@@ -52,10 +52,10 @@ class VideoFeatures(Perception):
     def forward(self, memory: Record, noise: Noise | None) -> Known:
         """See `Perception`."""
         hidden, told = self._expected(memory, noise)
-        return Known(vector=self.sum_up(told.mean(1)), tokens=self.resample(tapped(hidden, self.grid)).flatten(1, 2))
+        return Known(vector=self.sum_up(torch.cat(told, 1)), tokens=self.resample(tapped(hidden, self.grid)).flatten(1, 2))
 
     @torch.no_grad()
-    def _expected(self, memory: Record, noise: Noise | None) -> tuple[list[Tensor], Tensor]:
+    def _expected(self, memory: Record, noise: Noise | None) -> tuple[list[Tensor], tuple[Tensor, ...]]:
         """See `VideoWorldModel.features`: without actions; the video model learns nothing here."""
         spec = self.video.spec
         rows = memory.size("B")
