@@ -10,6 +10,7 @@ from wam.models.observation_space.assembly import VideoConfig, video_model
 from wam.models.policies.chunk_policy import ChunkPolicy
 from wam.models.world_action.video_features import VideoFeatures
 from wam.nets.blocks.action_expert import ActionExpert
+from wam.nets.blocks.action_unet import ActionUNet
 from wam.nets.generate.generation import Kind, action_generation
 from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
 from wam.recipes.usual import usual
@@ -21,10 +22,11 @@ CARD = Card(
     paper="2412.14803",
     place="world action model: conditioned on a video model's features (tutorial 3)",
     idea="One pass of a video model, frozen, says what it expects; a policy reads its hidden states, and no frame is ever drawn.",
-    parts=("video U-Net over a clip, frozen", "features of all levels", "resampler with learned queries", "flow expert over the chunk"),
+    parts=("video U-Net over a clip, frozen", "features of all levels", "resampler with learned queries", "flow over the chunk of actions"),
     differs=(
         "Features at full noise, in one pass; the paper takes a low noise level of its own schedule. At tiny the video model is a regression: no noise.",
         "The instruction, and at tiny the places that the video model's eye sees, are also told as one vector; the paper's policy attends alone.",
+        "At tiny the head is a small convolutional U-Net that attends once; the paper's is a transformer, as from small on.",
         "The video model is small and learns from the data at hand; the paper's saw a hundred thousand human and robot clips.",
     ),
     data="videos with instructions for the video model; demonstrations with actions for the policy",
@@ -37,7 +39,7 @@ class VPPConfig(VideoConfig):
     """A video model, and the policy that reads its features."""
 
     context: int = 1
-    chunk: int = 8  # frames that the video model expects at once
+    chunk: int = 4  # frames that the video model expects at once
     acts: Literal["frame", "clip", "none"] = "none"
     reads: bool = True
     cells: int = 8  # along each side of the grid that hidden pictures are brought to for the resampler
@@ -46,7 +48,9 @@ class VPPConfig(VideoConfig):
     queries: int = 4  # tokens per frame
     policy: int = 128  # width of the resampler and of the action head
     looks: int = 2  # layers of the resampler
-    layers: int = 1  # of the action head
+    head: Literal["unet", "transformer"] = "unet"  # over the actions; both look at the tokens
+    channels: int = 32  # of that U-Net
+    layers: int = 6  # of that transformer
     horizon: int = 4  # steps drawn at once
     execute: int = 2  # of them done before the next chunk
 
@@ -54,7 +58,7 @@ class VPPConfig(VideoConfig):
 VIDEO = "perception.video"
 
 
-def _stages(*, video: int, policy: int, batch: int, learning_rate: float, frames: int = 8, horizon: int = 4) -> tuple[Stage, ...]:
+def _stages(*, video: int, policy: int, batch: int, learning_rate: float, frames: int = 4, horizon: int = 4) -> tuple[Stage, ...]:
     """The video model first; then the policy, over what it expects."""
     seeing = usual({f"{VIDEO}.video": 1.0}, steps=video, batch=batch, learning_rate=learning_rate, horizon=frames, precision="bf16", unlabelled=True)
     acting = usual({"actions": 1.0}, steps=policy, batch=2 * batch, learning_rate=learning_rate, horizon=horizon, precision="bf16")
@@ -63,12 +67,12 @@ def _stages(*, video: int, policy: int, batch: int, learning_rate: float, frames
 
 TINY = Preset(
     config=VPPConfig(law="regression", residual=True, stacked=True, width=16, eye=32),
-    stages=_stages(video=2200, policy=3400, batch=32, learning_rate=2e-3),
+    stages=_stages(video=2400, policy=3900, batch=32, learning_rate=2e-3),
     size=32,
     skip=3,
 )
 SMALL = Preset(
-    config=VPPConfig(width=64, levels=4, time="full", steps=10, dropped_frames=0.1, dropped_words=0.1, cells=16, queries=16, policy=256, layers=6),
+    config=VPPConfig(width=64, levels=4, time="full", steps=10, dropped_frames=0.1, dropped_words=0.1, cells=16, queries=16, policy=256, head="transformer"),
     stages=_stages(video=20_000, policy=15_000, batch=64, learning_rate=5e-4),
     size=64,
     skip=3,
@@ -86,6 +90,7 @@ PAPER = Preset(
         queries=14,
         policy=384,
         looks=6,
+        head="transformer",
         layers=12,
         horizon=10,
         execute=10,
@@ -103,7 +108,11 @@ def build(config: VPPConfig, data: DataSpec, statistics: Statistics) -> nn.Modul
     video = video_model(config, seen, data.acts, known, data.rate, data.sentences)
     features = VideoFeatures(video, config.policy, queries=config.queries, depth=config.looks, grid=(config.cells, config.cells))
     size = data.acts.per_step * len(data.acts.low_level)
-    head = ActionExpert(size, config.policy, context=config.policy, dim=config.policy, depth=config.layers)
+    head = (
+        ActionUNet(size, config.policy, context=config.policy, width=config.channels)
+        if config.head == "unet"
+        else ActionExpert(size, config.policy, context=config.policy, dim=config.policy, depth=config.layers)
+    )
     drawn = action_generation(config.actions, config.steps)
     return ChunkPolicy(
         features,
