@@ -47,12 +47,12 @@ class VPPConfig(VideoConfig):
     draws: int = 4  # noisy chunks that a decision is learned from
     queries: int = 4  # tokens per frame
     policy: int = 128  # width of the resampler and of the action head
-    looks: int = 2  # layers of the resampler
+    looks: int = 1  # layers of the resampler
     head: Literal["unet", "transformer"] = "unet"  # over the actions; both look at the tokens
     channels: int = 32  # of that U-Net
     layers: int = 6  # of that transformer
     horizon: int = 4  # steps drawn at once
-    execute: int = 2  # of them done before the next chunk
+    execute: int = 1  # of them done before the next chunk
 
 
 VIDEO = "perception.video"
@@ -67,12 +67,14 @@ def _stages(*, video: int, policy: int, batch: int, learning_rate: float, frames
 
 TINY = Preset(
     config=VPPConfig(law="regression", residual=True, stacked=True, width=16, eye=32),
-    stages=_stages(video=2400, policy=3900, batch=32, learning_rate=2e-3),
+    stages=_stages(video=2300, policy=3800, batch=32, learning_rate=2e-3),
     size=32,
     skip=3,
 )
 SMALL = Preset(
-    config=VPPConfig(width=64, levels=4, time="full", steps=10, dropped_frames=0.1, dropped_words=0.1, cells=16, queries=16, policy=256, head="transformer"),
+    config=VPPConfig(
+        width=64, levels=4, time="full", steps=10, dropped_frames=0.1, dropped_words=0.1, cells=16, queries=16, policy=256, looks=2, head="transformer"
+    ),
     stages=_stages(video=20_000, policy=15_000, batch=64, learning_rate=5e-4),
     size=64,
     skip=3,
