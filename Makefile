@@ -115,13 +115,17 @@ video: .venv/ready
 	$(BIN)/python -m wam.jobs.learnability --data runs/results/data --held-out runs/results/fresh --out runs/video --sheet docs/pictures/video.png
 	$(BIN)/python -m wam.jobs.pages
 
-# Uses of a video model, after `paradigms` (its demonstrations, and susie's first training): an hour on two cores.
+# Uses of a video model, after `paradigms` (its demonstrations, and first trainings of susie and diffusion_policy): two hours on two cores.
 TOLD := --option task=instruction --option objects=2 --option zones=2 --option colours=red,blue,yellow,cyan --option budget=42
 uses: .venv/ready
 	$(BIN)/wam train cosmos_predict --preset rollout --data runs/paradigms/data --out runs/uses/cosmos $$(test -d runs/uses/cosmos && echo --resume)
 	$(BIN)/wam use evaluate-policy runs/uses/cosmos --policies runs/paradigms/susie-1-0 --world push $(TOLD) --control runs/uses/cosmos-shuffled --result results/evaluate_push.json
 	[ -d runs/uses/held-out ] || $(BIN)/wam record push --out runs/uses/held-out --episodes 100 --seed 1000000 --policies expert:0.7,noisy_expert:0.3 $(TOLD)
 	$(BIN)/wam imagine runs/uses/cosmos --data runs/uses/held-out --horizon 12 --windows 256 --result results/cosmos_predict_card.json
+	$(BIN)/wam train cosmos_predict --skip 3 --data runs/paradigms/data --out runs/uses/cosmos-3 $$(test -d runs/uses/cosmos-3 && echo --resume)
+	$(BIN)/wam use rerank runs/uses/cosmos-3 --policy runs/paradigms/diffusion_policy-0.2-0 --world push $(TOLD) --ceiling --result results/rerank_push.json
+	[ -d runs/uses/few ] || $(BIN)/wam record push --out runs/uses/few --episodes 200 --seed 900000 --policies expert:0.7,noisy_expert:0.3 $(TOLD)
+	$(BIN)/wam use improve runs/uses/cosmos --data runs/uses/few --out runs/uses/improve --world push $(TOLD) --result results/improve_push.json
 	$(BIN)/python -m wam.jobs.pages
 
 # Imagine and act: every way to couple video with actions, one experiment. Days on two cores; a stopped one goes on.

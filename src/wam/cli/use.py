@@ -1,4 +1,4 @@
-"""`wam use`: what a world model is good for. Policies are evaluated in it, it makes data, it helps a policy choose."""
+"""`wam use`: what a world model is good for. Policies are evaluated in it, it makes data to learn from, it helps a policy choose."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,7 +9,7 @@ from rich.console import Console
 from wam.cli.common import AsJson, Device, RunFolder, options, show
 
 app = typer.Typer(
-    help="Use a trained world model: evaluate policies in it, make data with it, let it choose among a policy's actions.",
+    help="Use a trained world model: evaluate policies in it, make data with it, learn from that data, let it choose among a policy's actions.",
     epilog="Example: [bold]wam use evaluate-policy runs/cosmos --policies runs/lewm --world push[/]; docs/use.md says what each figure means.",
     no_args_is_help=True,
 )
@@ -124,6 +124,35 @@ def rerank(
     tables = [success_table(found.rows), terminal_table(difference_summary(found.differences))]
     tables += [terminal_table(judge_summary(found.judge))] if found.judge is not None else []
     show(found.to_dict(), [*tables, f"wanted of a future: {found.objective}", f"report: {page}"], as_json)
+
+
+@app.command("improve", epilog="Example: [bold]wam use improve runs/cosmos --data runs/few --out runs/improve --world push --option task=instruction[/]")
+def improve(
+    run: RunFolder,
+    data: Annotated[str, typer.Option(help="The few demonstrations, as a data set of the world.")],
+    out: Annotated[Path, typer.Option(help="Folder of data sets and trainings; what is there is used again.", file_okay=False)],
+    world: World = "push",
+    option: Option = None,
+    episodes: Annotated[int, typer.Option(help="Starts that each policy tries, in the model and in the world.", min=1)] = 1000,
+    seeds: Annotated[int, typer.Option(help="Trainings of each.", min=1)] = 3,
+    goals: Annotated[int, typer.Option(help="Held-out starts.", min=1)] = 100,
+    steps: Annotated[int | None, typer.Option(help="Of every training, instead of the preset's.", min=1)] = None,
+    result: Result = None,
+    device: Device = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Few demonstrations, and what their policy then solved in the model: does it help to learn from both? Beside it, the true world."""
+    from wam.jobs.use.improve import ImproveTest, learners_summary
+    from wam.jobs.use.improve import improve as improved
+    from wam.jobs.use.tables import judge_summary
+    from wam.show.bars import Bars
+    from wam.show.tables import terminal_table
+
+    asked = ImproveTest(data, world, options(option), episodes=episodes, seeds=seeds, goals=goals, steps=steps, device=device)
+    with Bars(Console(stderr=True)) as bars:
+        found = improved(run, out, asked, bars=bars)
+    found.save(result or out / "improve.json")
+    show(found.to_dict(), [terminal_table(table) for table in (learners_summary(found), judge_summary(found.judge))], as_json)
 
 
 def folders(names: str) -> list[Path]:

@@ -24,11 +24,12 @@ from wam.jobs.probe_features import FeatureProbes
 from wam.jobs.score import ScoreResult
 from wam.jobs.seeds import SeedResult
 from wam.jobs.use.evaluate_policy import PolicyEvaluationResult
+from wam.jobs.use.improve import ImproveResult, learners_summary
 from wam.jobs.use.rerank import RerankResult
 from wam.jobs.use.tables import agreement_summary, judge_summary, policies_summary
 from wam.show import cross_validation
 from wam.show.report import Table
-from wam.show.summaries import contrast_summary, grid_summary, success_summary
+from wam.show.summaries import contrast_summary, difference_summary, grid_summary, success_summary
 from wam.show.words import duration, percent
 
 PLACE = re.compile(r"<!-- (\S+\.json) -->\n.*?<!-- end -->", re.DOTALL)
@@ -124,7 +125,13 @@ def policies(result: PolicyEvaluationResult) -> str:
 
 def reranked(result: RerankResult) -> str:
     """A policy alone and helped."""
-    return markdown(success_summary(result.rows))
+    tables = [success_summary(result.rows), difference_summary(result.differences), *([judge_summary(result.judge)] if result.judge is not None else [])]
+    return "\n\n".join([*map(markdown, tables), f"Wanted of a future: {result.objective}."])
+
+
+def improved(result: ImproveResult) -> str:
+    """Cloning that also learns from what it did."""
+    return "\n\n".join(markdown(table) for table in (learners_summary(result), judge_summary(result.judge)))
 
 
 def learnable(result: LearnabilityResult) -> str:
@@ -243,6 +250,7 @@ WRITERS: dict[str, tuple[type[Result], Callable[[Any], str]]] = {
     "LearnabilityResult": (LearnabilityResult, learnable),
     "ParadigmResult": (ParadigmResult, paradigms),
     "RerankResult": (RerankResult, reranked),
+    "ImproveResult": (ImproveResult, improved),
 }
 
 

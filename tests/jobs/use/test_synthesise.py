@@ -6,7 +6,9 @@ import pytest
 
 from tests.jobs.use.conftest import OPTIONS, QUICK
 from wam.data import open_dataset
+from wam.data.joining import join
 from wam.jobs.use.synthesise import Wanted, synthesise_set
+from wam.recipes import train_recipe
 from wam.use.synthesis import imagined_in
 from wam.world import SpecError
 
@@ -47,3 +49,12 @@ def test_what_cannot_be_made_is_said_before_anything_runs(model, susie, diffusio
     refused("in which nothing can be imagined", susie, error=SpecError, run=susie, data=data)
     refused("are for evaluation", susie, world="push", options=OPTIONS, seed=2_000_000)
     assert not (tmp_path / "set").exists()
+
+
+def test_a_slower_policy_leaves_a_set_at_the_clock_of_the_model_which_joins_the_real_one(susie, demonstrations, tmp_path, bars):
+    quick = train_recipe("cosmos_predict", demonstrations, tmp_path / "quick", steps=2, show=False).folder
+    made = synthesise_set(quick, [susie], tmp_path / "set", Wanted(2, data=str(demonstrations), steps=6), bars=bars)
+    imagined, real = open_dataset(tmp_path / "set"), open_dataset(demonstrations)
+    assert made.steps == 6 and imagined.read(0).observation.size("T") == 7
+    assert imagined.spec.acts == real.spec.acts and imagined.spec.rate == pytest.approx(real.spec.rate)
+    assert len(open_dataset(join([demonstrations, tmp_path / "set"], tmp_path / "both"))) == 18

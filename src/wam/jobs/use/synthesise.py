@@ -1,7 +1,8 @@
 """Make data in a model: policies act from real starts, and what was imagined becomes a LeRobot data set that says so.
 
 Starts are frames of a data set, or first frames of a world. Goal pictures are not kept in data sets, so policies that go to one need
-starts of a world; so does the judge that says which episodes are solved.
+starts of a world; so does the judge that says which episodes are solved. A policy of a slower clock acts step by step, so the set has
+the model's clock.
 Does not know: whether it helps to learn from it.
 """
 
@@ -21,6 +22,7 @@ from wam.jobs.use.judging import EPISODES, USUAL, judge_of
 from wam.jobs.use.policies import named, require_sight
 from wam.recipes.runs import Run, frames_for, load
 from wam.show.bars import Bars
+from wam.sim.adapters.stepwise import stepwise
 from wam.use.judge import JudgeConfig, JudgeScore
 from wam.use.pictured import pictured
 from wam.use.starts import Starts, recorded_starts, world_starts
@@ -84,6 +86,7 @@ def synthesise_set(folder: Path, policies: Sequence[Path], out: Path, wanted: Wa
     for name, policy in tried.items():
         require_sight(name, policy, shown)
         require_beginning(name, policy, starts)
+    tried = {name: stepwise(policy, shown.rate) for name, policy in tried.items()}
     judge, score = None, None
     if wanted.only_solved and wanted.world is not None:
         judge, score = judge_of(
