@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 from tests.show.samples import origin
 from wam.cli import app, main
 from wam.cli.common import options, usable
-from wam.cli.verbs import comparison_table, shares
+from wam.cli.compare import comparison_table
 from wam.cli.verbs import record as record_verb
+from wam.cli.verbs import shares
 from wam.evaluate.intervals import Interval
 from wam.evaluate.result import Verdicts
 from wam.jobs.compare import MechanismComparison

@@ -5,10 +5,10 @@ import sys
 from rich.console import Console
 from rich.markup import escape
 
-from wam.cli import data, live, use
+from wam.cli import compare, data, live, use
 from wam.cli.verbs import app
 
-__all__ = ["app", "data", "live", "main", "use"]
+__all__ = ["app", "compare", "data", "live", "main", "use"]
 
 app.add_typer(data.app, name="data")
 app.add_typer(use.app, name="use")

@@ -1,4 +1,4 @@
-"""The verbs that start, do their work and end. `data` has its own file, and so have those that stay until Ctrl-C (`live`).
+"""The verbs that start, do their work and end. `data`, `use` and `compare` have their own files, and so have those that stay until Ctrl-C (`live`).
 
 Heavy modules are imported inside the verbs, so that `wam --help` answers at once.
 """
@@ -6,7 +6,7 @@ Heavy modules are imported inside the verbs, so that `wam --help` answers at onc
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,9 +14,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from wam.cli.common import AsJson, Device, Preset, RunFolder, console, options, show
-
-if TYPE_CHECKING:
-    from wam.jobs.compare import MechanismComparison
 
 app = typer.Typer(
     name="wam",
@@ -233,55 +230,6 @@ def score(
     if result is not None:
         found.save(result)
     show(found.to_dict(), [score_table(found.rows)], as_json)
-
-
-@app.command(
-    epilog="Examples: [bold]wam compare lewm --data runs/push --out runs/compare --seeds 3[/], [bold]wam compare paradigms --out runs/paradigms[/]   "
-    "Stopped? The same command goes on."
-)
-def compare(
-    recipe: Annotated[str, typer.Argument(help="Module name of a recipe, or paradigms: the ways to couple a predicted future with actions.")],
-    out: Annotated[Path, typer.Option(help="Folder of the runs; trained ones are used again.", file_okay=False)],
-    data: Annotated[str | None, typer.Option(help="A data set recorded in the world; paradigms records its own.")] = None,
-    result: Annotated[Path | None, typer.Option(help="Where the comparison is written; by default in the folder of the runs.", dir_okay=False)] = None,
-    world: Annotated[str, typer.Option(help="Where both act.")] = "push",
-    goals: Annotated[int, typer.Option(help="Held-out starts per seed.", min=1)] = 100,
-    seeds: Annotated[int, typer.Option(help="Training seeds per arm.", min=1)] = 3,
-    steps: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
-    preset: Preset = "tiny",
-    labels: Annotated[str | None, typer.Option(help="paradigms: shares of the episodes whose actions are shown; otherwise 0.05,0.2,1.")] = None,
-    arms: Annotated[str | None, typer.Option(help="paradigms: names with commas between, e.g. unipi,oracle_future; otherwise all.")] = None,
-    only_report: Annotated[bool, typer.Option("--only-report", help="paradigms: train nothing, report what is there.")] = False,
-    device: Device = "cpu",
-    as_json: AsJson = False,
-) -> None:
-    """The paper's idea on and off, same data, steps and seeds; or all paradigms of world action models. Writes its result as JSON."""
-    if recipe == "paradigms":
-        from wam.cli.paradigms import paradigms
-
-        if (data, world, preset) != (None, "push", "tiny"):
-            raise ValueError("paradigms records its own demonstrations in push and trains tiny presets. Leave out --data, --world and --preset.")
-        paradigms(out, result, goals=goals, seeds=seeds, steps=steps, labels=labels, arms=arms, only_report=only_report, device=device, as_json=as_json)
-        return
-    from wam.jobs.compare import compare_mechanism
-
-    if data is None or labels is not None or arms is not None or only_report:
-        raise ValueError(f"{recipe!r} is compared with its idea switched off: name --data, and leave out --labels, --arms and --only-report.")
-    found = compare_mechanism(
-        recipe, data, out, result or out / "comparison.json", world=world, goals=goals, seeds=seeds, steps=steps, preset=preset, device=device
-    )
-    show(found.to_dict(), comparison_table(found), as_json)
-
-
-def comparison_table(found: "MechanismComparison") -> Table:
-    """Both arms, and the figure that decides: their difference with its interval."""
-    rate, low, high = (100 * value for value in (found.difference.value, found.difference.low, found.difference.high))
-    table = Table("arm", "solved", "of", "in per cent", title=f"{found.mechanism}: {found.verdicts.mechanism}")
-    for arm, count in (("on", found.solved_on), ("off", found.solved_off)):
-        table.add_row(arm, str(count), str(found.episodes), f"{100 * count / found.episodes:.1f}")
-    table.add_row("on minus off", "", "", f"{rate:+.1f} ({low:+.1f} to {high:+.1f})")
-    table.caption = f"Bracket: 95 % interval over training seeds ({len(found.seeds)}) and their goals. One that holds 0 means that no difference was found."
-    return table
 
 
 @app.command(epilog="Example: [bold]wam check my_module:make_model[/]")

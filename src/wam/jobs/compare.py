@@ -1,12 +1,15 @@
-"""The mechanism comparison: a recipe with its idea on and off, same data, steps, seeds and goals.
+"""The mechanism comparison: a recipe with its idea on and off, same data, steps, seeds and goals; judged by success in a world.
 
-The verdict is "effect", "null" or "reversed" by whether the 95 % interval of the difference in success excludes zero. It covers
-goals and training seeds together: the interval is a bootstrap over seeds and, within a seed, over goals.
+`compare_prediction` judges by predictions instead. The verdict is "effect", "null" or "reversed" by whether the 95 % interval of the
+difference in success excludes zero. It covers goals and training seeds together: the interval is a bootstrap over seeds and, within a
+seed, over goals.
 """
 
 import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -16,10 +19,10 @@ from wam.evaluate.result import Result, Verdicts, verdict_on
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds, measure_success
 from wam.jobs.control import BATCH, size_of
-from wam.jobs.practise import as_shown
+from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
-from wam.recipes.recipe import load_recipe
-from wam.recipes.runs import train_recipe
+from wam.recipes.recipe import Mechanism, Preset, load_recipe
+from wam.recipes.runs import Run, train_recipe
 from wam.world import Env, SpecError
 
 
@@ -46,6 +49,8 @@ def compare_mechanism(
     world: str,
     goals: int,
     seeds: int,
+    options: Mapping[str, object] | None = None,
+    labels: float = 1.0,
     steps: int | None = None,
     preset: str = "tiny",
     device: str = "cpu",
@@ -54,24 +59,17 @@ def compare_mechanism(
 
     SpecError where the recipe declares no mechanism.
     """
-    started, found, module = time.monotonic(), load_recipe(recipe), load_world(world)
+    started, module = time.monotonic(), load_world(world)
     sources = Sources.of("wam.jobs.compare", f"wam.recipes.{recipe}", f"wam.sim.worlds.{world}")  # as they are now: a run is long
-    if found.mechanism is None:
-        raise SpecError(f"the recipe {recipe!r} declares no mechanism to switch off.")
-    if not found.mechanism.trained:
-        raise SpecError(f"{found.mechanism.name} of {recipe!r} is switched off without training again: `wam score` compares it.")
     outcomes = dict[str, list[tuple[bool, ...]]](on=[], off=[])
-    for seed in range(seeds):
-        for arm in ("on", "off"):
-            change = None if arm == "on" else found.mechanism.off
-            place = folder / (f"run-{seed}" if arm == "on" else f"off-{seed}")
-            run = train_recipe(recipe, data, place, preset=preset, change=change, steps=steps, seed=seed, device=device, resume=place.exists())
-            env: Env = module.make(min(BATCH, goals), device=device, **size_of(run, module))
-            outcomes[arm].append(measure_success(as_shown(env, run.preset, device), run.policy(), name=arm, seeds=evaluation_seeds(goals)).outcomes)
+    for arm, run in trained_arms(recipe, data, folder, seeds=seeds, labels=labels, steps=steps, preset=preset, device=device):
+        env: Env = module.make(min(BATCH, goals), device=device, **{**size_of(run, module), **(options or {})})
+        policy = run.read(env.spec.sentences).policy()
+        outcomes[arm].append(measure_success(as_shown(env, run.preset, device), policy, name=arm, seeds=evaluation_seeds(goals)).outcomes)
     on, off = (torch.tensor(outcomes[arm], dtype=torch.float64) for arm in ("on", "off"))
     difference = paired_by_seed(on - off)
     comparison = MechanismComparison(
-        mechanism=found.mechanism.name,
+        mechanism=mechanism_of(recipe).name,
         difference=difference,
         episodes=seeds * goals,
         solved_on=int(on.sum()),
@@ -82,7 +80,10 @@ def compare_mechanism(
         verdicts=Verdicts(mechanism=verdict_on(difference)),
         origin=Origin.now(
             started=started,
-            protocol=f"{goals} held-out starts of {world!r} per training seed and arm, the same for all; success at the end of the budget.",
+            protocol=(
+                f"{goals} held-out starts of {described(world, options or {})} per training seed and arm, the same for all; success at the end of the "
+                f"budget.{shown(labels)}"
+            ),
             seeds=f"training 0 to {seeds - 1}; evaluation 2,000,000 and up",
             sources=sources,
             device=device,
@@ -93,3 +94,33 @@ def compare_mechanism(
     )
     comparison.save(result)
     return comparison
+
+
+def trained_arms(
+    recipe: str, data: str | Path, folder: Path, *, seeds: int, labels: float, steps: int | None, preset: str, device: str
+) -> Iterator[tuple[Literal["on", "off"], Run]]:
+    """Seed by seed, with the mechanism and without; `labels`: share of the episodes whose actions are shown. SpecError where there is no mechanism."""
+    mechanism = mechanism_of(recipe)
+    arms: tuple[tuple[Literal["on", "off"], str, Callable[[Preset], Preset] | None], ...] = (("on", "run", None), ("off", "off", mechanism.off))
+    for seed in range(seeds):
+        for arm, name, change in arms:
+            place = folder / f"{name}-{seed}"
+            yield (
+                arm,
+                train_recipe(recipe, data, place, preset=preset, change=change, labels=labels, steps=steps, seed=seed, device=device, resume=place.exists()),
+            )
+
+
+def mechanism_of(recipe: str) -> Mechanism:
+    """SpecError where the recipe declares none, or one that is switched off without training."""
+    found = load_recipe(recipe).mechanism
+    if found is None:
+        raise SpecError(f"the recipe {recipe!r} declares no mechanism to switch off.")
+    if not found.trained:
+        raise SpecError(f"{found.name} of {recipe!r} is switched off without training again: `wam score` compares it.")
+    return found
+
+
+def shown(labels: float) -> str:
+    """What of the actions was shown, as a sentence to add; nothing where all were."""
+    return "" if labels == 1 else f" Actions of {labels:.0%} of the episodes were shown, of the rest the video alone."

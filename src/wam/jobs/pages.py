@@ -16,6 +16,7 @@ from wam.evaluate.grid import SuccessGrid
 from wam.evaluate.intervals import Interval
 from wam.evaluate.result import FOLDER, Result
 from wam.jobs.compare import MechanismComparison
+from wam.jobs.compare_prediction import PredictionComparison, prediction_summary
 from wam.jobs.control import ControlResult
 from wam.jobs.learnability import FAR, NEAR, LearnabilityResult
 from wam.jobs.paradigms.result import ParadigmResult
@@ -82,6 +83,12 @@ def mechanism(result: MechanismComparison) -> str:
         note=f"Difference {told(result.difference, points=True)}: {result.verdicts.mechanism}. {len(result.seeds)} training seeds per arm.",
     )
     return markdown(table)
+
+
+def prediction(result: PredictionComparison) -> str:
+    """A recipe's idea on and off, by what is predicted."""
+    table = prediction_summary(result)
+    return f"**{table.title}**\n\n{markdown(table)}"
 
 
 def grid(result: SuccessGrid) -> str:
@@ -243,6 +250,7 @@ WRITERS: dict[str, tuple[type[Result], Callable[[Any], str]]] = {
     "SeedResult": (SeedResult, seeds),
     "ControlResult": (ControlResult, control),
     "MechanismComparison": (MechanismComparison, mechanism),
+    "PredictionComparison": (PredictionComparison, prediction),
     "CrossValidated": (CrossValidated, real_robot),
     "SuccessGrid": (SuccessGrid, grid),
     "FeatureProbes": (FeatureProbes, features),

@@ -1,0 +1,104 @@
+"""`wam compare`: an idea on and off, by success or by prediction; or all paradigms of world action models."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from wam.cli.common import AsJson, Device, Preset, options, show
+from wam.cli.verbs import app
+
+if TYPE_CHECKING:
+    from wam.jobs.compare import MechanismComparison
+
+
+@app.command(
+    epilog="Examples: [bold]wam compare lewm --data runs/push --out runs/compare --seeds 3[/], "
+    "[bold]wam compare adaworld --labels 0.05 --data runs/push --held-out runs/fresh --out runs/adaworld[/], "
+    "[bold]wam compare paradigms --out runs/paradigms[/]   Stopped? The same command goes on."
+)
+def compare(
+    recipe: Annotated[str, typer.Argument(help="Module name of a recipe, or paradigms: the ways to couple a predicted future with actions.")],
+    out: Annotated[Path, typer.Option(help="Folder of the runs; trained ones are used again.", file_okay=False)],
+    data: Annotated[str | None, typer.Option(help="A data set recorded in the world; paradigms records its own.")] = None,
+    held_out: Annotated[str | None, typer.Option(help="Compare predictions of this data set's episodes, instead of success in a world.")] = None,
+    result: Annotated[Path | None, typer.Option(help="Where the comparison is written; by default in the folder of the runs.", dir_okay=False)] = None,
+    world: Annotated[str, typer.Option(help="Where both act.")] = "push",
+    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, of the world; may be repeated.")] = None,
+    goals: Annotated[int, typer.Option(help="Held-out starts per seed.", min=1)] = 100,
+    horizon: Annotated[int, typer.Option(help="--held-out: model steps predicted.", min=1)] = 12,
+    windows: Annotated[int, typer.Option(help="--held-out: windows predicted.", min=2)] = 256,
+    seeds: Annotated[int, typer.Option(help="Training seeds per arm.", min=1)] = 3,
+    steps: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
+    preset: Preset = "tiny",
+    labels: Annotated[
+        str | None, typer.Option(help="Share of the episodes whose actions are shown, otherwise 1; paradigms: shares, otherwise 0.05,0.2,1.")
+    ] = None,
+    arms: Annotated[str | None, typer.Option(help="paradigms: names with commas between, e.g. unipi,oracle_future; otherwise all.")] = None,
+    only_report: Annotated[bool, typer.Option("--only-report", help="paradigms: train nothing, report what is there.")] = False,
+    device: Device = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """The paper's idea on and off, same data, steps and seeds; or all paradigms of world action models. Writes its result as JSON."""
+    from wam.cli.paradigms import label_shares, paradigms
+
+    if recipe == "paradigms":
+        if (data, held_out, option, world, preset) != (None, None, None, "push", "tiny"):
+            raise ValueError(
+                "paradigms records its own demonstrations in push and trains tiny presets. Leave out --data, --held-out, --option, --world and --preset."
+            )
+        paradigms(out, result, goals=goals, seeds=seeds, steps=steps, labels=labels, arms=arms, only_report=only_report, device=device, as_json=as_json)
+        return
+    share = (1.0,) if labels is None else label_shares(labels)
+    if data is None or len(share) > 1 or arms is not None or only_report:
+        raise ValueError(f"{recipe!r} is compared with its idea switched off: name --data, one share of --labels at most, and no --arms or --only-report.")
+    result = result or out / "comparison.json"
+    if held_out is not None:
+        from wam.jobs.compare_prediction import compare_prediction, prediction_summary
+        from wam.show.tables import terminal_table
+
+        predicted = compare_prediction(
+            recipe,
+            data,
+            held_out,
+            out,
+            result,
+            horizon=horizon,
+            count=windows,
+            seeds=seeds,
+            labels=share[0],
+            steps=steps,
+            preset=preset,
+            device=device,
+        )
+        show(predicted.to_dict(), terminal_table(prediction_summary(predicted)), as_json)
+        return
+    from wam.jobs.compare import compare_mechanism
+
+    found = compare_mechanism(
+        recipe,
+        data,
+        out,
+        result,
+        world=world,
+        options=options(option),
+        goals=goals,
+        seeds=seeds,
+        labels=share[0],
+        steps=steps,
+        preset=preset,
+        device=device,
+    )
+    show(found.to_dict(), comparison_table(found), as_json)
+
+
+def comparison_table(found: "MechanismComparison") -> Table:
+    """Both arms, and the figure that decides: their difference with its interval."""
+    rate, low, high = (100 * value for value in (found.difference.value, found.difference.low, found.difference.high))
+    table = Table("arm", "solved", "of", "in per cent", title=f"{found.mechanism}: {found.verdicts.mechanism}")
+    for arm, count in (("on", found.solved_on), ("off", found.solved_off)):
+        table.add_row(arm, str(count), str(found.episodes), f"{100 * count / found.episodes:.1f}")
+    table.add_row("on minus off", "", "", f"{rate:+.1f} ({low:+.1f} to {high:+.1f})")
+    table.caption = f"Bracket: 95 % interval over training seeds ({len(found.seeds)}) and their goals. One that holds 0 means that no difference was found."
+    return table

@@ -1,0 +1,57 @@
+"""An idea on and off, by what is predicted: the figure is what its formula says, and both arms are judged on the same windows."""
+
+import math
+
+import pytest
+import torch
+
+from wam.jobs.compare import mechanism_of
+from wam.jobs.compare_prediction import PredictionComparison, compare_prediction, decibels, decibels_by_seed, prediction_summary
+from wam.jobs.record import record_world
+from wam.world import SpecError
+
+PLAY = {"task": "play", "size": 32, "budget": 12}
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sets")
+    return tuple(
+        record_world("push", folder / name, episodes=6, policies={"play": 1.0}, options=PLAY, seed=seed) for name, seed in (("data", 0), ("fresh", 500))
+    )
+
+
+def test_half_the_error_everywhere_is_three_decibels_for_certain():
+    off = torch.rand(3, 20, dtype=torch.float64) + 0.5
+    found = decibels_by_seed(off / 2, off, torch.arange(20) // 2)
+    assert found.value == pytest.approx(10 * math.log10(2)) and found.low == pytest.approx(found.value) and found.high == pytest.approx(found.value)
+
+
+def test_the_interval_covers_trainings_and_episodes():
+    """One training better, one worse: which are drawn decides. One of many episodes decides alone: whether it is drawn decides."""
+    off, groups = torch.ones(2, 40, dtype=torch.float64), torch.arange(40)
+    trainings = decibels_by_seed(torch.tensor([[0.5], [2.0]], dtype=torch.float64).expand(2, 40), off, groups)
+    assert trainings.low == pytest.approx(-10 * math.log10(2)) and trainings.high == pytest.approx(10 * math.log10(2))
+    one = torch.ones_like(off)
+    one[:, 0] = 40.0
+    assert (episodes := decibels_by_seed(one, off, groups)).low < -3 < episodes.value < episodes.high == 0.0
+
+
+def test_decibels_are_those_of_psnr():
+    assert decibels(0.01) == pytest.approx(20) and decibels(1.0) == 0
+
+
+def test_both_arms_on_the_same_windows(sets, tmp_path):
+    data, fresh = sets
+    found = compare_prediction("cosmos_predict", data, fresh, tmp_path, tmp_path / "result.json", horizon=3, count=8, seeds=2, labels=0.5, steps=2)
+    assert found.mechanism == "0 to 2 clean frames in one model" and (found.windows, found.horizon, len(found.on), len(found.off)) == (8, 3, 2, 2)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["off-0", "off-1", "run-0", "run-1"]
+    assert found.difference.low <= found.difference.value <= found.difference.high and found.verdicts.mechanism in ("effect", "null", "reversed")
+    assert "Actions of 50% of the episodes were shown" in found.origin.protocol
+    assert PredictionComparison.from_json((tmp_path / "result.json").read_text()) == found
+    assert prediction_summary(found).rows[-1][0] == "on minus off"
+
+
+def test_an_idea_that_needs_no_training_is_not_compared_by_training():
+    with pytest.raises(SpecError, match="is switched off without training again"):
+        mechanism_of("diffusion_policy")
