@@ -84,3 +84,17 @@ def test_what_is_there_is_not_measured_again(finished, tmp_path):
     assert begun == [] and json.loads(path.read_text())["missing"] == ["vpp-0.5-0"]
     with pytest.raises(ValueError, match="no experiment to report"):
         run(tmp_path / "nothing", only_report=True)
+
+
+def test_figures_alone_are_enough_to_go_on(finished, tmp_path):
+    """On another machine: no cells and no runs, but the figures, and the demonstrations made anew."""
+    figures = tmp_path / "figures.json"
+    figures.write_text(finished.read_text())
+    path, begun = run(tmp_path / "elsewhere", replace(ASKED, arms=(*ASKED.arms, "zero_future")), result=figures)
+    assert begun == ["zero_future-0.5-0"] and not ParadigmResult.from_json(path.read_text()).missing
+    told = json.loads(figures.read_text())
+    for cell in told["cells"]:
+        cell["sources"]["digest"] = "older"
+    figures.write_text(json.dumps(told))
+    _, begun = run(tmp_path / "later", replace(ASKED, arms=("random",)), result=figures)
+    assert begun == ["random"]

@@ -1,7 +1,8 @@
 """`wam compare paradigms`: data, trainings, evaluation, tables, plots and page of one controlled experiment, in one command.
 
 Every cell (arm, share of known actions, training seed) is trained resumably into a folder of its own, and what was measured of it is kept beside
-it as a small JSON file; a stopped experiment goes on where it was, and one that is not finished says which cells are missing.
+it as a small JSON file; a stopped experiment goes on where it was, and one that is not finished says which cells are missing. Where only the
+figures are left (`result`), their cells count, as long as the sources are the same.
 Does not know: how a system is built, what counts as solved. Footgun: cells that were measured by an earlier version of the sources are kept,
 and named as such.
 """
@@ -42,6 +43,7 @@ def compare_paradigms(folder: Path, asked: Asked, *, result: Path | None = None,
     cells = wanted(arms, asked.labels, asked.seeds)
     data = folder / "data" if only_report else demonstrations(folder / "data", asked, task)
     fingerprint = frames_for(load_recipe(CLONING).preset(PRESET), data).fingerprint()
+    recall(result, folder)
     try:
         if not only_report:
             run_cells(folder, asked, cells, data, fingerprint, sources, task("cells"), tell)
@@ -74,6 +76,14 @@ def run_cells(
             draw(plans, folder / f"{cell.name}{PICTURE}")
         write(found, folder)
     progress(len(cells), len(cells))
+
+
+def recall(result: Path | None, folder: Path) -> None:
+    """Cells of an earlier report that these sources measured, where the folder has none of that name: an experiment goes on from its figures alone."""
+    if result is not None and result.exists():
+        for cell in ParadigmResult.from_json(result.read_text()).cells:
+            if not (folder / f"{cell.name}.json").exists() and not cell.sources.stale:
+                write(cell, folder)
 
 
 def trained(folder: Path, cell: Wanted, asked: Asked, data: Path) -> Run | None:
