@@ -1,12 +1,15 @@
 """`wam use`: what a world model is good for. Policies are evaluated in it, it makes data to learn from, it helps a policy choose."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from wam.cli.common import AsJson, Device, RunFolder, options, show
+
+if TYPE_CHECKING:
+    from wam.use.reranking import Mode
 
 app = typer.Typer(
     help="Use a trained world model: evaluate policies in it, make data with it, learn from that data, let it choose among a policy's actions.",
@@ -97,9 +100,12 @@ def rerank(
     policy: Annotated[Path, typer.Option(help="A run that acts, as it is.", exists=True, file_okay=False)],
     world: World = "push",
     option: Option = None,
-    mode: Annotated[
-        Literal["rank", "opt", "both", "all"],
-        typer.Option(help="rank: the best of the drawn chunks; opt: the policy's own, refined; both; or all that the model allows, side by side."),
+    modes: Annotated[
+        str,
+        typer.Option(
+            help="With commas between: rank, the best of the drawn chunks; opt, the policy's own, refined; both, the best of all refined. "
+            "Or all that the model allows."
+        ),
     ] = "all",
     draws: Annotated[int, typer.Option(help="Chunks that the policy draws.", min=1)] = 16,
     goals: Annotated[int, typer.Option(help="Held-out starts.", min=1)] = 100,
@@ -116,7 +122,7 @@ def rerank(
     from wam.show.summaries import difference_summary
     from wam.show.tables import success_table, terminal_table
 
-    asked = RerankTest(world, options(option), () if mode == "all" else (mode,), draws=draws, goals=goals, ceiling=ceiling, device=device)
+    asked = RerankTest(world, options(option), modes_of(modes), draws=draws, goals=goals, ceiling=ceiling, device=device)
     with Bars(Console(stderr=True)) as bars:
         found, page = rerank(run, policy, asked, out=out, bars=bars)
     if result is not None:
@@ -153,6 +159,16 @@ def improve(
         found = improved(run, out, asked, bars=bars)
     found.save(result or out / "improve.json")
     show(found.to_dict(), [terminal_table(table) for table in (learners_summary(found), judge_summary(found.judge))], as_json)
+
+
+def modes_of(text: str) -> "tuple[Mode, ...]":
+    """`rank,opt`; () = all. ValueError for another name."""
+    from wam.jobs.use.rerank import WORDS
+
+    names = [] if text == "all" else [name.strip() for name in text.split(",")]
+    if unknown := [name for name in names if name not in WORDS]:
+        raise ValueError(f"--modes names {unknown[0]!r}, expected some of {', '.join(WORDS)} with commas between, or all.")
+    return tuple(mode for mode in WORDS if mode in names)
 
 
 def folders(names: str) -> list[Path]:
