@@ -22,7 +22,9 @@ def test_shares_are_read():
         (["paradigms", "--only-report"], "no experiment to report"),
         (["paradigms", "--labels", "2"], "shares in (0, 1]"),
         (["lewm"], "name --data"),
-        (["lewm", "--data", "x", "--arms", "unipi"], "leave out --labels, --arms"),
+        (["lewm", "--data", "x", "--arms", "unipi"], "no --arms or --only-report"),
+        (["lewm", "--data", "x", "--labels", "0.1,0.2"], "one share of --labels at most"),
+        (["paradigms", "--held-out", "x"], "Leave out --data, --held-out"),
     ],
 )
 def test_errors_explain_without_a_traceback(arguments, words, tmp_path, monkeypatch, capsys):

@@ -13,7 +13,7 @@ from wam.world import Spec
 RUN = CliRunner()
 
 
-@pytest.mark.parametrize("verb", ["", "evaluate-policy", "synthesise", "rerank"])
+@pytest.mark.parametrize("verb", ["", "evaluate-policy", "synthesise", "improve", "rerank"])
 def test_help_has_an_example(verb):
     answer = RUN.invoke(app, ["use", *verb.split(), "--help"])
     assert answer.exit_code == 0 and "Example" in answer.output
@@ -28,6 +28,8 @@ def test_help_has_an_example(verb):
         (["synthesise", ".", "--policy", ".", "--out", "set"], "say where to start"),
         (["synthesise", ".", "--policy", ".", "--out", "set", "--data", "x", "--only-solved"], "Name it: --world push"),
         (["rerank", ".", "--policy", ".", "--option", "zones"], "write NAME=VALUE"),
+        (["rerank", ".", "--policy", ".", "--modes", "best"], "expected some of rank, opt, both"),
+        (["improve", ".", "--data", "x", "--out", "y", "--option", "zones"], "write NAME=VALUE"),
     ],
 )
 def test_errors_explain_without_a_traceback(arguments, words, tmp_path, monkeypatch, capsys):
