@@ -108,11 +108,18 @@ online: .venv-suite/ready
 	$(SUITE)/wam score runs/online/reacher_easy-? --world control_suite --option task=reacher_easy --published 937 --result results/score_reacher_easy.json
 	$(BIN)/python -m wam.jobs.pages
 
-# What learns on two cores: makes of a video model, three trainings each, half an hour a training seed on one core. Stopped ones go on.
+# What learns on two cores: makes of a video model, and published ideas on and off, three trainings each; three hours on one core. Stopped ones go on.
 video: .venv/ready
 	[ -d runs/results/data ] || $(BIN)/wam record push --out runs/results/data --episodes 2500
 	[ -d runs/results/fresh ] || $(BIN)/wam record push --out runs/results/fresh --episodes 100 --seed 1000000
 	$(BIN)/python -m wam.jobs.learnability --data runs/results/data --held-out runs/results/fresh --out runs/video --sheet docs/pictures/video.png
+	for system in adaworld dreamdojo ctrl_world cosmos_predict; do \
+	    share=$$(test $$system = adaworld && echo 0.05 || echo 1); \
+	    $(BIN)/wam compare $$system --data runs/results/data --held-out runs/results/fresh --labels $$share --out runs/compare/$$system --result results/$${system}_mechanism.json || exit 1; \
+	done
+	for system in adaworld dreamdojo ctrl_world; do \
+	    $(BIN)/wam imagine runs/compare/$$system/run-0 --data runs/results/fresh --horizon 12 --windows 256 --result results/$${system}_card.json || exit 1; \
+	done
 	$(BIN)/python -m wam.jobs.pages
 
 # Uses of a video model, after `paradigms` (its demonstrations, and first trainings of susie and diffusion_policy): two hours on two cores.
