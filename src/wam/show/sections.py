@@ -74,8 +74,12 @@ def strips_section(window: Window, pictures: Pictures, rows: Int[Tensor, "N"], *
     )
 
 
-def episodes_section(row: SuccessRow, episodes: Episodes, *, rate: float, count: int = 8, camera: str | None = None) -> Figures | Text:
+def episodes_section(
+    row: SuccessRow, episodes: Episodes, *, rate: float, count: int = 8, camera: str | None = None, sentences: Sequence[str] = ()
+) -> Figures | Text:
     """Films of the first `count` episodes of a row, with the goal image beside where there is one. episodes: what `watch` was given first.
+
+    `sentences`: the table of the instructions, where there are some.
 
     Where nothing was shown but numbers, a sentence instead.
     """
@@ -85,13 +89,14 @@ def episodes_section(row: SuccessRow, episodes: Episodes, *, rate: float, count:
     if not episodes.observation.rgb:
         return Text(title=f"Episodes: {row.name}", paragraphs=("It acted on numbers instead of pictures, so there are no films.",))
     camera = camera or next(iter(episodes.observation.rgb))
-    frames, goal = episodes.observation.rgb[camera], episodes.task.goal
+    frames, goal, instructions = episodes.observation.rgb[camera], episodes.task.goal, episodes.task.instruction
     items = []
     for index in range(min(count, len(frames))):
         alive = int(episodes.alive[index].sum()) + 1
         pictures = [("goal", still(goal.rgb[camera][index, -1], 112))] if goal is not None and goal.rgb else []
         pictures.append((row.name, animate(frames[index, :alive], rate)))
-        items.append(Captioned(pictures=tuple(pictures), caption=f"start {row.seeds[index]}: {OUTCOMES[row.outcomes[index]]}"))
+        told = f"{sentences[int(instructions[index])]}, " if sentences and instructions is not None else ""
+        items.append(Captioned(pictures=tuple(pictures), caption=f"{told}start {row.seeds[index]}: {OUTCOMES[row.outcomes[index]]}"))
     return Figures(
         title=f"Episodes: {row.name}",
         items=tuple(items),

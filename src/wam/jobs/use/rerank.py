@@ -112,7 +112,7 @@ def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = 
             statistics=run.trained_on.statistics,
         ),
     )
-    return result, page_of(result, run, films).save((out or run.folder) / "rerank.html")
+    return result, page_of(result, run, films, env.spec.sentences).save((out or run.folder) / "rerank.html")
 
 
 def allowed(model: WorldModel[Any]) -> tuple[Mode, ...]:
@@ -142,7 +142,7 @@ def measured(env: Env, own: EnvSpec, arms: Mapping[str, Policy[Any]], goals: int
     return rows, films
 
 
-def page_of(result: RerankResult, run: Run, films: Sequence[Episodes]) -> Report:
+def page_of(result: RerankResult, run: Run, films: Sequence[Episodes], sentences: Sequence[str]) -> Report:
     """For people; films of the policy alone and of the best arm that had no simulator."""
     rows = result.rows
     best = max((index for index, row in enumerate(rows) if index and row.name != CEILING), key=lambda index: rows[index].success)
@@ -154,7 +154,7 @@ def page_of(result: RerankResult, run: Run, films: Sequence[Episodes]) -> Report
         sections=(
             *success_sections(rows, result.differences),
             *([judge_summary(result.judge)] if result.judge is not None else []),
-            *(episodes_section(rows[index], films[index], rate=run.data.rate, count=4) for index in (0, best)),
+            *(episodes_section(rows[index], films[index], rate=run.data.rate, count=4, sentences=sentences) for index in (0, best)),
             origin_section(result.origin),
         ),
     )
