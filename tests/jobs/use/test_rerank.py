@@ -6,7 +6,7 @@ import pytest
 
 from tests.evaluate.dots import DotModel
 from tests.jobs.use.conftest import OPTIONS, QUICK
-from wam.jobs.use.rerank import CEILING, WORDS, RerankResult, RerankTest, allowed, rerank
+from wam.jobs.use.rerank import CEILING, JUDGED, WORDS, RerankResult, RerankTest, allowed, rerank
 from wam.world import SpecError
 
 
@@ -14,7 +14,7 @@ def test_all_arms_over_the_same_starts(model, diffusion, tmp_path, bars):
     pytest.importorskip("matplotlib", reason='needs the extra "show"')
     asked = RerankTest("push", OPTIONS, modes=("rank",), draws=2, goals=2, ceiling=True, judge_episodes=6, judge=QUICK)
     found, page = rerank(model, diffusion, asked, out=tmp_path, bars=bars)
-    assert [row.name for row in found.rows] == ["diffusion_policy alone", "best of 2", CEILING]
+    assert [row.name for row in found.rows] == ["diffusion_policy alone", "best of 2", CEILING, JUDGED]
     assert len({row.seeds for row in found.rows}) == 1 and {row.steps for row in found.rows} == {12} and all(row.seconds_per_decision > 0 for row in found.rows)
     assert [one.first for one in found.differences] == [row.name for row in found.rows[1:]] and {one.second for one in found.differences} == {
         found.rows[0].name

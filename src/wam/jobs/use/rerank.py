@@ -2,7 +2,8 @@
 
 All act from the same held-out starts of the true world, whose own label says what is solved. What is wanted of an imagined future
 is the goal picture where the world's tasks show one, otherwise a judge's verdict (fitted on real rollouts). The ceiling ranks what
-the simulator itself says would happen, by its reward.
+the simulator itself says would happen, by its reward; where a judge says what is wanted, also by its verdict on the simulator's
+frames: what is lost there is lost by the judge, the rest by the model.
 Does not know: what the policy is, how the model learned.
 """
 
@@ -35,7 +36,7 @@ from wam.use.true_model import TrueModel
 from wam.world import Env, EnvSpec, Episodes, Policy, WorldModel
 
 BATCH = 50  # starts tried together
-CEILING = "rank, true simulator"
+CEILING, JUDGED = "rank, true simulator", "rank, true simulator, judged"
 WORDS: Mapping[Mode, str] = {"rank": "best of {0}", "opt": "own chunk refined", "both": "best of {0} refined"}
 
 
@@ -88,6 +89,8 @@ def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = 
     if asked.ceiling:
         simulator = TrueModel(env, lambda rows: as_shown(module.make(rows, device=asked.device, **options), base.preset))
         arms[CEILING] = Reranking(alone, simulator, Reward(), draws=asked.draws)
+        if score is not None:  # what is lost by the judge, and not by the model
+            arms[JUDGED] = Reranking(alone, simulator, objective, draws=asked.draws)
     rows, films = measured(env, world.spec, arms, asked.goals, bars)
     differences = tuple(compare_success(row, rows[0]) for row in rows[1:])
     said = "the judge's verdict on the last imagined frame" if score is not None else "likeness to the goal picture"
@@ -145,7 +148,7 @@ def measured(env: Env, own: EnvSpec, arms: Mapping[str, Policy[Any]], goals: int
 def page_of(result: RerankResult, run: Run, films: Sequence[Episodes], sentences: Sequence[str]) -> Report:
     """For people; films of the policy alone and of the best arm that had no simulator."""
     rows = result.rows
-    best = max((index for index, row in enumerate(rows) if index and row.name != CEILING), key=lambda index: rows[index].success)
+    best = max((index for index, row in enumerate(rows) if index and row.name not in (CEILING, JUDGED)), key=lambda index: rows[index].success)
     helped = next(one.difference for one in result.differences if one.first == rows[best].name)
     return Report(
         title=f"{result.policy}, helped by {run.name}",
