@@ -174,8 +174,10 @@ def learnable(result: LearnabilityResult) -> str:
 
 
 def paradigms(result: ParadigmResult) -> str:
-    """The experiment on world action models."""
-    return "\n\n".join(f"**{table.title}**\n\n{markdown(table)}" for table in tables(result))
+    """The experiment on world action models, as far as it has come."""
+    every = len(result.cells) + len(result.missing)
+    told = [f"{len(result.cells)} of {every} cells (an arm, a share of known actions, a training) are measured."] if result.missing else []
+    return "\n\n".join([*told, *(f"**{table.title}**\n\n{markdown(table)}" for table in tables(result))])
 
 
 def scores(paths: Sequence[Path]) -> str:

@@ -38,15 +38,16 @@ def success_table(found: ParadigmResult, split: str) -> Table:
         numbers=tuple(range(1, 1 + len(heads))),
         note=""
         if split != FIRST
-        else "Solved at the end, all trainings together, with the 95 % Wilson interval; in points, the difference to cloning "
-        f"({CLONING}) at the same label share, with its interval over trainings and starts; a star where that does not hold 0. 'random' and "
+        else "Solved at the end, all trainings together, with the 95 % Wilson interval, and in brackets each training where there are several; "
+        f"in points, the difference to cloning ({CLONING}) at the same label share, with its interval over trainings and starts; a star where that does not hold 0. 'random' and "
         "'expert' learn nothing, so they are the same at every share.",
     )
 
 
 def told(rate: Rate) -> str:
-    """A rate with its interval, and the difference to cloning."""
-    head = f"{percent(rate.success.value)} ({100 * rate.success.low:.0f} to {100 * rate.success.high:.0f})"
+    """A rate with its interval, that of each training where there are several, and the difference to cloning."""
+    each = f" [{', '.join(f'{100 * one:.0f}' for one in rate.per_training)}]" if len(rate.per_training) > 1 else ""
+    head = f"{percent(rate.success.value)} ({100 * rate.success.low:.0f} to {100 * rate.success.high:.0f}){each}"
     return head if rate.over_cloning is None else f"{head}, {points(rate.over_cloning)}"
 
 
