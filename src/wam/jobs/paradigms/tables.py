@@ -38,9 +38,9 @@ def success_table(found: ParadigmResult, split: str) -> Table:
         numbers=tuple(range(1, 1 + len(heads))),
         note=""
         if split != FIRST
-        else "Solved at the end, all trainings together, with the 95 % Wilson interval, and in brackets each training where there are several; "
-        f"in points, the difference to cloning ({CLONING}) at the same label share, with its interval over trainings and starts; a star where that does not hold 0. 'random' and "
-        "'expert' learn nothing, so they are the same at every share.",
+        else "Solved at the end, all trainings together, with the 95 % Wilson interval, and in brackets each training where there are several; in points, "
+        f"the difference to cloning ({CLONING}) at the same label share, with its interval over trainings and starts; a star where that does not hold 0. "
+        "'random' and 'expert' learn nothing, so they are the same at every share.",
     )
 
 
