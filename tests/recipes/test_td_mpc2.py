@@ -21,7 +21,7 @@ from wam.sim.worlds.push import PushConfig, PushWorld
 from wam.train import CheckpointError, Online
 from wam.world import Future, Latent, Noise, Past, SpecError, Statistics, Task, Window
 
-SMALL = {"latent": 16, "hidden": 16, "width": 8, "bins": 11}
+SMALL = {"latent": 16, "hidden": 16, "width": 4, "bins": 11}
 
 
 @pytest.mark.parametrize("sees", ["state", "pixels"])

@@ -80,7 +80,7 @@ def mechanism(result: MechanismComparison) -> str:
         columns=(result.mechanism, "solved", "of"),
         rows=tuple((arm, str(count), str(result.episodes)) for arm, count in arms),
         numbers=(1, 2),
-        note=f"Difference {told(result.difference, points=True)}: {result.verdicts.mechanism}. {len(result.seeds)} training seeds per arm.",
+        note=f"Difference {told(result.difference, points=True)}: {result.verdicts.mechanism}. {counted(len(result.seeds))} per arm.",
     )
     return markdown(table)
 
@@ -89,6 +89,11 @@ def prediction(result: PredictionComparison) -> str:
     """A recipe's idea on and off, by what is predicted."""
     table = prediction_summary(result)
     return f"**{table.title}**\n\n{markdown(table)}"
+
+
+def counted(trainings: int) -> str:
+    """In words."""
+    return "One training" if trainings == 1 else f"{trainings} trainings"
 
 
 def grid(result: SuccessGrid) -> str:

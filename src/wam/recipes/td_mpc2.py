@@ -29,7 +29,6 @@ CARD = Card(
         "The best sequence that the search saw is executed; collecting adds noise as wide as the search was at its end.",
         "The weights of MPPI's elites are relative to the spread of their returns; the end of a plan is judged by the least of all value heads.",
         "Reads no goals: at tiny the goal image stands beside each frame, as a camera and slots of its own.",
-        "Pictures are read as places (spatial softmax): plain convolutions found neither disc nor goal in as many steps.",
         "SiLU for Mish, which takes a third of the training time on a processor. No dropout in the value heads, no stacked frames, no shifted pictures.",
         "For a processor, a narrower network; at tiny two value heads, half the bins, a quarter of the batch, targets that follow twice as fast; "
         "at control three heads and half the batch.",

@@ -16,11 +16,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from wam.nets.blocks.conv import ConvEncoder
 from wam.nets.blocks.normalise import Normalise
 from wam.nets.blocks.normed import Ensemble, normed_mlp
 from wam.nets.blocks.simnorm import SimNorm
 from wam.nets.blocks.two_hot import TwoHot
-from wam.nets.perceive.keypoints import KeypointEncoder
 from wam.world import (
     Actions,
     ActionSpec,
@@ -55,7 +55,7 @@ class TDMPC2Config:
 
     latent: int = 64  # D
     hidden: int = 128
-    width: int = 16  # channels of the convolutions, and places that are looked for, where there are cameras
+    width: int = 16  # channels of the first convolution, where there are cameras
     heads: int = 2  # value functions; at least 2
     bins: int = 51
     largest: float = 10.0  # end of the bins, on the symmetric logarithmic scale
@@ -248,11 +248,11 @@ class TDMPC2(nn.Module, Encodes, Exposes[Grounded], Proposes[Grounded], Values):
 
 
 class FrameEncoder(nn.Module):
-    """Each frame on its own, "B T ..." -> "B T D": where things are in each camera, proprioception scaled by its limits."""
+    """Each frame on its own, "B T ..." -> "B T D": cameras through convolutions, proprioception scaled by its limits."""
 
     def __init__(self, config: TDMPC2Config, observes: ObservationSpec, last: nn.Module):
         super().__init__()
-        self.cameras = nn.ModuleDict({name: KeypointEncoder(3, config.hidden, width=config.width, points=config.width) for name in observes.cameras})
+        self.cameras = nn.ModuleDict({name: ConvEncoder(3, camera.height, config.width, config.hidden) for name, camera in observes.cameras.items()})
         self.felt = scaled(observes.proprio, "") if observes.proprio else None
         self.body = normed_mlp(config.hidden * len(self.cameras) + len(observes.proprio), config.hidden, config.latent, 1, last)
 
