@@ -41,12 +41,12 @@ def test_three_learners_of_each_training(quick, demonstrations, tmp_path, bars, 
     assert [one.learned_from for one in found.learners] == [(16, 16), (19, 19), (19, 19)]
     assert all(len(one.outcomes) == 2 and len(one.outcomes[0]) == 2 for one in found.learners)
     assert ImproveResult.from_json(found.save(tmp_path / "improve.json").read_text()) == found
-    imagined, lived = open_dataset(tmp_path / "imagined-1"), open_dataset(tmp_path / "lived-1")
+    imagined, lived = open_dataset(tmp_path / "imagined-of-3-1"), open_dataset(tmp_path / "lived-of-3-1")
     assert imagined_in(imagined).starts[0] == "push, seed 1300003" and imagined_in(lived) is None
     assert imagined.spec.rate == open_dataset(demonstrations).spec.rate and imagined.read(0).observation.size("T") == 13
     table = learners_summary(found)
     assert [row[1] for row in table.rows] == ["16, 16", "19, 19", "19, 19"] and table.rows[0][-1] == ""
-    (tmp_path / "imagined-1.partial").mkdir()  # as if it had been stopped there
+    (tmp_path / "imagined-of-3-1.partial").mkdir()  # as if it had been stopped there
     again = improve(quick, tmp_path, asked, bars=bars)
     assert again.learners == found.learners
 

@@ -108,8 +108,8 @@ def improve(folder: Path, out: Path, asked: ImproveTest, *, bars: Bars) -> Impro
         base = trained(Path(asked.data), out / f"{slug(DEMONSTRATIONS)}-{seed}", seed, asked).read(sentences)
         sets = {
             DEMONSTRATIONS: Path(asked.data),
-            IMAGINED: with_more(asked.data, out / f"imagined-{seed}", partial(imagine, run, base, seed, asked, options, judge, bars)),
-            LIVED: with_more(asked.data, out / f"lived-{seed}", partial(live, base, seed, asked, options, bars)),
+            IMAGINED: with_more(asked.data, out / f"imagined-of-{asked.episodes}-{seed}", partial(imagine, run, base, seed, asked, options, judge, bars)),
+            LIVED: with_more(asked.data, out / f"lived-of-{asked.episodes}-{seed}", partial(live, base, seed, asked, options, bars)),
         }
         for name, data in sets.items():
             student = trained(data, out / f"{slug(name)}-{seed}", seed, asked).read(sentences)
