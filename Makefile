@@ -99,11 +99,13 @@ latents: .venv/ready
 
 # Learning online in DeepMind Control: three trainings of each task, half an hour a training on one core. Stopped ones go on.
 CONTROL := cartpole_swingup reacher_easy
-online: .venv-suite/ready
+online: .venv/ready .venv-suite/ready
 	for task in $(CONTROL); do for seed in 0 1 2; do \
 	    run=runs/online/$$task-$$seed; \
 	    $(SUITE)/wam train td_mpc2 --preset control --world control_suite --option task=$$task --seed $$seed --out $$run $$(test -d $$run && echo --resume) || exit 1; \
 	done; done
+	$(BIN)/wam train td_mpc2 --preset control --world gym --option id=HalfCheetah-v5 --out runs/online/cheetah-0 $$(test -d runs/online/cheetah-0 && echo --resume)
+	$(BIN)/wam score runs/online/cheetah-? --world gym --option id=HalfCheetah-v5 --result results/score_half_cheetah.json
 	$(SUITE)/wam score runs/online/cartpole_swingup-? --world control_suite --option task=cartpole_swingup --published 839 --result results/score_cartpole_swingup.json
 	$(SUITE)/wam score runs/online/reacher_easy-? --world control_suite --option task=reacher_easy --published 937 --result results/score_reacher_easy.json
 	$(BIN)/python -m wam.jobs.pages

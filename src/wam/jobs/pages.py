@@ -221,7 +221,8 @@ def scores(paths: Sequence[Path]) -> str:
 
 def score(interval: Interval) -> str:
     """A return, or a difference of returns, with its interval."""
-    return f"{interval.value:.3g} ({interval.low:.3g} to {interval.high:.3g})"
+    value, low, high = (f"{end:.0f}" if abs(end) >= 1000 else f"{end:.3g}" for end in (interval.value, interval.low, interval.high))
+    return f"{value} ({low} to {high})"
 
 
 def latents(paths: Sequence[Path]) -> str:
