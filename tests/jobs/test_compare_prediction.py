@@ -1,12 +1,13 @@
 """An idea on and off, by what is predicted: the figure is what its formula says, and both arms are judged on the same windows."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from wam.jobs.compare import mechanism_of
-from wam.jobs.compare_prediction import PredictionComparison, compare_prediction, decibels, decibels_by_seed, prediction_summary
+from wam.jobs.compare_prediction import Moving, PredictionComparison, compare_prediction, decibels, decibels_by_seed, prediction_summary, shared
 from wam.jobs.record import record_world
 from wam.world import SpecError
 
@@ -50,6 +51,14 @@ def test_both_arms_on_the_same_windows(sets, tmp_path):
     assert "Actions of 50% of the episodes were shown" in found.origin.protocol
     assert PredictionComparison.from_json((tmp_path / "result.json").read_text()) == found
     assert prediction_summary(found).rows[-1][0] == "on minus off"
+
+
+def test_arms_judged_on_different_windows_are_not_compared():
+    one = Moving(model=torch.ones(3), copy=torch.ones(3), pixels=torch.ones(3), episodes=torch.arange(3), horizon=4)
+    assert shared([one, replace(one, model=torch.zeros(3))]) is one
+    for other in (replace(one, horizon=8), replace(one, episodes=torch.ones(3).long()), replace(one, pixels=torch.zeros(3))):
+        with pytest.raises(SpecError, match="cannot be judged on the same windows"):
+            shared([one, other])
 
 
 def test_an_idea_that_needs_no_training_is_not_compared_by_training():

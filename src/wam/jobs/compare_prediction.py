@@ -7,6 +7,7 @@ Does not know: worlds, success.
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,17 @@ from wam.show.report import Table
 from wam.world import SpecError, to_float
 
 RESAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class Moving:
+    """Squared errors over moving pixels, of each window."""
+
+    model: Float[Tensor, "B"]
+    copy: Float[Tensor, "B"]  # of the last frame seen
+    pixels: Float[Tensor, "B"]
+    episodes: Int[Tensor, "B"]  # that the windows come from
+    horizon: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,12 +76,12 @@ def compare_prediction(
     """
     started, mechanism = time.monotonic(), mechanism_of(recipe)
     sources = Sources.of("wam.jobs.compare_prediction", f"wam.recipes.{recipe}")  # as they are now: a run is long
-    sums: dict[str, list[Tensor]] = {"on": [], "off": []}
+    judged: dict[str, list[Moving]] = {"on": [], "off": []}
     for arm, run in trained_arms(recipe, data, folder, seeds=seeds, labels=labels, steps=steps, preset=preset, device=device):
-        errors, still, pixels, groups, reached = moving_errors(run, data, held_out, horizon, count, device)
-        sums[arm].append(errors)
-    on, off = (torch.stack(sums[arm]) for arm in ("on", "off"))
-    total = float(pixels.sum())
+        judged[arm].append(moving_errors(run, data, held_out, horizon, count, device))
+    same = shared([*judged["on"], *judged["off"]])
+    on, off = (torch.stack([each.model for each in judged[arm]]) for arm in ("on", "off"))
+    groups, reached, total = same.episodes, same.horizon, float(same.pixels.sum())
     difference = decibels_by_seed(on, off, groups)
     found = PredictionComparison(
         mechanism=mechanism.name,
@@ -79,7 +91,7 @@ def compare_prediction(
         horizon=reached,
         on=tuple(decibels(float(row.sum()) / total) for row in on),
         off=tuple(decibels(float(row.sum()) / total) for row in off),
-        copy=decibels(float(still.sum()) / total),
+        copy=decibels(float(same.copy.sum()) / total),
         verdicts=Verdicts(mechanism=verdict_on(difference)),
         origin=Origin.now(
             started=started,
@@ -99,10 +111,16 @@ def compare_prediction(
     return found
 
 
-def moving_errors(
-    run: Run, data: str | Path, held_out: str | Path, horizon: int, count: int, device: str
-) -> tuple[Float[Tensor, "B"], Float[Tensor, "B"], Float[Tensor, "B"], Int[Tensor, "B"], int]:
-    """Of each window: squared error over moving pixels of the model and of the last frame, pixels, its episode; and the horizon."""
+def shared(judged: Sequence[Moving]) -> Moving:
+    """The first, whose windows all have. SpecError where arms were judged on different ones: they see other frames, or predict others at once."""
+    first = judged[0]
+    if any(each.horizon != first.horizon or not torch.equal(each.episodes, first.episodes) or not torch.equal(each.pixels, first.pixels) for each in judged):
+        raise SpecError("the two arms cannot be judged on the same windows: they see or predict different numbers of frames. Compare success instead.")
+    return first
+
+
+def moving_errors(run: Run, data: str | Path, held_out: str | Path, horizon: int, count: int, device: str) -> Moving:
+    """Of `count` windows of `held_out`, with the run's own horizon."""
     chunk = run.world_model.spec.chunk
     horizon = -(-horizon // chunk) * chunk
     run = run.read(instructions_of(run, [data, held_out]))
@@ -119,7 +137,7 @@ def moving_errors(
     moving = [measure for measure in model if (measure.name, measure.where) == ("PSNR", "moving pixels")]
     totals = [torch.stack([errors[measure].total() for measure in moving]).sum(0).double().cpu() for errors in (model, copy)]
     pixels = torch.stack([model[measure].weight.sum(1) for measure in moving]).sum(0).double().cpu()
-    return totals[0], totals[1], pixels, groups, horizon
+    return Moving(model=totals[0], copy=totals[1], pixels=pixels, episodes=groups, horizon=horizon)
 
 
 def decibels(error: float) -> float:

@@ -5,14 +5,14 @@ import dataclasses
 import pytest
 
 from tests.jobs.use.conftest import OPTIONS, QUICK
-from wam.data import open_dataset
+from wam.data import cut, open_dataset
 from wam.jobs.use.improve import DEMONSTRATIONS, IMAGINED, LIVED, ImproveResult, ImproveTest, improve, learners_summary
 from wam.recipes import train_recipe
 from wam.use.judge import Judge
 from wam.use.synthesis import imagined_in
 from wam.world import SpecError
 
-ASKED = ImproveTest("", "push", {**OPTIONS, "nearest": 0.1, "objects": 1}, episodes=3, seeds=2, goals=2, steps=2, judge_episodes=6, judge=QUICK)
+ASKED = ImproveTest("", "push", OPTIONS, episodes=3, seeds=2, goals=2, steps=2, judge_episodes=6, judge=QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +29,11 @@ def all_solved(monkeypatch):
 
 
 def solved_cut(episodes, sentences, source):
-    from wam.data import cut
-
     return cut(dataclasses.replace(episodes, success=episodes.success | True), sentences, source)
 
 
 def test_three_learners_of_each_training(quick, demonstrations, tmp_path, bars, all_solved):
-    asked = dataclasses.replace(ASKED, data=str(demonstrations), options=OPTIONS)
+    asked = dataclasses.replace(ASKED, data=str(demonstrations))
     found = improve(quick, tmp_path, asked, bars=bars)
     assert [one.name for one in found.learners] == [DEMONSTRATIONS, IMAGINED, LIVED] and len(found.differences) == 2
     assert [one.learned_from for one in found.learners] == [(16, 16), (19, 19), (19, 19)]
@@ -54,4 +52,4 @@ def test_three_learners_of_each_training(quick, demonstrations, tmp_path, bars, 
 def test_a_policy_that_looks_at_other_pictures_cannot_act_in_the_model(demonstrations, tmp_path, bars):
     large = train_recipe("cosmos_predict", demonstrations, tmp_path / "robot", preset="robot", steps=2, show=False).folder
     with pytest.raises(SpecError, match="cannot act in what the model imagines"):
-        improve(large, tmp_path / "out", dataclasses.replace(ASKED, data=str(demonstrations), options=OPTIONS), bars=bars)
+        improve(large, tmp_path / "out", dataclasses.replace(ASKED, data=str(demonstrations)), bars=bars)
