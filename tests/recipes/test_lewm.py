@@ -61,7 +61,7 @@ def test_several_cameras_and_proprioception():
 
     spec = data_spec(cameras=2)
     torch.manual_seed(0)
-    model = LeWorldModel(LeWMConfig(latent=8, width=4, hidden=16, dim=16, depth=1, heads=2), spec.observes, spec.acts, statistics(spec), spec.rate)
+    model = LeWorldModel(LeWMConfig(latent=8, width=8, points=8, hidden=16, dim=16, depth=1, heads=2), spec.observes, spec.acts, statistics(spec), spec.rate)
     check_world_model(model).require()
 
 

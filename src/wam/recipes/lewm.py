@@ -17,9 +17,9 @@ CARD = Card(
     paper="2603.19312",
     place="state space: latent vector, learned from the target domain by prediction (tutorial 2.2)",
     idea="One latent vector per frame, learned end to end by predicting the next one; an isotropic-Gaussian regulariser prevents collapse.",
-    parts=("convolutional encoder", "causal transformer with action AdaLN", "SIGReg", "CEM towards the goal image's latent"),
+    parts=("keypoint encoder", "causal transformer with action AdaLN", "SIGReg", "CEM towards the goal image's latent"),
     differs=(
-        "A convolutional encoder instead of a ViT, so that two cores can train it.",
+        "A picture is read as places (spatial softmax) instead of by a ViT, so that two cores can train it; at robot and paper by convolutions.",
         "A band of frames with a key-value cache, so that planning does not compute the context again at each step.",
         "lambda 0.3 instead of 0.09, and every third frame, at tiny and small: chosen on the push world, where they were not compared one by one.",
         "The whole imagined path counts towards the goal, not its end alone.",
@@ -59,7 +59,7 @@ TINY = Preset(
     bf16=True,
 )
 ROBOT = Preset(  # a few real episodes, every frame; chosen on the set that docs/real-robots.md names
-    config=LeWMConfig(width=16, residual=True),
+    config=LeWMConfig(width=16, points=0, residual=True),
     stages=(_stage(steps=120, batch=16, learning_rate=1.5e-3, horizon=6, gaussian=0.3),),
     size=64,
     planner=CEM(samples=200, iterations=6, elites=20, spread=0.8, colour=1.0),
@@ -67,7 +67,7 @@ ROBOT = Preset(  # a few real episodes, every frame; chosen on the set that docs
     bf16=True,
 )
 SMALL = Preset(
-    config=LeWMConfig(latent=128, width=48, hidden=512, dim=256, depth=4, heads=8),
+    config=LeWMConfig(latent=128, width=48, points=48, hidden=512, dim=256, depth=4, heads=8),
     stages=(_stage(steps=20_000, batch=256, learning_rate=5e-4, horizon=3, gaussian=0.3),),
     size=64,
     skip=3,
@@ -76,7 +76,7 @@ SMALL = Preset(
     bf16=True,
 )
 PAPER = Preset(
-    config=LeWMConfig(latent=192, width=96, hidden=2048, dim=192, depth=6, heads=16, directions=1024),
+    config=LeWMConfig(latent=192, width=96, points=0, hidden=2048, dim=192, depth=6, heads=16, directions=1024),
     stages=(_stage(steps=100_000, batch=128, learning_rate=5e-5, horizon=3),),
     size=256,
     skip=5,

@@ -20,6 +20,7 @@ from wam.nets.blocks.normalise import Normalise
 from wam.nets.blocks.reduce import masked_mean
 from wam.nets.blocks.sigreg import sigreg
 from wam.nets.blocks.transformer import BandedTransformer, Cache
+from wam.nets.perceive.keypoints import KeypointEncoder
 from wam.world import (
     Actions,
     ActionSpec,
@@ -54,6 +55,7 @@ class LeWMConfig:
 
     latent: int = 32  # D, numbers per frame
     width: int = 24  # channels of the first convolution
+    points: int = 24  # places that the encoder reads a picture as; 0: convolutions down to 4 x 4 instead, for scenes that move as a whole
     hidden: int = 256  # of the projectors
     dim: int = 128  # of the transition
     depth: int = 3
@@ -92,7 +94,7 @@ class LeWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded], Meters):
         self.sizes = {name: camera.height for name, camera in observes.cameras.items()}
         if any(camera.height != camera.width for camera in observes.cameras.values()):
             raise SpecError(f"LeWorldModel takes square pictures, got {observes.cameras}. Set `size` when loading the data.")
-        self.eyes = nn.ModuleDict({name: ConvEncoder(3, size, config.width, config.hidden) for name, size in self.sizes.items()})
+        self.eyes = nn.ModuleDict({name: _eye(config, size) for name, size in self.sizes.items()})
         self.body = mlp(len(observes.proprio), config.hidden, config.hidden) if observes.proprio else None
         self.normalise_proprio = Normalise(statistics.proprio.mean, statistics.proprio.std) if statistics.proprio and observes.proprio else None
         senses = len(self.eyes) + (self.body is not None)
@@ -223,7 +225,8 @@ class LeWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded], Meters):
         features: list[Tensor] = []
         dtype, batch, steps = self.transition.distance.dtype, observation.size("B"), observation.size("T")
         for name, eye in self.eyes.items():
-            features.append(eye(to_float((observation.rgb or {})[name], dtype).flatten(0, 1) - 0.5))
+            picture = to_float((observation.rgb or {})[name], dtype).flatten(0, 1)
+            features.append(eye(picture if self.config.points else picture - 0.5))
         if self.body is not None and self.normalise_proprio is not None and observation.proprio is not None:
             features.append(self.body(self.normalise_proprio(observation.proprio).flatten(0, 1)))
         z: Tensor = self.project(torch.cat(features, -1)).to(dtype)
@@ -256,3 +259,10 @@ class LeWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded], Meters):
         """The latent that follows z, from the transition's output."""
         guess: Tensor = self.project_next(out).to(z.dtype)
         return z + guess if self.config.residual else guess
+
+
+def _eye(config: LeWMConfig, size: int) -> nn.Module:
+    """ "N 3 s s" -> "N hidden": places want pixels in 0 .. 1, convolutions around zero."""
+    if config.points:
+        return KeypointEncoder(3, config.hidden, width=config.width, points=config.points)
+    return ConvEncoder(3, size, config.width, config.hidden)
