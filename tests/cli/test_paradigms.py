@@ -22,7 +22,7 @@ def test_shares_are_read():
         (["paradigms", "--only-report"], "no experiment to report"),
         (["paradigms", "--labels", "2"], "shares in (0, 1]"),
         (["lewm"], "name --data"),
-        (["lewm", "--data", "x", "--arms", "unipi"], "no --arms or --only-report"),
+        (["lewm", "--data", "x", "--arms", "unipi"], "no --arms, --only-report, --renew"),
         (["lewm", "--data", "x", "--labels", "0.1,0.2"], "one share of --labels at most"),
         (["paradigms", "--held-out", "x"], "Leave out --data, --held-out"),
     ],

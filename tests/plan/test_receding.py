@@ -5,7 +5,7 @@ import torch
 
 from tests.plan.mocks import PUSHES, SEES, DoubleIntegrator, LatentIntegrator, PointWorld
 from wam.plan import CEM, ICEM, MPPI, GoalImage, GoalState, Gradient, Habit, Penalty, RandomShooting, Weighted
-from wam.plan.control import RecedingHorizon, Safety, SafetyError, rollout
+from wam.plan.control import RecedingHorizon, Safety, SafetyError, precision, rollout
 from wam.plan.control.receding import shifted
 from wam.world import Noise, Past, Plan, Proposes, SpecError, Task
 
@@ -52,8 +52,9 @@ def test_stochastic_models_meet_their_chance() -> None:
     assert not torch.equal(mode, shared) and not torch.equal(shared, own)
 
 
-def test_lower_precision_plans_nearly_as_well() -> None:
-    policy = controller(autocast=torch.bfloat16, execute=2)
+def test_lower_precision_plans_nearly_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "has_bfloat16", lambda device: True)
+    policy = controller(bf16=True, execute=2)
     episodes = rollout(PointWorld(2), policy, 30, seeds=[1, 2], noise=Noise.of([1, 2]))
     assert (episodes.observation.proprio[:, -1, :2].norm(dim=-1) < 0.3).all()
 

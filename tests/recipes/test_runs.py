@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from wam import train
+from wam.data.meaning import IMAGINED
 from wam.evaluate.origin import commit
 from wam.jobs.control import ControlResult, control_runs
 from wam.jobs.imagine import ImaginedResult, imagine_run
@@ -16,7 +17,6 @@ from wam.recipes import export, load, load_recipe, runs, train_recipe
 from wam.recipes.lewm import without_regulariser
 from wam.recipes.runs import frames_for
 from wam.show.bars import Bars
-from wam.use.synthesis import MARK
 from wam.world import SpecError
 
 
@@ -35,7 +35,7 @@ def other(tmp_path_factory):
 
 
 def small(preset):
-    return replace(preset, config=replace(preset.config, latent=4, width=4, hidden=8, dim=8, depth=1, heads=2))
+    return replace(preset, config=replace(preset.config, latent=4, width=8, points=4, hidden=8, dim=8, depth=1, heads=2))
 
 
 def fit(data, folder, **options):
@@ -151,7 +151,7 @@ def test_a_share_of_the_labels_is_shown_and_the_run_remembers(data, tmp_path):
 def test_what_was_imagined_is_at_the_models_clock_already(data):
     frames = frames_for(load_recipe("lewm").preset("tiny"), data)
     acts = replace(frames.spec.acts, per_step=3)
-    imagined = replace(frames, spec=replace(frames.spec, acts=acts, source=f"{MARK}..."))
+    imagined = replace(frames, spec=replace(frames.spec, acts=acts, source=f"{IMAGINED}..."))
     preset = load_recipe("lewm").preset("tiny")
     assert preset.skip == 3 and runs._apart(preset, frames) == 3 and runs._apart(preset, imagined) == 1
     with pytest.raises(SpecError, match="same clock"):

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from wam.plan.control import precision
 from wam.train import CheckpointError, Fit, Gradient, Stage, Stopped, load, run
 from wam.train import checkpoint as checkpoints
 from wam.train.order import Order
@@ -160,7 +161,8 @@ def test_the_models_own_figures_are_logged_every_so_often(tmp_path: Path) -> Non
     assert [line["step"] for line in lines if "meters" in line] == [15, 30] and lines[14]["meters"]["bias"] > 0
 
 
-def test_bfloat16_keeps_weights_in_full_precision(tmp_path: Path) -> None:
+def test_bfloat16_keeps_weights_in_full_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "has_bfloat16", lambda device: True)
     seen = []
 
     class Watched(Mover):

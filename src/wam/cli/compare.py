@@ -37,6 +37,7 @@ def compare(
     ] = None,
     arms: Annotated[str | None, typer.Option(help="paradigms: names with commas between, e.g. unipi,oracle_future; otherwise all.")] = None,
     only_report: Annotated[bool, typer.Option("--only-report", help="paradigms: train nothing, report what is there.")] = False,
+    renew: Annotated[bool, typer.Option("--renew", help="paradigms: train and measure again what earlier sources measured.")] = False,
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
@@ -48,11 +49,23 @@ def compare(
             raise ValueError(
                 "paradigms records its own demonstrations in push and trains tiny presets. Leave out --data, --held-out, --option, --world and --preset."
             )
-        paradigms(out, result, goals=goals, seeds=seeds, steps=steps, labels=labels, arms=arms, only_report=only_report, device=device, as_json=as_json)
+        paradigms(
+            out,
+            result,
+            goals=goals,
+            seeds=seeds,
+            steps=steps,
+            labels=labels,
+            arms=arms,
+            only_report=only_report,
+            renew=renew,
+            device=device,
+            as_json=as_json,
+        )
         return
     share = (1.0,) if labels is None else label_shares(labels)
-    if data is None or len(share) > 1 or arms is not None or only_report:
-        raise ValueError(f"{recipe!r} is compared with its idea switched off: name --data, one share of --labels at most, and no --arms or --only-report.")
+    if data is None or len(share) > 1 or arms is not None or only_report or renew:
+        raise ValueError(f"{recipe!r} is compared with its idea switched off: name --data, one share of --labels at most, no --arms, --only-report, --renew.")
     result = result or out / "comparison.json"
     if held_out is not None:
         from wam.jobs.compare_prediction import compare_prediction, prediction_summary

@@ -17,6 +17,7 @@ def paradigms(
     labels: str | None,
     arms: str | None,
     only_report: bool,
+    renew: bool,
     device: str,
     as_json: bool,
 ) -> None:
@@ -32,7 +33,7 @@ def paradigms(
     shares = Asked.labels if labels is None else label_shares(labels)
     asked = Asked(goals=goals, seeds=seeds, steps=steps, arms=names, labels=shares, device=device)
     with Bars(Console(stderr=True)) as bars:
-        path = compare_paradigms(out, asked, result=result, only_report=only_report, task=bars.task, tell=bars.progress.console.print)
+        path = compare_paradigms(out, asked, result=result, only_report=only_report, renew=renew, task=bars.task, tell=bars.progress.console.print)
     found = ParadigmResult.from_json(path.read_text())
     missing = [f"missing: {', '.join(found.missing)}"] if found.missing else []
     show(found.to_dict(), [*map(terminal_table, tables(found)), *missing, f"report: {out / PAGE}   figures: {path}"], as_json)

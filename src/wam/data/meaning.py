@@ -16,6 +16,7 @@ from wam.world.specs import ActionSpec, Camera, EnvSpec, ObservationSpec
 from wam.world.states import FactsSpec, PhysicalSpec
 
 MEANING_PATH = Path("meta/wam.json")
+IMAGINED = "imagined: "  # how the source of a set that no world made begins
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,11 @@ class DataSpec(Spec):
     objects: tuple[str, ...] = ()  # names in the order of Truth.pose
     embodiment: str = ""  # robot or world
     source: str = ""  # where the data comes from: data set, licence, changes
+
+    @property
+    def imagined(self) -> str | None:
+        """What is told of the model that imagined the set; None of one that was recorded."""
+        return self.source.removeprefix(IMAGINED) if self.source.startswith(IMAGINED) else None
 
     @staticmethod
     def of_world(world: EnvSpec, source: str = "") -> "DataSpec":

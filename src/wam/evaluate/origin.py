@@ -61,7 +61,8 @@ def device_name(device: torch.device | str = "cpu") -> str:
     device = torch.device(device)
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{device.type}, {_processor()}, {torch.get_num_threads()} of {os.cpu_count()} cores"
+    kind = torch.backends.cpu.get_cpu_capability()  # of a processor: which instructions it has, so whether presets use bfloat16
+    return f"{device.type}, {_processor()} ({kind}), {torch.get_num_threads()} of {os.cpu_count()} cores"
 
 
 def commit() -> str:

@@ -80,13 +80,13 @@ def control_runs(
         verdicts=Verdicts(learns=True if together is not None and together.over_trivial.low >= MARGIN else None),
         origin=origin,
     )
-    acted = trained[0]
+    acted, sentences = trained[0], module.make(1, device=device, **options).spec.sentences
     page = Report(
         title=f"{run.name} in the world {world}",
         summary=f"It solves {acted.success:.0%} of {acted.episodes} held-out starts ({acted.low:.0%} to {acted.high:.0%}).",
         sections=(
             *success_sections(rows, [compare_success(acted, row) for row in rows if row is not acted]),
-            episodes_section(acted, films[acted.name], rate=run.data.rate),
+            episodes_section(acted, films[acted.name], rate=run.data.rate, sentences=sentences),
             origin_section(origin),
         ),
     )

@@ -48,7 +48,7 @@ class Preset:
     horizon: int = 1  # model steps looked ahead
     execute: int = 1  # of them executed before planning again
     proposals: int = 0  # candidates that the model itself proposes
-    bf16: bool = False  # plan under bfloat16 autocast
+    bf16: bool = False  # plan under bfloat16 autocast, where the machine has it
 
     @property
     def past(self) -> int:

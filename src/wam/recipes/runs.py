@@ -19,7 +19,6 @@ from wam.plan.control.receding import RecedingHorizon
 from wam.plan.control.safety import Safety
 from wam.recipes.recipe import Preset, Recipe, load_recipe
 from wam.train.checkpoint import CheckpointError
-from wam.use.synthesis import MARK
 from wam.world import Env, Policy, Reads, Spec, SpecError, Statistics, Views, WorldModel, WorldModelSpec
 
 FILE = "run.json"
@@ -116,7 +115,7 @@ def planning(
         safety=safety,
         proposals=preset.proposals,
         exploring=exploring,
-        autocast=torch.bfloat16 if preset.bf16 else None,
+        bf16=preset.bf16,
     )
 
 
@@ -251,7 +250,7 @@ def _chosen(name: str, preset: str, change: Callable[[Preset], Preset] | None, s
 
 def _apart(preset: Preset, frames: Frames) -> int:
     """Frames of the set per model step: the preset's, of which an imagined set has left out some already. SpecError where the two clocks do not meet."""
-    done = frames.spec.acts.per_step if frames.spec.source.startswith(MARK) else 1
+    done = 1 if frames.spec.imagined is None else frames.spec.acts.per_step
     if preset.skip % done:
         raise SpecError(f"the set was imagined with {done} actions per step, the preset makes steps of {preset.skip}. Imagine with a model of the same clock.")
     return preset.skip // done

@@ -8,6 +8,7 @@ from contextlib import closing
 import torch
 from torch import Tensor, nn
 
+from wam.plan.control.precision import autocast
 from wam.train.checkpoint import Checkpoint, CheckpointError
 from wam.train.loss import Losses, weighted
 from wam.train.meter import Meter
@@ -87,7 +88,7 @@ class Descent:
         rate = learning_rate(learner, step)
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["factor"]
-        with torch.autocast(team.device.type, torch.bfloat16, enabled=learner.precision == "bf16"):
+        with autocast(team.device, bf16=learner.precision == "bf16"):
             named = self.losses(window, noise)
         total, means = weighted(named, learner, self.share)
         self.optimiser.zero_grad()

@@ -39,7 +39,7 @@ class Gradient:
     betas: tuple[float, float] = (0.9, 0.999)  # memory of the first and second moment
     clip: float | None = 1.0  # largest gradient norm; None = only measured
     average: float | None = None  # decay of the exponential moving average of the weights (EMA), or None
-    precision: Literal["fp32", "bf16"] = "fp32"  # bf16: autocast, the weights stay in fp32
+    precision: Literal["fp32", "bf16"] = "fp32"  # bf16: autocast where the machine has it, the weights stay in fp32
     past: int = 1  # T model steps before the prediction
     horizon: int = 1  # H steps after them
     stride: int = 1  # recorded frames from one window to the next

@@ -22,6 +22,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from wam.plan import Gradient, Objective, Problem
+from wam.plan.control.precision import autocast
 from wam.plan.planners.search import take
 from wam.world import (
     Actions,
@@ -80,9 +81,9 @@ class Reranking:
         mode: Mode = "rank",
         draws: int = 16,
         descent: Gradient = DESCENT,
-        autocast: torch.dtype | None = None,
+        bf16: bool = False,
     ) -> None:
-        """`autocast`: type of the predictions, e.g. bfloat16. SpecError where policy and model do not fit each other, or there is nothing to choose from."""
+        """`bf16`: imagine in bfloat16, where the machine has it. SpecError where policy and model do not fit each other, or there is nothing to choose from."""
         mine, theirs = policy.spec, model.spec
         if draws < 1:
             raise SpecError(f"Reranking got draws = {draws}, expected at least 1 chunk. 1 is the policy by itself, refined where the mode says so.")
@@ -98,7 +99,7 @@ class Reranking:
         if mode != "rank" and not theirs.differentiable:
             raise SpecError(f"{type(model).__name__} gives no gradients (spec.differentiable = False), so chunks cannot be refined. Use mode='rank'.")
         self.policy, self.model, self.objective = policy, model, objective
-        self.mode, self.draws, self.autocast = mode, 1 if mode == "opt" else draws, autocast
+        self.mode, self.draws, self.bf16 = mode, 1 if mode == "opt" else draws, bf16
         self.planner: Planner = BestProposal() if mode == "rank" else replace(descent, starts=self.draws)
         self.spec = PolicySpec(
             observes=_both(mine.observes, theirs.observes),
@@ -136,7 +137,7 @@ class Reranking:
         )
         own = proposals[:, 0]
         first = Plan(actions=own, cost=own[:, 0, 0, 0], valid=torch.ones_like(own[:, 0, 0, 0]).bool())
-        with torch.autocast(own.device.type, dtype=self.autocast or torch.bfloat16, enabled=self.autocast is not None):
+        with autocast(own.device, bf16=self.bf16):
             plan = self.planner.plan(problem, warm=first, noise=noise.fork("plan"))
         low_level = torch.where(plan.valid[:, None, None, None], plan.actions, own)
         rows = torch.arange(0, len(own) * self.draws, self.draws, device=own.device)

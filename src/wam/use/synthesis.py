@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from wam.data import DataSpec, EpisodeDataset, Recorder, cut
+from wam.data.meaning import IMAGINED
 from wam.plan.control.rollout import rollout
 from wam.train.checkpoint import load
 from wam.use.environment import ImaginedWorld
@@ -24,8 +25,6 @@ from wam.use.judge import Judge
 from wam.use.pictured import pictured
 from wam.use.starts import Starts
 from wam.world import EVALUATION_SEEDS, Episodes, Noise, Policy, Spec, WorldModel, to_uint8
-
-MARK = "imagined: "  # how the source of an imagined data set begins
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +84,7 @@ def synthesise(
         raise ValueError("only solved episodes are to be kept, and nobody says which are. Pass a judge.")
     told = Imagined(model=imaginer, starts=starts.names, policies=tuple(policies), seed=seed, tried=episodes, only_solved=only_solved)
     world = ImaginedWorld(pictured(model, starts.sentences), starts.past, starts.task, batch, budget=steps, success=None if judge is None else judge.of_future)
-    spec = replace(DataSpec.of_world(world.spec, source=MARK + json.dumps(told.to_dict())), embodiment=f"imagined by {type(model).__name__}")
+    spec = replace(DataSpec.of_world(world.spec, source=IMAGINED + json.dumps(told.to_dict())), embodiment=f"imagined by {type(model).__name__}")
     with Recorder(path, spec) as recorder:
         for number, (name, policy) in enumerate(policies.items()):
             for first in range(0, episodes, batch):
@@ -106,8 +105,8 @@ def synthesise(
 
 def imagined_in(dataset: EpisodeDataset) -> Imagined | None:
     """Where an imagined data set comes from; None of one that was not imagined."""
-    source = dataset.spec.source
-    return Imagined.from_json(source.removeprefix(MARK)) if source.startswith(MARK) else None
+    told = dataset.spec.imagined
+    return None if told is None else Imagined.from_json(told)
 
 
 def _kept(episodes: Episodes, model: WorldModel[Any], judge: Judge | None) -> Episodes:

@@ -96,5 +96,8 @@ def test_figures_alone_are_enough_to_go_on(finished, tmp_path):
     for cell in told["cells"]:
         cell["sources"]["digest"] = "older"
     figures.write_text(json.dumps(told))
-    _, begun = run(tmp_path / "later", replace(ASKED, arms=("random",)), result=figures)
-    assert begun == ["random"]
+    alone = replace(ASKED, arms=("random",))
+    path, begun = run(tmp_path / "later", alone, result=figures)
+    assert begun == [] and ParadigmResult.from_json(path.read_text()).older == ("random",)
+    path, begun = run(tmp_path / "later", alone, result=figures, renew=True)
+    assert begun == ["random"] and not ParadigmResult.from_json(path.read_text()).older

@@ -74,6 +74,7 @@ class Cell(Spec):
     inverse: InverseErrors | None
     parameters: int
     data: str  # fingerprint of the demonstrations
+    device: str = ""  # that trained and timed it; "" = not noted
     sources: Sources
 
     @property

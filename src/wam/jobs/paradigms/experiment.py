@@ -2,11 +2,12 @@
 
 Every cell (arm, share of known actions, training seed) is trained resumably into a folder of its own, and what was measured of it is kept beside
 it as a small JSON file; a stopped experiment goes on where it was, and one that is not finished says which cells are missing. Where only the
-figures are left (`result`), their cells count, as long as the sources are the same.
+figures are left (`result`), their cells count.
 Does not know: how a system is built, what counts as solved. Footgun: cells that were measured by an earlier version of the sources are kept,
-and named as such.
+and named as such, unless they are to be renewed.
 """
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,11 +30,20 @@ SEEN = 200  # episodes of the expert that the instrument is fitted on
 PAGE = "paradigms.html"
 
 
-def compare_paradigms(folder: Path, asked: Asked, *, result: Path | None = None, only_report: bool = False, task: Task, tell: Callable[[str], None]) -> Path:
+def compare_paradigms(
+    folder: Path,
+    asked: Asked,
+    *,
+    result: Path | None = None,
+    only_report: bool = False,
+    renew: bool = False,
+    task: Task,
+    tell: Callable[[str], None],
+) -> Path:
     """Do what is missing, then write paradigms.html into `folder` and the figures to `result`, by default paradigms.json beside it.
 
-    `only_report`: train and measure nothing. `task` makes progress lines, `tell` says what begins. Returns the path of the figures.
-    Where it is stopped on the way, the state so far is reported first.
+    `only_report`: train and measure nothing. `renew`: what earlier sources measured is trained and measured again.
+    `task` makes progress lines, `tell` says what begins. Returns the path of the figures. Where it is stopped on the way, the state so far is reported first.
     """
     started, arms = time.monotonic(), arms_named(asked.arms)
     if only_report and not (folder / "data").exists():
@@ -46,7 +56,7 @@ def compare_paradigms(folder: Path, asked: Asked, *, result: Path | None = None,
     recall(result, folder)
     try:
         if not only_report:
-            run_cells(folder, asked, cells, data, fingerprint, sources, task("cells"), tell)
+            run_cells(folder, asked, cells, data, fingerprint, sources, renew, task("cells"), tell)
     finally:
         path = report(folder, asked, arms, cells, fingerprint, every, started, result)
     return path
@@ -59,30 +69,37 @@ def run_cells(
     data: Path,
     fingerprint: str,
     sources: dict[str, Sources],
+    renew: bool,
     progress: Progress,
     tell: Callable[[str], None],
 ) -> None:
-    """Each that is not there yet."""
+    """Each that is not there yet; with `renew` also those that earlier sources measured, which stay until they are measured again."""
     finder: Finder | None = None
+    fresh = set[str]()  # runs trained anew
     for done, cell in enumerate(cells):
         progress(done, len(cells))
-        if kept(folder, cell, asked, fingerprint) is not None:
+        found = kept(folder, cell, asked, fingerprint)
+        older = found is not None and renew and found.sources.stale
+        if found is not None and not older:
             continue
+        if older and cell.run not in fresh:
+            shutil.rmtree(folder / cell.run, ignore_errors=True)
+        fresh.add(cell.run)
         finder = finder or instrument(asked, range(expert_episodes(asked)))
         tell(cell.name)
         run = trained(folder, cell, asked, data)
-        found, plans = measure(cell, run, asked, finder, fingerprint, sources[cell.arm.name])
+        measured, plans = measure(cell, run, asked, finder, fingerprint, sources[cell.arm.name])
         if plans is not None:
             draw(plans, folder / f"{cell.name}{PICTURE}")
-        write(found, folder)
+        write(measured, folder)
     progress(len(cells), len(cells))
 
 
 def recall(result: Path | None, folder: Path) -> None:
-    """Cells of an earlier report that these sources measured, where the folder has none of that name: an experiment goes on from its figures alone."""
+    """Cells of an earlier report, where the folder has none of that name: an experiment goes on from its figures alone."""
     if result is not None and result.exists():
         for cell in ParadigmResult.from_json(result.read_text()).cells:
-            if not (folder / f"{cell.name}.json").exists() and not cell.sources.stale:
+            if not (folder / f"{cell.name}.json").exists():
                 write(cell, folder)
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from wam.evaluate.intervals import Interval, bootstrap_mean
+from wam.evaluate.origin import device_name
 from wam.evaluate.plans import Recalled
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds, measure_success
@@ -66,6 +67,7 @@ def measure(wanted: Wanted, run: Run | None, asked: Asked, finder: Finder, data:
         inverse=inverse,
         parameters=0 if run is None else sum(parameter.numel() for parameter in run.model.parameters()),
         data=data,
+        device=device_name(asked.device),
         sources=sources,
     )
     return cell, drawn

@@ -83,9 +83,8 @@ def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = 
     model, objective, score = wanted(run, env, asked, options, bars)
     alone = base.policy()
     arms: dict[str, Policy[Any]] = {f"{base.recipe.name} alone": alone}
-    numbers = torch.bfloat16 if run.preset.bf16 else None
     for mode in asked.modes or allowed(model):
-        arms[WORDS[mode].format(asked.draws)] = Reranking(alone, model, objective, mode=mode, draws=asked.draws, autocast=numbers)
+        arms[WORDS[mode].format(asked.draws)] = Reranking(alone, model, objective, mode=mode, draws=asked.draws, bf16=run.preset.bf16)
     if asked.ceiling:
         simulator = TrueModel(env, lambda rows: as_shown(module.make(rows, device=asked.device, **options), base.preset))
         arms[CEILING] = Reranking(alone, simulator, Reward(), draws=asked.draws)

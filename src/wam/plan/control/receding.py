@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from wam.plan.control.precision import autocast
 from wam.plan.control.safety import Guard, Safety
 from wam.plan.objectives import Objective
 from wam.plan.problem import Problem
@@ -44,7 +45,7 @@ class RecedingHorizon:
         proposals: int = 0,
         exploring: bool = False,
         at_once: int | None = None,
-        autocast: torch.dtype | None = None,
+        bf16: bool = False,
     ) -> None:
         """`horizon`: H, model steps looked ahead; `execute`: of them executed before the next plan.
         `acts`: limits of the search where they are tighter than the model's, e.g. `Statistics.within`.
@@ -52,7 +53,7 @@ class RecedingHorizon:
         `futures`, for stochastic models: every candidate meets the mode, one sampled chance per row, or chance of its own.
         `proposals`: candidates that the model itself proposes, where it declares `Proposes`. `exploring`: act with the spread that
         is left at the end of the search, for collecting.
-        `at_once`: rows (B x S) given to the model at once, None = all. `autocast`: type of the predictions, e.g. bfloat16.
+        `at_once`: rows (B x S) given to the model at once, None = all. `bf16`: predict in bfloat16, where the machine has it.
         """
         if not 1 <= execute <= horizon:
             raise SpecError(f"{execute} steps of a horizon of {horizon} cannot be executed. Set 1 <= execute <= horizon.")
@@ -60,7 +61,7 @@ class RecedingHorizon:
             raise SpecError(f"{type(model).__name__} does not declare Proposes, so it cannot make {proposals} proposals. Pass proposals=0.")
         self.proposals, self.exploring = proposals, exploring
         self.model, self.planner, self.objective, self.safety = model, planner, objective, safety or Safety()
-        self.horizon, self.acts, self.futures, self.at_once, self.autocast = horizon, acts, futures, at_once, autocast
+        self.horizon, self.acts, self.futures, self.at_once, self.bf16 = horizon, acts, futures, at_once, bf16
         self.spec = PolicySpec(
             observes=model.spec.observes,
             acts=model.spec.consumes,
@@ -99,7 +100,7 @@ class RecedingHorizon:
             at_once=self.at_once,
             proposals=self._propose(carry, noise.fork("propose")),
         )
-        with torch.autocast(carry.device.type, dtype=self.autocast or torch.bfloat16, enabled=self.autocast is not None):
+        with autocast(carry.device, bf16=self.bf16):
             plan = self.planner.plan(problem, warm=shifted(memory.warm, _steps(since)), noise=noise.fork("plan"))
         chosen = self._explored(plan, noise.fork("explore")) if self.exploring else plan.actions
         low_level = torch.where(plan.valid[:, None, None, None], chosen, torch.nan)  # no finite cost: no plan

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from wam.sim.adapters.skip import faster
-from wam.world import Actions, Noise, Past, Policy, SpecError
+from wam.world import Actions, Noise, Past, Policy, SpecError, Task
 
 
 class Stepwise:
@@ -27,7 +27,7 @@ class Stepwise:
         acts = replace(spec.acts, per_step=1)
         self.spec = replace(spec, acts=acts, chunk=spec.chunk * count, execute=spec.execute * count, rate=spec.rate * count)
 
-    def begin(self, batch: int, task: Any) -> Any:
+    def begin(self, batch: int, task: Task) -> Any:
         """As the policy."""
         return self.policy.begin(batch, task)
 

@@ -1,0 +1,18 @@
+"""In which numbers models compute: bfloat16 where that was asked for and the machine has it, otherwise as they are.
+
+A processor without it imitates it, many times slower than it multiplies float32 (`benchmarks/bfloat16.py`): half of the laptops there are.
+"""
+
+import torch
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Does this device multiply in bfloat16 at least as fast as in float32? GPUs that say so, and processors with AVX-512."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX512"
+
+
+def autocast(device: torch.device, *, bf16: bool) -> torch.autocast:
+    """Context in which matrices are multiplied in bfloat16, where `bf16` asks for it and the device has it; otherwise nothing changes."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=bf16 and has_bfloat16(device))
