@@ -23,7 +23,7 @@ demo: .venv/ready
 	$(BIN)/wam demo
 
 results: .venv/ready
-	$(BIN)/wam demo --out runs/results --seeds 3 --goals 300
+	$(BIN)/wam demo --out runs/results --seeds 3 --goals 100
 	rm -rf checkpoints/lewm-push
 	$(BIN)/wam export runs/results/run-0 --out checkpoints/lewm-push
 	$(BIN)/wam control checkpoints/lewm-push --goals 100 --result results/push_checkpoint.json

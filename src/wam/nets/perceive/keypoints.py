@@ -25,11 +25,12 @@ class Places(nn.Module):
 
     def forward(self, hidden: Float[Tensor, "N c h w"]) -> Float[Tensor, "N D"]:
         maps = self.maps(hidden).flatten(2)
-        weight = (SHARPNESS * maps.float()).softmax(-1)  # places need more digits than bfloat16 has
         down, across = torch.meshgrid(*((2 * torch.arange(side, device=maps.device) + 1) / side - 1 for side in hidden.shape[-2:]), indexing="ij")
-        places = [(weight * along.flatten()).sum(-1) for along in (across, down)]
+        grid = torch.stack([across.flatten(), down.flatten()], -1)
+        with torch.autocast(maps.device.type, enabled=False):  # places need more digits than bfloat16 has
+            places = (SHARPNESS * maps.float()).softmax(-1) @ grid
         sure = maps.amax(-1) - maps.mean(-1)
-        return torch.stack([*(place.to(maps.dtype) for place in places), sure.tanh()], -1).flatten(1)
+        return torch.cat([places.to(maps.dtype), sure.tanh()[..., None]], -1).flatten(1)
 
 
 class KeypointEncoder(nn.Module):
