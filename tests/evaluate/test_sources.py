@@ -29,7 +29,27 @@ def test_it_follows_imports_of_every_form(tmp_path):
         },
     )
     found = closure(("wam.jobs.demo",), (tmp_path,))
-    assert set(found) == {"wam.jobs.demo", "wam.plan", "wam.plan.planners", "wam.plan.planners.cem", "wam.plan.problem", "wam.data.frames"}
+    assert set(found) == {"wam.jobs.demo", "wam.plan.planners", "wam.plan.planners.cem", "wam.plan.problem", "wam.data.frames"}
+
+
+def test_what_a_package_hands_on_is_followed_to_where_it_is_defined(tmp_path):
+    write(
+        tmp_path,
+        {
+            "wam/jobs/demo.py": "from wam.plan import CEM\nfrom wam.world import Task\n",
+            "wam/jobs/timed.py": "from wam.plan import seconds\n",
+            "wam/plan/__init__.py": "from wam.plan.planners import CEM as CEM, MPPI as MPPI\n",
+            "wam/plan/planners/__init__.py": "from .cem import Cross as CEM\nfrom .mppi import MPPI\n",
+            "wam/plan/planners/cem.py": "",
+            "wam/plan/planners/mppi.py": "",
+            "wam/world/__init__.py": "from wam.world.task import Other\nclass Task: ...\n",
+            "wam/world/task.py": "",
+        },
+    )
+    demo = {"wam.jobs.demo", "wam.plan.planners.cem", "wam.world", "wam.world.task"}
+    assert set(closure(("wam.jobs.demo",), (tmp_path,))) == demo
+    more = demo | {"wam.jobs.timed", "wam.plan", "wam.plan.planners.mppi"}
+    assert set(closure(("wam.jobs.timed", "wam.jobs.demo"), (tmp_path,))) == more  # whoever gives `seconds`
 
 
 def test_a_misspelt_root_is_an_error():

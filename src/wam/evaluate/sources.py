@@ -1,8 +1,9 @@
 """Which source files a result depends on, as one hash: when it differs, the result is stale and must be run again.
 
 Hashed is what computes: comments, docstrings and layout may change. Followed are imports as written, also inside functions,
-from the modules named. What is imported by a name made at run time (a recipe, a world) is not seen: name it as a root.
-`wam.show` is left out: drawing changes no figure.
+from the modules named; of a package that hands names on, the modules that those asked for come from. What is imported by a
+name made at run time (a recipe, a world) is not seen: name it as a root.
+What draws figures, or says where they come from, is left out: it changes none.
 """
 
 import ast
@@ -18,7 +19,7 @@ from wam.world import Spec
 
 PACKAGE = Path(__file__).parents[1]
 PLACES = (PACKAGE.parent, PACKAGE.parent.parent)  # where `wam` lies, and the repository with its `tests`
-DRAWING = "wam.show"
+DESCRIBING = ("wam.show", "wam.evaluate.origin", "wam.evaluate.sources")
 
 Span = tuple[tuple[int, int], tuple[int, int]]  # (line from 1, column) of the first character and after the last
 
@@ -92,9 +93,9 @@ def closure(roots: tuple[str, ...], places: tuple[Path, ...] = PLACES) -> dict[s
             if name in roots:
                 raise FileNotFoundError(f"there is no module {name!r} in {places[0]}; sources are named as they are imported, e.g. wam.recipes.lewm.")
             continue
-        if name not in found and not f"{name}.".startswith(f"{DRAWING}."):
+        if name not in found and not any(f"{name}.".startswith(f"{other}.") for other in DESCRIBING):
             found[name] = path
-            waiting += imported(name, path)
+            waiting += imported(name, path, places)
     return found
 
 
@@ -105,14 +106,39 @@ def file_of(module: str, places: tuple[Path, ...] = PLACES) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def imported(module: str, path: Path) -> Iterator[str]:
-    """What a file imports: for `from a import b` both a and a.b, since b may be a module."""
-    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def imported(module: str, path: Path, places: tuple[Path, ...] = PLACES) -> Iterator[str]:
+    """What a file imports. A name that a package merely hands on is looked for in the module that the package has it from."""
+    for node in ast.walk(_parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            origin = ".".join([*base, *([node.module] if node.module else [])])
-            yield origin
-            yield from (f"{origin}.{alias.name}" for alias in node.names)
+            origin = _origin(module, path, node)
+            for alias in node.names:
+                yield from _defined(origin, alias.name, places)
+
+
+def _defined(origin: str, name: str, places: tuple[Path, ...]) -> tuple[str, ...]:
+    """Modules that may define what `from origin import name` gives: for `from a import b` a.b may be a module, or b a name in a."""
+    path = file_of(origin, places)
+    if path is None or path.name != "__init__.py":
+        return (origin,)
+    if file_of(f"{origin}.{name}", places) is not None:
+        return (f"{origin}.{name}",)
+    for node in _parsed(path).body:
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if name == (alias.asname or alias.name):
+                    return _defined(_origin(origin, path, node), alias.name, places)
+    return (origin,)
+
+
+def _origin(module: str, path: Path, node: ast.ImportFrom) -> str:
+    """The module named after `from`, relative ones in full."""
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    base = package[: len(package) - node.level + 1] if node.level else []
+    return ".".join([*base, *([node.module] if node.module else [])])
+
+
+@cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
