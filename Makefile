@@ -152,6 +152,7 @@ benchmarks: .venv/ready .venv-suite/ready
 	$(BIN)/python benchmarks/chunk_latency.py --result results/speed_chunk_latency.json
 	$(BIN)/python benchmarks/video_cache.py --result results/speed_video_cache.json
 	$(BIN)/python benchmarks/group_norm.py --result results/speed_group_norm.json
+	$(BIN)/python benchmarks/bfloat16.py --result results/speed_bfloat16.json
 	if [ -d runs/paradigms/data ]; then $(BIN)/python benchmarks/training_minutes.py --result results/speed_training_minutes.json; \
 	else echo 'not timed: training minutes, which need the demonstrations of make paradigms'; fi
 	$(SUITE)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torchrl==0.14.1
