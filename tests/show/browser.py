@@ -48,6 +48,7 @@ class Browser:
             self.session = self.call("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
             self.call("Runtime.enable")
             self.call("Page.enable")
+            self.call("Emulation.setFocusEmulationEnabled", enabled=True)  # keys that are down stay down, whatever a busy machine does with windows
             self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
             self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
         except BaseException:
