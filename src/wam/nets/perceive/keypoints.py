@@ -25,12 +25,11 @@ class Places(nn.Module):
 
     def forward(self, hidden: Float[Tensor, "N c h w"]) -> Float[Tensor, "N D"]:
         maps = self.maps(hidden).flatten(2)
-        down, across = torch.meshgrid(*((2 * torch.arange(side, device=maps.device) + 1) / side - 1 for side in hidden.shape[-2:]), indexing="ij")
-        grid = torch.stack([across.flatten(), down.flatten()], -1)
-        with torch.autocast(maps.device.type, enabled=False):  # places need more digits than bfloat16 has
-            places = (SHARPNESS * maps.float()).softmax(-1) @ grid
+        weight = (SHARPNESS * maps.float()).softmax(-1).unflatten(-1, hidden.shape[-2:])  # places need more digits than bfloat16 has
+        down, across = ((2 * torch.arange(side, device=maps.device) + 1) / side - 1 for side in hidden.shape[-2:])
+        places = [(weight.sum(-2) * across).sum(-1), (weight.sum(-1) * down).sum(-1)]
         sure = maps.amax(-1) - maps.mean(-1)
-        return torch.cat([places.to(maps.dtype), sure.tanh()[..., None]], -1).flatten(1)
+        return torch.stack([*(place.to(maps.dtype) for place in places), sure.tanh()], -1).flatten(1)
 
 
 class KeypointEncoder(nn.Module):
