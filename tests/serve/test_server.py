@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -134,6 +135,29 @@ def test_a_slow_policy_does_not_block_health_and_is_given_up_in_time() -> None:
         assert get(port, "/healthz") == (200, "OK\n")
         assert "no answer within 0.3 s" in client.connection.recv() and client.closed() == 1011
         enough.set()
+
+
+def test_a_client_that_goes_leaves_its_place_and_its_question() -> None:
+    enough, begun = threading.Event(), []
+
+    class Slow(Summing):
+        def act(self, memory, since, *, noise=None):
+            begun.append(since)
+            assert enough.wait(10)
+            return super().act(memory, since, noise=noise)
+
+    with served(Slow(), limits=Limits(clients=2)) as port:
+        for _ in range(2):
+            with OpenpiClient(port) as hasty:
+                hasty.connection.send(openpi_bytes(message()))
+        for _ in range(500):  # until the server has noticed
+            with OpenpiClient(port) as client:
+                if not isinstance(client.metadata, str):
+                    enough.set()
+                    client.infer(message())
+                    break
+            time.sleep(0.01)
+    assert len(begun) == 2  # the first one's, which was under way, and the last one's
 
 
 def test_an_idle_client_is_sent_away() -> None:

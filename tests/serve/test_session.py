@@ -135,9 +135,13 @@ def test_what_is_not_valid_stands_still_for_clients_that_read_no_mask() -> None:
     talk, policy = session(chunk=2, execute=1)
     talk.answer(message(0))
     policy.change = lambda actions: dataclasses.replace(actions, valid=torch.tensor([[[True], [False]]]))
-    before = talk.given.low_level[0, 0, 0]
     reply = talk.answer(message(1))
-    assert reply["valid"].tolist() == [True, False] and reply["actions"][1].tolist() == [float(before[0]), 0.0]
+    assert reply["valid"].tolist() == [True, False] and reply["actions"][1].tolist() == [float(reply["actions"][0, 0]), 0.0]
+    policy.change = lambda actions: dataclasses.replace(actions, valid=torch.zeros_like(actions.valid))
+    before = talk.given.low_level[0, 0, 0]
+    for number in (2, 3):  # again and again: what stood still was executed
+        reply = talk.answer(message(number))
+        assert reply["actions"].tolist() == [[float(before[0]), 0.0]] * 2 and talk.given.valid.all()
     fresh, quiet = session()
     quiet.change = lambda actions: dataclasses.replace(actions, valid=torch.zeros_like(actions.valid))
     with pytest.raises(RequestError, match="wants nothing done, nothing was executed"):

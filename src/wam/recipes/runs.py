@@ -63,6 +63,7 @@ class Run:
     statistics: Statistics
     trained_on: TrainedOn
     seed: int
+    labels: float = 1.0  # share of the episodes whose actions were shown
 
     @property
     def name(self) -> str:
@@ -187,7 +188,7 @@ def train_recipe(
         tensorboard=tensorboard,
         show=show,
     )
-    return Run(folder, recipe, _named(told), chosen, model.eval(), windows.spec, statistics, trained_on, seed)
+    return Run(folder, recipe, _named(told), chosen, model.eval(), windows.spec, statistics, trained_on, seed, labels)
 
 
 def practise_recipe(
@@ -290,7 +291,7 @@ def load(folder: str | Path, *, device: str = "cpu") -> Run:
     preset = replace(base, config=config, size=told.size, skip=told.skip)
     model: Any = recipe.build(config, told.shows, about.statistics)
     checkpoint.restore(model)
-    return Run(folder, recipe, _named(told), preset, model.to(device).eval(), told.shows, about.statistics, told.trained_on, told.seed)
+    return Run(folder, recipe, _named(told), preset, model.to(device).eval(), told.shows, about.statistics, told.trained_on, told.seed, told.labels)
 
 
 def _named(told: RunFile) -> str:

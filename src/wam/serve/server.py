@@ -16,7 +16,7 @@ import logging
 import signal
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -160,8 +160,21 @@ class PolicyServer:
             arrived.append(now)
             if isinstance(data, str):
                 raise Refusal(CloseCode.INVALID_DATA, "a text frame came, expected a binary one with a MessagePack message")
-            await connection.send(await self._infer(session, data, before))
+            answer = await self._while_connected(connection, self._infer(session, data, before))
+            if answer is None:
+                return
+            await connection.send(answer)
             before = time.monotonic() - now
+
+    async def _while_connected(self, connection: ServerConnection, inferring: Coroutine[Any, Any, bytes]) -> bytes | None:
+        """The answer; None where the client went before it was there. What nobody waits for is not begun."""
+        asked, gone = asyncio.ensure_future(inferring), asyncio.ensure_future(connection.wait_closed())
+        try:
+            await asyncio.wait({asked, gone}, return_when=asyncio.FIRST_COMPLETED)
+            return await asked if asked.done() else None
+        finally:
+            asked.cancel()
+            gone.cancel()
 
     async def _infer(self, session: Session, data: bytes, before: float | None) -> bytes:
         """One answer, from the worker thread. `before`: seconds that the last message took in all."""

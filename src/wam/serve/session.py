@@ -130,18 +130,23 @@ class Session:
         assert actions.low_level is not None
         low, high = self.spec.acts.limits(self.device, actions.low_level.dtype)
         first = actions.narrow("T", 0, self.spec.execute)
-        self.given = replace(first, low_level=actions.low_level[:, : self.spec.execute].clamp(low, high))
+        done = first.valid if masked else torch.ones_like(first.valid)  # who reads no mask executes what stands still, too
+        self.given = replace(first, valid=done, low_level=actions.low_level[:, : self.spec.execute].clamp(low, high))
         rows = actions.low_level[0].flatten(0, 1).float().cpu().numpy()
         return {"actions": np.ascontiguousarray(rows), "valid": actions.valid[0].flatten().cpu().numpy()}
 
     def _still(self, actions: Actions, since: Past) -> torch.Tensor:
-        """Standing still where an action is not valid: 0 in relative slots, the last executed value in absolute ones."""
+        """Standing still where an action is not valid: 0 in relative slots, in absolute ones the value before it, at first the last executed one."""
         assert actions.low_level is not None and since.actions.low_level is not None
         relative = torch.tensor([slot.relative for slot in self.spec.acts.low_level], device=self.device)
-        if not bool(relative.all()) and not bool(since.actions.valid[0, -1, -1]):
+        if not bool(relative.all()) and not bool(since.actions.valid[0, -1, -1]) and not bool(actions.valid[0, 0, 0]):
             raise RequestError(
                 "the policy wants nothing done, nothing was executed before, and the absolute actions that stand still are not known. "
                 "Send executed_valid and read the mask in the answer, which says so."
             )
-        still = torch.where(relative, 0, since.actions.low_level[:, -1:, -1:])
-        return torch.where(actions.valid[..., None], actions.low_level, still)
+        rows, valid = actions.low_level.flatten(1, 2).clone(), actions.valid.flatten(1)
+        last = since.actions.low_level[:, -1, -1]
+        for row in range(rows.shape[1]):
+            rows[:, row] = torch.where(valid[:, row, None], rows[:, row], torch.where(relative, 0, last))
+            last = rows[:, row]
+        return rows.view_as(actions.low_level)

@@ -132,7 +132,7 @@ class ImaginedWorld:
             state=state,
         )
         alive = torch.ones_like(seeds, dtype=torch.bool)
-        return Snapshot(carry=carry, noise=noise, task=task, last=last, alive=alive, solved=~alive, clock=torch.zeros_like(seeds))
+        return Snapshot(carry=carry, noise=noise.advance(past.size("T")), task=task, last=last, alive=alive, solved=~alive, clock=torch.zeros_like(seeds))
 
     def _show(self, future: Future) -> Observation:
         return replace(future.observation or Observation(), state=future.state)

@@ -73,7 +73,7 @@ def evaluate_policies(
     roots = {f"wam.recipes.{each.recipe.name}" for each in (run, *acting)}
     sources = Sources.of("wam.jobs.use.evaluate_policy", *sorted(roots), f"wam.sim.worlds.{asked.world}")
     options = {**size_of(run, module), **asked.options}
-    env: Env = as_shown(module.make(min(BATCH, asked.starts), device=asked.device, **options), run.preset)
+    env: Env = as_shown(module.make(min(BATCH, asked.starts), device=asked.device, **options), run.preset, asked.device)
     runs = [each.read(env.spec.sentences) for each in (run, *acting)]
     tried, shown = policies_of(runs[1:], asked.world, env.spec), pictured(model, env.spec.sentences).spec
     for name, policy in tried.items():

@@ -38,7 +38,7 @@ from wam.sim.adapters.stepwise import stepwise
 from wam.use.judge import Judge, JudgeConfig, JudgeScore
 from wam.use.pictured import pictured
 from wam.use.starts import world_starts
-from wam.use.synthesis import Imaginer, synthesise
+from wam.use.synthesis import Imaginer, imagined_in, synthesise
 from wam.world import Noise, Spec
 
 STUDENT = "diffusion_policy"
@@ -111,6 +111,7 @@ def improve(folder: Path, out: Path, asked: ImproveTest, *, bars: Bars) -> Impro
             IMAGINED: with_more(asked.data, out / f"imagined-of-{asked.episodes}-{seed}", partial(imagine, run, base, seed, asked, options, judge, bars)),
             LIVED: with_more(asked.data, out / f"lived-of-{asked.episodes}-{seed}", partial(live, base, seed, asked, options, bars)),
         }
+        require_imagined_by(run, out / f"imagined-of-{asked.episodes}-{seed}")
         for name, data in sets.items():
             student = trained(data, out / f"{slug(name)}-{seed}", seed, asked).read(sentences)
             env = as_shown(module.make(min(BATCH, asked.goals), device=asked.device, **options), student.preset, asked.device)
@@ -153,6 +154,13 @@ def with_more(data: str, more: Path, make: Callable[[Path], None]) -> Path:
             maker(unfinished)
             unfinished.rename(path)
     return both
+
+
+def require_imagined_by(run: Run, path: Path) -> None:
+    """ValueError for a set that was imagined before by another model."""
+    told = imagined_in(open_dataset(path))
+    if told is not None and told.model != Imaginer.of_run(run.folder):
+        raise ValueError(f"{path} was imagined before by another model, {told.model}, than {run.folder}. Name another folder: --out.")
 
 
 def imagine(run: Run, base: Run, seed: int, asked: ImproveTest, options: Mapping[str, object], judge: Judge, bars: Bars, path: Path) -> None:

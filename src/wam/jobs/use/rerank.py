@@ -78,7 +78,7 @@ def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = 
     sources = Sources.of("wam.jobs.use.rerank", f"wam.recipes.{run.recipe.name}", f"wam.recipes.{base.recipe.name}", f"wam.sim.worlds.{asked.world}")
     options = {**size_of(run, module), **asked.options}
     world = module.make(min(BATCH, asked.goals), device=asked.device, **options)
-    env = as_shown(world, base.preset)
+    env = as_shown(world, base.preset, asked.device)
     run, base = run.read(env.spec.sentences), base.read(env.spec.sentences)
     model, objective, score = wanted(run, env, asked, options, bars)
     alone = base.policy()
@@ -86,7 +86,7 @@ def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = 
     for mode in asked.modes or allowed(model):
         arms[WORDS[mode].format(asked.draws)] = Reranking(alone, model, objective, mode=mode, draws=asked.draws, bf16=run.preset.bf16)
     if asked.ceiling:
-        simulator = TrueModel(env, lambda rows: as_shown(module.make(rows, device=asked.device, **options), base.preset))
+        simulator = TrueModel(env, lambda rows: as_shown(module.make(rows, device=asked.device, **options), base.preset, asked.device))
         arms[CEILING] = Reranking(alone, simulator, Reward(), draws=asked.draws)
         if score is not None:  # what is lost by the judge, and not by the model
             arms[JUDGED] = Reranking(alone, simulator, objective, draws=asked.draws)

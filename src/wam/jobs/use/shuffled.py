@@ -53,6 +53,7 @@ def control_of(run: Run, folder: Path, *, device: str = "cpu", show: bool = True
         preset=run.preset_name.removesuffix(", changed"),
         change=lambda _: shuffled_actions(as_trained(run)),
         episodes=run.trained_on.episodes,
+        labels=run.labels,
         seed=run.seed,
         device=device,
         resume=folder.is_dir(),

@@ -81,7 +81,9 @@ def synthesise_set(folder: Path, policies: Sequence[Path], out: Path, wanted: Wa
     total = wanted.episodes * len(acting)
     starts, steps = begins(run, wanted, options, total)
     runs = [each.read(starts.sentences) for each in (run, *acting)]
-    tried = {f"{each.folder.resolve().name}": each.policy() for each in runs[1:]}
+    tried = {each.folder.resolve().name: each.policy() for each in runs[1:]}
+    if len(tried) < len(acting):
+        raise ValueError(f"two of the policies come from folders of one name ({', '.join(map(str, policies))}), which tells their episodes apart. Rename one.")
     shown = pictured(model, starts.sentences).spec
     for name, policy in tried.items():
         require_sight(name, policy, shown)
@@ -121,7 +123,7 @@ def begins(run: Run, wanted: Wanted, options: Mapping[str, object], count: int) 
     """As many different starts as there are episodes, where there are so many, and how many model steps follow unless said otherwise."""
     if wanted.data is None:
         assert wanted.world is not None  # one of the two was named
-        env: Env = as_shown(load_world(wanted.world).make(min(BATCH, count), device=wanted.device, **options), run.preset)
+        env: Env = as_shown(load_world(wanted.world).make(min(BATCH, count), device=wanted.device, **options), run.preset, wanted.device)
         return world_starts(env, range(wanted.seed, wanted.seed + count)), env.spec.budget
     frames, (fewest, most) = frames_for(run.preset, wanted.data), run.world_model.spec.context
     skip = 1 if frames.spec.rate == run.data.rate else run.preset.skip  # what was imagined or lived through is at the model's clock already
