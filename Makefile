@@ -4,7 +4,7 @@ WAM_TEST_DATA ?= ../shared/data
 BIN := .venv/bin
 SUITE := .venv-suite/bin
 
-.PHONY: demo results dino-wm real-robots moving tabletop video uses paradigms pages benchmarks test test-slow test-suite lint types clean
+.PHONY: demo results dino-wm real-robots moving tabletop latents online video uses paradigms pages benchmarks test test-slow test-suite lint types clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -137,7 +137,7 @@ uses: .venv/ready
 	$(BIN)/wam use improve runs/uses/cosmos --data runs/uses/few --out runs/uses/improve --world push $(TOLD) --result results/improve_push.json
 	$(BIN)/python -m wam.jobs.pages
 
-# Imagine and act: every way to couple video with actions, one experiment. Days on two cores; a stopped one goes on.
+# Imagine and act: every way to couple video with actions, one experiment. 108 trainings, a night and more on two cores; a stopped one goes on.
 paradigms: .venv/ready
 	$(BIN)/wam compare paradigms --out runs/paradigms --result results/paradigms.json
 	$(BIN)/python -m wam.jobs.pages

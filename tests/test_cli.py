@@ -1,6 +1,7 @@
 """The command line: every verb explains itself; JSON is JSON; errors explain and exit with 2."""
 
 import dataclasses
+import errno
 import importlib
 import io
 import json
@@ -188,6 +189,22 @@ def test_these_errors_are_explained_too(error, monkeypatch, capsys):
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == 2 and capsys.readouterr().err == f"error {error}\n"
+
+
+def test_a_taken_port_and_an_exported_run_say_what_to_do(tmp_path, monkeypatch, capsys):
+    def taken():
+        raise OSError(errno.EADDRINUSE, "address already in use")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("wam.cli.app", taken)
+        with pytest.raises(SystemExit):
+            main()
+    assert "choose another --port" in capsys.readouterr().err
+    (tmp_path / "weights.safetensors").write_text("")
+    monkeypatch.setattr(sys, "argv", ["wam", "train", "lewm", "--data", "set", "--out", str(tmp_path), "--resume"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "was exported: without its optimiser it cannot go on" in capsys.readouterr().err
 
 
 def test_a_file_is_no_folder(tmp_path):

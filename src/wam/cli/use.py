@@ -20,6 +20,7 @@ app = typer.Typer(
 World = Annotated[str, typer.Option(help="A world of the library.")]
 Option = Annotated[list[str] | None, typer.Option(help="NAME=VALUE, of the world; may be repeated.")]
 Result = Annotated[Path | None, typer.Option(help="Write figures and provenance here, as JSON.", dir_okay=False)]
+JudgeEpisodes = Annotated[int, typer.Option(help="Real episodes of each teacher that the judge of success learns from.", min=1)]
 Out = Annotated[Path | None, typer.Option(help="Folder of the report page; by default the run's.", file_okay=False)]
 
 
@@ -36,7 +37,7 @@ def evaluate_policy(
         Path | None, typer.Option(help="Folder of the same system trained with shuffled actions; trained there first where there is none.", file_okay=False)
     ] = None,
     starts: Annotated[int, typer.Option(help="Held-out starts.", min=1)] = 100,
-    judge_episodes: Annotated[int, typer.Option(help="Real episodes of each teacher that the judge of success learns from.", min=1)] = 60,
+    judge_episodes: JudgeEpisodes = 60,
     result: Result = None,
     out: Out = None,
     device: Device = "cpu",
@@ -75,6 +76,7 @@ def synthesise(
         int | None, typer.Option(help="Model steps of each; by default the world's budget, or those of the middle recorded episode.", min=1)
     ] = None,
     only_solved: Annotated[bool, typer.Option("--only-solved", help="Keep what a judge calls solved; needs --world.")] = False,
+    judge_episodes: JudgeEpisodes = 60,
     seed: Annotated[int, typer.Option(help="Of the first episode; below 2,000,000.", min=0)] = 0,
     device: Device = "cpu",
     as_json: AsJson = False,
@@ -83,7 +85,7 @@ def synthesise(
     from wam.jobs.use.synthesise import Wanted, synthesise_set
     from wam.show.bars import Bars
 
-    wanted = Wanted(episodes, data, world, options(option), steps=steps, only_solved=only_solved, seed=seed, device=device)
+    wanted = Wanted(episodes, data, world, options(option), steps=steps, only_solved=only_solved, judge_episodes=judge_episodes, seed=seed, device=device)
     with Bars(Console(stderr=True)) as bars:
         made = synthesise_set(run, policy, out, wanted, bars=bars)
     lines = [f"{made.path} holds {made.written} of {made.tried} imagined episodes, {made.steps} steps each, from {made.starts} real starts"]
@@ -110,6 +112,7 @@ def rerank(
     draws: Annotated[int, typer.Option(help="Chunks that the policy draws.", min=1)] = 16,
     goals: Annotated[int, typer.Option(help="Held-out starts.", min=1)] = 100,
     ceiling: Annotated[bool, typer.Option("--ceiling", help="Also rank by what the true simulator says would happen.")] = False,
+    judge_episodes: JudgeEpisodes = 60,
     result: Result = None,
     out: Out = None,
     device: Device = "cpu",
@@ -122,7 +125,7 @@ def rerank(
     from wam.show.summaries import difference_summary
     from wam.show.tables import success_table, terminal_table
 
-    asked = RerankTest(world, options(option), modes_of(modes), draws=draws, goals=goals, ceiling=ceiling, device=device)
+    asked = RerankTest(world, options(option), modes_of(modes), draws=draws, goals=goals, ceiling=ceiling, judge_episodes=judge_episodes, device=device)
     with Bars(Console(stderr=True)) as bars:
         found, page = rerank(run, policy, asked, out=out, bars=bars)
     if result is not None:
@@ -143,6 +146,7 @@ def improve(
     seeds: Annotated[int, typer.Option(help="Trainings of each.", min=1)] = 3,
     goals: Annotated[int, typer.Option(help="Held-out starts.", min=1)] = 100,
     steps: Annotated[int | None, typer.Option(help="Of every training, instead of the preset's.", min=1)] = None,
+    judge_episodes: JudgeEpisodes = 60,
     result: Result = None,
     device: Device = "cpu",
     as_json: AsJson = False,
@@ -154,7 +158,7 @@ def improve(
     from wam.show.bars import Bars
     from wam.show.tables import terminal_table
 
-    asked = ImproveTest(data, world, options(option), episodes=episodes, seeds=seeds, goals=goals, steps=steps, device=device)
+    asked = ImproveTest(data, world, options(option), episodes=episodes, seeds=seeds, goals=goals, steps=steps, judge_episodes=judge_episodes, device=device)
     with Bars(Console(stderr=True)) as bars:
         found = improved(run, out, asked, bars=bars)
     found.save(result or out / "improve.json")

@@ -146,6 +146,8 @@ def train(
     from wam.jobs.practise import practise_world
     from wam.recipes import train_recipe
 
+    if resume and (out / "weights.safetensors").exists():
+        raise ValueError(f"{out} was exported: without its optimiser it cannot go on. Resume the run that it was exported from, or name a new folder.")
     training: dict[str, Any] = dict(preset=preset, steps=steps, seed=seed, device=device, resume=resume, tensorboard=tensorboard, show=not as_json)
     if data is not None and world is None and not option:
         train_recipe(recipe, data, out, labels=labels, skip=skip, **training)

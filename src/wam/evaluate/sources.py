@@ -58,6 +58,7 @@ def source_hash(*roots: str) -> str:
     return digest.hexdigest()[:12]
 
 
+@cache
 def code_of(path: Path) -> str:
     """A file's text without docstrings, comments and layout: the same as long as nothing was rewritten that computes."""
     text = path.read_text(encoding="utf-8")
@@ -99,6 +100,7 @@ def closure(roots: tuple[str, ...], places: tuple[Path, ...] = PLACES) -> dict[s
     return found
 
 
+@cache
 def file_of(module: str, places: tuple[Path, ...] = PLACES) -> Path | None:
     """Of a module or a package in one of the places; None for modules of others."""
     stems = [place.joinpath(*module.split(".")) for place in places]
@@ -106,15 +108,17 @@ def file_of(module: str, places: tuple[Path, ...] = PLACES) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def imported(module: str, path: Path, places: tuple[Path, ...] = PLACES) -> Iterator[str]:
+@cache
+def imported(module: str, path: Path, places: tuple[Path, ...] = PLACES) -> tuple[str, ...]:
     """What a file imports. A name that a package merely hands on is looked for in the module that the package has it from."""
+    found: list[str] = []
     for node in ast.walk(_parsed(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             origin = _origin(module, path, node)
-            for alias in node.names:
-                yield from _defined(origin, alias.name, places)
+            found += [name for alias in node.names for name in _defined(origin, alias.name, places)]
+    return tuple(dict.fromkeys(found))
 
 
 def _defined(origin: str, name: str, places: tuple[Path, ...]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from wam.sim.adapters.gym_spec import gymnasium_
 from wam.sim.adapters.gym_world import GymWorld
 from wam.sim.adapters.mujoco_snapshots import Inside, mujoco_snapshots
 from wam.sim.engines.mujoco import library
+from wam.world import SpecError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,7 @@ class GymConfig:
 
 
 def gym_world(batch: int, config: GymConfig) -> GymWorld:
-    """B environments. ImportError that names the extra where something is not installed; Gymnasium's own error for unknown ids."""
+    """B environments. ImportError that names the extra where something is not installed; SpecError for unknown ids."""
     gymnasium = gymnasium_()
     with contextlib.suppress(ImportError):
         library()  # where there is MuJoCo, how it draws is chosen before Gymnasium imports it
@@ -36,6 +37,8 @@ def gym_world(batch: int, config: GymConfig) -> GymWorld:
         exact = is_mujoco(make())
     except (gymnasium.error.DependencyNotInstalled, ModuleNotFoundError) as error:
         raise ImportError(f'{config.id} needs more than Gymnasium: {error}. For MuJoCo\'s environments pip install "wam[gym-mujoco]".') from error
+    except gymnasium.error.UnregisteredEnv as error:
+        raise SpecError(f"Gymnasium knows no environment {config.id!r}: {error} Name one that is registered, e.g. id=HalfCheetah-v5.") from error
     return GymWorld(
         make,
         batch,
