@@ -159,6 +159,20 @@ def test_a_frame_long_ago_matters_where_it_is_an_anchor(anchor):
     assert torch.equal(imagined(frames), imagined(first)) != anchor
 
 
+def test_what_was_imagined_from_nothing_is_gone_on_from():
+    """Two chunks are as one that was seen to begin with: a residual model adds its second frame to its first."""
+    model = make(MAKES["regression"])
+    acts = model.spec.consumes.sample(2, 2)
+    with torch.no_grad():
+        carry, _ = model.predict(model.begin(2, Task()), acts.narrow("T", 0, 1))
+        begun = replace(carry.now, started=torch.ones(2, dtype=torch.bool))
+        expected = model._drawn(begun, acts.narrow("T", 1, 2), None)
+        _, both = model.predict(model.begin(2, Task()), acts)
+    assert carry.now.started.all() and not carry.seen.started.any()
+    (shown,), (wanted,) = both.observation.rgb.values(), model.codec.decode(expected).rgb.values()
+    torch.testing.assert_close(shown[:, 1:], wanted)
+
+
 def test_what_does_not_fit_is_refused():
     with pytest.raises(SpecError, match="makes 2 at once"):
         make({"chunk": 2, "time": "full"}).loss(window(2, 1, 3), noise=Noise.of(range(2)))

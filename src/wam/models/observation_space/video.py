@@ -184,7 +184,7 @@ class VideoWorldModel(nn.Module, Reads):
             some = actions.narrow("T", start, start + self.chunk)
             z = self._drawn(scene, some, None if noise is None else noise.advance(start))
             memory = self.backbone.remember(scene.memory, z, self._clean(some), some.valid.any(-1))
-            scene = replace(scene, last=z[:, -1], memory=memory)
+            scene = replace(scene, last=z[:, -1], started=torch.ones_like(scene.started), memory=memory)
             path.append(z)
         return Grounded(seen=carry.seen, now=scene), Future(observation=self.codec.decode(torch.cat(path, 1)))
 
