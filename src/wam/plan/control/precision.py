@@ -1,6 +1,6 @@
 """In which numbers models compute: bfloat16 where that was asked for and the machine has it, otherwise as they are.
 
-A processor without it imitates it, many times slower than it multiplies float32 (`benchmarks/bfloat16.py`): half of the laptops there are.
+A processor without it imitates it, several times slower than it multiplies float32 (`benchmarks/bfloat16.py`).
 """
 
 import torch
