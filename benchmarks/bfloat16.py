@@ -50,7 +50,7 @@ def main() -> None:
     used = has_bfloat16(torch.device("cpu"))
     bar = 1 if used else None
     ratios = {name: seconds(layer, shape, False) / seconds(layer, shape, True) for name, (layer, shape) in LAYERS.items()}
-    figures = [Figure(what=f"{name}: bfloat16 is faster by", value=ratio, unit="x", bar=bar) for name, ratio in ratios.items()]
+    figures = [Figure(what=f"{name}: speed in bfloat16, against float32", value=ratio, unit="x", bar=bar) for name, ratio in ratios.items()]
     print(json.dumps({"torch": torch.__version__, "results": [figure.to_dict() for figure in figures]}, indent=2))
     if options.result:
         kind = torch.backends.cpu.get_cpu_capability()
