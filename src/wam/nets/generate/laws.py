@@ -2,6 +2,7 @@
 
 A law draws independent levels "B T" from the noise handed in; row i depends on row i's seed only. `Levels` gives a tuple of
 streams (video, action, ... in the order in which `denoise` and `errors` take them) their levels. A clip-wide level is one draw.
+Powers and sigmoids are taken in float64: torch's float32 ones (2.13, AVX2) round a number by where it lies in the batch.
 Does not know: processes. `edm.LogNormal` is the one law that does, and lives there.
 """
 
@@ -58,7 +59,7 @@ class LogitNormal(Law):
         _expect(self.spread >= 0 and self.shift > 0, self, "spread >= 0 and shift > 0")
 
     def draw(self, noise: Noise, steps: int) -> Float[Tensor, "B T"]:
-        return shifted((self.mean + self.spread * noise.normal(steps)).sigmoid(), self.shift)
+        return shifted((self.mean + self.spread * noise.normal(steps)).double().sigmoid(), self.shift).float()
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Power(Law):
         _expect(self.exponent > 0, self, "exponent > 0")
 
     def draw(self, noise: Noise, steps: int) -> Float[Tensor, "B T"]:
-        return noise.uniform(steps) ** (1 / self.exponent)
+        return (noise.uniform(steps).double() ** (1 / self.exponent)).float()
 
 
 @dataclass(frozen=True)
