@@ -154,6 +154,19 @@ def test_rows_without_a_finite_cost_have_no_valid_plan(planner) -> None:
     assert plan.actions.isfinite().all()
 
 
+@pytest.mark.parametrize("planner", [CEM(200, 25, 10), ICEM(200, 25, 10, decay=1.0), MPPI(200, 25, 10)], ids=name)
+def test_a_search_that_finds_nothing_feasible_looks_on(planner) -> None:
+    """One in some 500 candidates is feasible: who closes in on nothing finds it by luck or not at all."""
+
+    def corner(future: Future, actions: Actions) -> Tensor:
+        u = actions.low_level[:, 0, 0]
+        far = (u < 0.85 * PUSHES.limits()[1]).any(-1)
+        return torch.where(far, torch.nan, -u.sum(-1))
+
+    plan = planner.plan(problem(STARTS[:1].expand(64, 4), cost=corner, horizon=1), warm=None, noise=noise(64))
+    assert plan.valid.all()
+
+
 @pytest.mark.parametrize("planner", QUICK, ids=name)
 def test_a_good_proposal_is_taken_up(planner) -> None:
     lowest, actions = riccati(STARTS)

@@ -65,7 +65,7 @@ def moments(optimiser: torch.optim.Optimizer, parameters: Parameters) -> dict[st
 
 
 def set_moments(optimiser: torch.optim.Optimizer, parameters: Parameters, stored: Mapping[str, Tensor]) -> None:
-    """The inverse of `moments`. ValueError where parameters or shapes differ."""
+    """The inverse of `moments`; a parameter that never had a gradient has none. ValueError for others' moments, or other shapes."""
     names = {id(parameter): name for name, parameter in parameters.items()}
     order = [names[id(parameter)] for group in optimiser.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {index: {} for index in range(len(order))}
@@ -79,8 +79,6 @@ def set_moments(optimiser: torch.optim.Optimizer, parameters: Parameters, stored
                 "The model was probably built with another preset, or another part was trained: resume with the configuration of the run."
             )
         state[places[name]][key] = value.clone()
-    if absent := [name for name in order if stored and not state[places[name]]]:
-        raise ValueError(f"the optimiser state lacks {absent[:3]} and {max(0, len(absent) - 3)} more: other parts were trained. Resume with the run's stages.")
     optimiser.load_state_dict({"state": {index: item for index, item in state.items() if item}, "param_groups": optimiser.state_dict()["param_groups"]})
 
 

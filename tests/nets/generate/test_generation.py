@@ -5,7 +5,7 @@ import torch
 
 from wam.nets.generate.ddpm import Ddpm
 from wam.nets.generate.flow import Flow
-from wam.nets.generate.generation import generation
+from wam.nets.generate.generation import action_generation, generation
 from wam.world import Noise
 
 MEAN, SPREAD = 0.7, 0.4
@@ -39,6 +39,16 @@ def test_the_best_network_draws_the_gaussian_and_errs_least(kind, process):
     x = MEAN + SPREAD * noise.fork("data").normal(1, 1)
     least = drawn.error(best, x, noise).mean()
     assert all(drawn.error(lambda *asked, by=by: best(*asked) + by, x, noise).mean() > least for by in (-0.2, 0.2))
+
+
+def test_edms_network_answers_at_unit_scale_whatever_the_spread_of_the_data():
+    """The paper's preconditioning (table 1): what the network is asked for has variance 1, if it is told the spread of the data."""
+    noise = Noise.of(range(20_000))
+    for spread in (0.5, 1.0):
+        drawn = generation("edm", 4, spread=spread)
+        none = drawn.error(lambda noisy, level: torch.zeros_like(noisy), spread * noise.fork("data").normal(1, 1), noise)
+        assert none.mean().item() == pytest.approx(1, abs=0.03)
+    assert action_generation("edm", 4) == generation("edm", 4, spread=1.0)
 
 
 def test_a_regressor_learns_the_mean():

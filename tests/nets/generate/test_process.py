@@ -97,9 +97,12 @@ def test_edm_is_the_papers_preconditioning() -> None:
 
 def test_edms_law_is_log_normal_in_sigma() -> None:
     edm = Edm()
-    s = LogNormal(edm, mean=-1.2, spread=1.2).draw(Noise.of(range(20_000)), 2)
+    s = LogNormal(edm).draw(Noise.of(range(20_000)), 2)
     logs = edm.sigma(s).log()
     assert logs.mean().item() == pytest.approx(-1.2, abs=0.03) and logs.std().item() == pytest.approx(1.2, abs=0.03)
+    wide = Edm(sigma_data=1.0)  # data twice as wide has noise twice as wide
+    logs = wide.sigma(LogNormal(wide).draw(Noise.of(range(20_000)), 2)).log()
+    assert logs.mean().item() == pytest.approx(-1.2 + math.log(2), abs=0.03)
     assert LogNormal(edm, mean=20.0).draw(Noise.of([0]), 1).item() == 1
 
 

@@ -58,7 +58,7 @@ def video_model(
     """As configured. What it consumes is `acts` where it is told actions, else steps without any."""
     codec = Codec(observes, latent=config.latent, reduction=config.reduction, width=config.codec)
     words = WordEncoder(sentences) if config.reads else None
-    drawn = generation(config.law, config.steps, temporal=config.temporal)
+    drawn = generation(config.law, config.steps, spread=1.0 if config.latent else 0.5, temporal=config.temporal)
     shared = config.chunk if config.acts == "clip" else 1
     return VideoWorldModel(
         codec,

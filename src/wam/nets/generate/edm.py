@@ -71,10 +71,11 @@ class LogNormal(Law):
     """The paper's law of training levels: ln sigma is normal. Levels beyond the schedule count as its ends: never clean."""
 
     process: Edm
-    mean: float = -1.2  # of ln sigma
+    mean: float = -1.2 - math.log(0.5)  # of ln (sigma / sigma_data): the paper says -1.2 of ln sigma, where sigma_data is 0.5
     spread: float = 1.2
 
     def draw(self, noise: Noise, steps: int) -> Float[Tensor, "B T"]:
-        root = ((self.mean + self.spread * noise.normal(steps)) / self.process.rho).exp()
+        log_sigma = math.log(self.process.sigma_data) + self.mean + self.spread * noise.normal(steps)
+        root = (log_sigma / self.process.rho).exp()
         low, high = self.process.roots
         return ((root - low) / (high - low)).clamp(1e-6, 1)

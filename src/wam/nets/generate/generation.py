@@ -149,14 +149,19 @@ class Regression(Generation):
 Kind = Literal["flow", "edm", "v", "regression"]
 
 
-def generation(kind: Kind, steps: int, *, temporal: float = 0.0) -> Generation:
-    """Of pictures, by name, with the laws that each came with. `temporal`: see `Denoising`; ValueError where nothing is denoised."""
+def generation(kind: Kind, steps: int, *, spread: float = 0.5, temporal: float = 0.0) -> Generation:
+    """By name, with the laws that each came with.
+
+    spread: standard deviation of what is drawn, which EDM has to know: about 0.5 for pictures in -1..1, 1 for latents and actions.
+    temporal: see `Denoising`; ValueError where nothing is denoised.
+    """
     if temporal and kind == "regression":
         raise ValueError(f"temporal = {temporal} is a term of denoising, and a regression denoises nothing. Choose another law, or temporal = 0.")
     if kind == "flow":  # draws start at 1, which a logit-normal law hardly trains
         return Denoising(Flow(), Mixed(0.1, Uniform(0.9, 1.0), LogitNormal()), steps, temporal=temporal)
     if kind == "edm":
-        return Denoising(Edm(), LogNormal(Edm()), steps, temporal=temporal)
+        process = Edm(sigma_data=spread)
+        return Denoising(process, LogNormal(process), steps, temporal=temporal)
     if kind == "v":
         return Denoising(Ddpm(), Uniform(), steps, temporal=temporal)
     return Regression()
@@ -167,4 +172,4 @@ def action_generation(kind: Kind, steps: int) -> Generation:
 
     (pi0, 2410.24164, appendix B, skews its levels for that reason.)
     """
-    return Denoising(Flow(), Power(3.0), steps) if kind == "flow" else generation(kind, steps)
+    return Denoising(Flow(), Power(3.0), steps) if kind == "flow" else generation(kind, steps, spread=1.0)

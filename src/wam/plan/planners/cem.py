@@ -40,7 +40,7 @@ class CEM:
             cost = evaluate(problem, candidates)
             best = best.improved(candidates, cost)
             elite_cost, index = cost.topk(self.elites, dim=1, largest=False)
-            elite_mean, elite_spread = refit(take(candidates, index), elite_cost.isfinite().to(mean.dtype))
+            elite_mean, elite_spread = refit(take(candidates, index), elite_cost.isfinite().to(mean.dtype), mean, spread)
             mean = elite_mean.lerp(mean, self.momentum)
             spread = elite_spread.lerp(spread, self.momentum).clamp(min=self.floor)
         best = best.improved(mean[:, None], evaluate(problem, mean[:, None]))

@@ -45,7 +45,7 @@ class ICEM:
             best = best.improved(candidates, cost)
             elite_cost, index = cost.topk(self.elites, dim=1, largest=False)
             elites = take(candidates, index)
-            elite_mean, elite_spread = refit(elites, elite_cost.isfinite().to(mean.dtype))
+            elite_mean, elite_spread = refit(elites, elite_cost.isfinite().to(mean.dtype), mean, spread)
             mean = elite_mean.lerp(mean, self.momentum)
             spread = elite_spread.lerp(spread, self.momentum).clamp(min=self.floor)
             kept = elites[:, : int(self.keep * self.elites)]

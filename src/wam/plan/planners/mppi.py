@@ -41,7 +41,7 @@ class MPPI:
             cost = evaluate(problem, candidates)
             best = best.improved(candidates, cost)
             elite_cost, index = cost.topk(self.elites, dim=1, largest=False)
-            mean, spread = refit(take(candidates, index), self._weights(elite_cost))
+            mean, spread = refit(take(candidates, index), self._weights(elite_cost), mean, spread)
             spread = spread.clamp(min=self.floor)
         best = best.improved(mean[:, None], evaluate(problem, mean[:, None]))
         return best.plan(problem, spread)

@@ -92,11 +92,19 @@ def take(candidates: Float[Tensor, "B S H R A"], index: Int[Tensor, "B E"]) -> F
     return candidates.take_along_dim(index[:, :, None, None, None], 1)
 
 
-def refit(elites: Float[Tensor, "B E H R A"], weights: Float[Tensor, "B E"]) -> tuple[Float[Tensor, "B H R A"], Float[Tensor, "B H R A"]]:
-    """Weighted mean and standard deviation; the weights of a row need not sum to 1."""
-    weights = (weights / weights.sum(1, keepdim=True).clamp(min=torch.finfo(weights.dtype).tiny))[:, :, None, None, None]
-    mean = (weights * elites).sum(1)
-    return mean, (weights * (elites - mean[:, None]).square()).sum(1).sqrt()
+def refit(
+    elites: Float[Tensor, "B E H R A"], weights: Float[Tensor, "B E"], mean: Float[Tensor, "B H R A"], spread: Float[Tensor, "B H R A"]
+) -> tuple[Float[Tensor, "B H R A"], Float[Tensor, "B H R A"]]:
+    """Weighted mean and standard deviation of the elites; the weights of a row need not sum to 1.
+
+    Rows where nothing weighs anything keep the mean and spread they had, and look on as widely: nothing was found to close in on.
+    """
+    total = weights.sum(1, keepdim=True)
+    share = (weights / total.clamp(min=torch.finfo(weights.dtype).tiny))[:, :, None, None, None]
+    found = (share * elites).sum(1)
+    around = (share * (elites - found[:, None]).square()).sum(1).sqrt()
+    some = _rows(total[:, 0] > 0, mean)
+    return torch.where(some, found, mean), torch.where(some, around, spread)
 
 
 @dataclass(frozen=True)

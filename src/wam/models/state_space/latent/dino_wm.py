@@ -98,7 +98,7 @@ class MaskedFrames(nn.Module):
         errors = []
         for name, task in self.cameras.items():
             assert isinstance(task, MaskedReconstruction) and stretch.observation.rgb is not None
-            frames = to_float(stretch.observation.rgb[name])
+            frames = to_float(stretch.observation.rgb[name], next(task.parameters()).dtype)
             usual = (frames * real[..., None, None, None]).sum(1) / real.sum(1)[:, None, None, None]
             shown = frames[rows, frame]
             errors.append(task.loss(shown, (shown - usual).abs().amax(1, keepdim=True), noise.fork(name)))

@@ -198,7 +198,7 @@ class TDMPC2(nn.Module, Encodes, Exposes[Grounded], Proposes[Grounded], Values):
         action, entropy = self._act(z, noise.normal(z.shape[1], self._width))
         value = two_of(self._values(self.value_heads, z, action, frozen=True), noise).mean(0)
         if self.training:
-            ends = value.detach()[:, 0].quantile(torch.tensor([0.05, 0.95], device=value.device))
+            ends = value.detach()[:, 0].quantile(value.new_tensor([0.05, 0.95]))
             self.scale.lerp_((ends[1] - ends[0]).clamp(min=1.0), self.config.following)
         return -(value / self.scale + self.config.entropy * entropy)
 
