@@ -75,7 +75,10 @@ class Frames:
         return replace(self, instructions=places[self.instructions], sentences=sentences)
 
     def fingerprint(self) -> str:
-        """Twelve hexadecimal digits over episode lengths and all that was done and felt: the same however often a set is converted."""
+        """Twelve hexadecimal digits over episode lengths and all that was done and felt: the same however often a set is converted.
+
+        Of the last digit too: a world simulated anew on another kind of processor has another one.
+        """
         digest = hashlib.sha256(self.lengths.tobytes())
         for path in ("actions.low_level", "observation.proprio"):
             if path in self.fields:

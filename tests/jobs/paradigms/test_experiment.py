@@ -92,9 +92,13 @@ def test_figures_alone_are_enough_to_go_on(finished, tmp_path):
     figures.write_text(finished.read_text())
     path, begun = run(tmp_path / "elsewhere", replace(ASKED, arms=(*ASKED.arms, "zero_future")), result=figures)
     assert begun == ["zero_future-0.5-0"] and not ParadigmResult.from_json(path.read_text()).missing
-    told = json.loads(figures.read_text())
+
+
+@pytest.mark.parametrize("where", ["sources", "data"])
+def test_cells_of_other_sources_or_another_recording_stay_until_they_are_renewed(finished, tmp_path, where):
+    figures, told = tmp_path / "figures.json", json.loads(finished.read_text())
     for cell in told["cells"]:
-        cell["sources"]["digest"] = "older"
+        cell[where] = "another" if where == "data" else {**cell[where], "digest": "older"}
     figures.write_text(json.dumps(told))
     alone = replace(ASKED, arms=("random",))
     path, begun = run(tmp_path / "later", alone, result=figures)

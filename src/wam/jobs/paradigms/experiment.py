@@ -3,8 +3,8 @@
 Every cell (arm, share of known actions, training seed) is trained resumably into a folder of its own, and what was measured of it is kept beside
 it as a small JSON file; a stopped experiment goes on where it was, and one that is not finished says which cells are missing. Where only the
 figures are left (`result`), their cells count.
-Does not know: how a system is built, what counts as solved. Footgun: cells that were measured by an earlier version of the sources are kept,
-and named as such, unless they are to be renewed.
+Does not know: how a system is built, what counts as solved. Footgun: cells that were measured by an earlier version of the sources, or of
+another recording of the demonstrations, are kept, and named as such, unless they are to be renewed.
 """
 
 import shutil
@@ -78,8 +78,8 @@ def run_cells(
     fresh = set[str]()  # runs trained anew
     for done, cell in enumerate(cells):
         progress(done, len(cells))
-        found = kept(folder, cell, asked, fingerprint)
-        older = found is not None and renew and found.sources.stale
+        found = kept(folder, cell, asked)
+        older = found is not None and renew and outdated(found, fingerprint)
         if found is not None and not older:
             continue
         if older and cell.run not in fresh:
@@ -123,18 +123,23 @@ def trained(folder: Path, cell: Wanted, asked: Asked, data: Path) -> Run | None:
     )
 
 
-def kept(folder: Path, cell: Wanted, asked: Asked, fingerprint: str) -> Cell | None:
-    """What was measured before, of the same data and in the same way; None where there is no such thing."""
+def kept(folder: Path, cell: Wanted, asked: Asked) -> Cell | None:
+    """What was measured before in the same way; None where there is no such thing."""
     found = read(folder / f"{cell.name}.json")
-    same = found is not None and (found.goals, found.steps, found.budget, found.data) == (asked.goals, asked.steps, asked.budget, fingerprint)
+    same = found is not None and (found.goals, found.steps, found.budget) == (asked.goals, asked.steps, asked.budget)
     return found if same else None
+
+
+def outdated(cell: Cell, fingerprint: str) -> bool:
+    """By an earlier version of the sources, or of another recording: the same seeds on another processor differ in the last digits."""
+    return cell.sources.stale or cell.data != fingerprint
 
 
 def report(
     folder: Path, asked: Asked, arms: tuple[Arm, ...], cells: tuple[Wanted, ...], fingerprint: str, sources: Sources, started: float, result: Path | None
 ) -> Path:
     """Of all cells that are there."""
-    there = {cell.name: one for cell in cells if (one := kept(folder, cell, asked, fingerprint)) is not None}
+    there = {cell.name: one for cell in cells if (one := kept(folder, cell, asked)) is not None}
     measured = tuple(there.values())
     found = ParadigmResult(
         rates=rates(measured, arms),
@@ -142,7 +147,7 @@ def report(
         costs=costs(measured, arms),
         inverse=inverse_rows(measured),
         missing=tuple(cell.name for cell in cells if cell.name not in there),
-        older=tuple(name for name, cell in there.items() if cell.sources.stale),
+        older=tuple(name for name, cell in there.items() if outdated(cell, fingerprint)),
         cells=measured,
         origin=Origin.now(
             started=started,

@@ -48,7 +48,8 @@ def lacking(found: ParadigmResult) -> tuple[Section, ...]:
     if found.missing:
         told.append(f"Not measured yet, so left out everywhere below: {', '.join(found.missing)}. The same command goes on where it was stopped.")
     if found.older:
-        told.append(f"Measured by an earlier version of the sources: {', '.join(found.older)}. `--renew` trains and measures them again.")
+        cells = ", ".join(found.older)
+        told.append(f"By an earlier version of the sources, or of demonstrations recorded elsewhere: {cells}. `--renew` trains and measures them again.")
     return (Text(title="Missing, or older", paragraphs=tuple(told)),) if told else ()
 
 
