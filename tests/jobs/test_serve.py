@@ -5,13 +5,17 @@ import os
 import re
 import signal
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
 import wam.jobs.serve as job
+from tests.plan.mocks import DoubleIntegrator
 from tests.serve.mocks import OpenpiClient, Summing, message
+from wam.plan import CEM, GoalImage
+from wam.plan.control.receding import RecedingHorizon
 from wam.serve import Keys, PolicyServer
 from wam.world import SpecError
 
@@ -64,6 +68,14 @@ def test_it_says_where_and_what_then_answers_until_ctrl_c(run) -> None:
         "stopped 1 clients were served",
     ):
         assert words in text, words
+
+
+def test_a_planner_says_how_to_send_it_a_goal() -> None:
+    planner = RecedingHorizon(DoubleIntegrator(), CEM(), GoalImage(), horizon=2)
+    planner.spec = replace(planner.spec, observes=Summing().spec.observes)  # as a model of pictures would see
+    text = "\n".join(job.announcement(PolicyServer(planner), 7))
+    assert "goal goal/observation/image, goal/observation/wrist_image: how it should look" in text and "with the first message" in text
+    assert "goal/" not in "\n".join(job.announcement(PolicyServer(Summing()), 7))
 
 
 def test_prompts_tables_and_tokens_are_announced() -> None:

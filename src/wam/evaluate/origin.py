@@ -52,8 +52,15 @@ class Origin(Spec):
 
 
 def command_line() -> str:
-    """How this program was started, without the folder that it lies in."""
-    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    """How this program was started, from the folder that the user was in."""
+    spec, program = getattr(sys.modules["__main__"], "__spec__", None), Path(sys.argv[0])
+    if program.suffix != ".py":
+        started = program.name
+    elif spec is not None:
+        started = f"python -m {spec.name.removesuffix('.__main__')}"
+    else:
+        started = f"python {os.path.relpath(program) if program.is_absolute() else program}"
+    return " ".join([started, *sys.argv[1:]])
 
 
 def device_name(device: torch.device | str = "cpu") -> str:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
+from wam.plan.control.receding import RecedingHorizon
+from wam.plan.objectives import GoalImage
 from wam.recipes.runs import load
 from wam.world import Slot
 
@@ -45,6 +47,8 @@ def serve(
 
 def announcement(server: "PolicyServer", port: int) -> list[str]:
     """What a person wants to know when the server is up, as rich markup."""
+    from wam.serve.keys import GOAL
+
     spec, keys = server.policy.spec, server.keys
     rows, rate = spec.acts.per_step, spec.rate * spec.acts.per_step
     place = f"[{server.host}]" if ":" in server.host else server.host
@@ -58,6 +62,9 @@ def announcement(server: "PolicyServer", port: int) -> list[str]:
         start += count
     if spec.instructed:
         lines.append(f"  in   {escape(keys.prompt)}: one of {len(spec.sentences)} instructions, e.g. {escape(repr(spec.sentences[0]))}")
+    if isinstance(server.policy, RecedingHorizon) and isinstance(server.policy.objective, GoalImage):
+        shown = ", ".join(escape(GOAL + key) for key in keys.cameras)
+        lines.append(f"  goal {shown}: how it should look, like the camera's pictures, with the first message of an episode")
     lines.append(f"  out  actions ({spec.chunk * rows}, {len(spec.acts.low_level)}) at {rate:g} Hz, of which {spec.execute * rows} are to be executed")
     lines.append(f"       {escape(_named(spec.acts.low_level))}")
     lines.append("  asked with a token" if server.token else "  open to this machine only, without a token")
