@@ -1,9 +1,18 @@
-"""The verdict of a rollout card counts what its instruments can see."""
+"""The verdict of a rollout card counts what its instruments can see; sets of other robots are refused in words."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from wam.data import open_dataset
 from wam.evaluate.card import MODEL, POSITION, SHUFFLED, Contrast, Measure, RolloutCard
 from wam.evaluate.intervals import Interval
 from wam.evaluate.probe import ProbeScore
-from wam.jobs.imagine import is_read
+from wam.jobs.imagine import is_read, windows_of
+from wam.jobs.record import record_world
+from wam.recipes.recipe import load_recipe
+from wam.world import Camera, FutureSpec, Slot, WorldModelSpec
 
 
 def test_a_probe_that_finds_nothing_says_nothing():
@@ -22,3 +31,16 @@ def test_a_probe_that_finds_nothing_says_nothing():
         probes=(ProbeScore(reads="pictures", body="pusher", r2=0.9, error=0.01), ProbeScore(reads="pictures", body="disc", r2=-0.3, error=0.3)),
     )
     assert [is_read(card, contrast.measure) for contrast in card.action_use()] == [True, False, True]
+
+
+@pytest.mark.parametrize("other", ["cameras", "actions"])
+def test_a_set_of_another_robot_is_refused_by_what_it_lacks(tmp_path, other):
+    data = record_world("push", tmp_path / "set", episodes=2, policies={"play": 1.0}, truth=())
+    own = open_dataset(data).spec
+    observes = replace(own.observes, cameras={"wrist": Camera(height=32, width=32)}) if other == "cameras" else own.observes
+    consumes = replace(own.acts, low_level=(Slot(name="gripper"),)) if other == "actions" else own.acts
+    spec = WorldModelSpec(observes=observes, predicts=FutureSpec(observation=observes), consumes=consumes, rate=10.0)
+    run = SimpleNamespace(name="lewm tiny", preset=load_recipe("lewm").preset("tiny"), world_model=SimpleNamespace(spec=spec))
+    lacking = "wrist" if other == "cameras" else "gripper"
+    with pytest.raises(ValueError, match=rf"has the {other} .*lacks \['{lacking}'\].*another robot or world: pass episodes recorded like"):
+        windows_of(run, data, 3, 4)

@@ -123,9 +123,18 @@ def instructions_of(run: Run, data: Sequence[str | Path]) -> tuple[str, ...]:
 def windows_of(run: Run, data: str | Path, horizon: int, count: int) -> tuple[Window, torch.Tensor]:
     """`count` windows drawn from a data set, and the episode of each: as many frames seen as while it learned, and no more than it uses.
 
-    ValueError for a horizon that no episode fills, and for instructions that are not in the run's table.
+    ValueError for a horizon that no episode fills, for instructions that are not in the run's table, and for another robot.
     """
     frames, spec = frames_for(run.preset, data), run.world_model.spec
+    for what, needed, there in (
+        ("cameras", spec.observes.cameras, frames.spec.observes.cameras),
+        ("actions", [slot.name for slot in spec.consumes.low_level], [slot.name for slot in frames.spec.acts.low_level]),
+    ):
+        if missing := sorted(set(needed) - set(there)):
+            raise ValueError(
+                f"{data} has the {what} {sorted(there)}, and {run.name} learned with {sorted(needed)}: it lacks {missing}. "
+                "It is probably of another robot or world: pass episodes recorded like those that the run learned from."
+            )
     frames = frames.in_table(spec.sentences) if spec.instructed else frames
     skip = 1 if frames.spec.rate == run.data.rate else run.preset.skip  # what a run lived through is at its own clock already
     windows = WindowDataset(frames, past=max(spec.context[0], min(run.preset.past, spec.context[1])), horizon=horizon, skip=skip, truth=True)
