@@ -36,6 +36,26 @@ def list_recipes(as_json: AsJson = False) -> None:
     show([line.to_dict() for line in lines], table, as_json)
 
 
+@app.command(epilog="Example: [bold]wam doctor[/]")
+def doctor(as_json: AsJson = False) -> None:
+    """What works on this machine: what is installed, whether data, pictures and training work, and how fast. Exit code 1 where something fails."""
+    from wam.jobs.doctor import Finding
+    from wam.jobs.doctor import doctor as examine
+
+    mark = {True: "[green]works [/]", None: "[yellow]absent[/]", False: "[red]fails [/]"}
+
+    def tell(finding: Finding) -> None:
+        if not as_json:
+            remedy = f"\n        [dim]{escape(finding.remedy)}[/]" if finding.remedy else ""
+            console.print(f"{mark[finding.ok]}  [bold]{finding.what}[/]: {escape(finding.found)}{remedy}", soft_wrap=True)
+
+    found = examine(tell)
+    if as_json:
+        print(json.dumps([finding.to_dict() for finding in found], indent=2))
+    if any(finding.ok is False for finding in found):
+        raise typer.Exit(1)
+
+
 @app.command(epilog="Example: [bold]wam card lewm[/]")
 def card(recipe: Annotated[str, typer.Argument(help="Module name of a recipe.")], as_json: AsJson = False) -> None:
     """What a system is, which parts were chosen, and how ours differs from the paper."""
