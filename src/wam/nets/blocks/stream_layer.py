@@ -58,8 +58,12 @@ class Context:
 
 
 def normed(x: Float[Tensor, "B L *heads e"], scale: Float[Tensor, "*#heads e"]) -> Float[Tensor, "B L *heads e"]:
-    """RMS-normalised in each head, times a learned scale."""
-    return F.rms_norm(x, x.shape[-1:], eps=1e-6) * scale.to(x.dtype)
+    """RMS-normalised in each head, times a learned scale.
+
+    By its length in one kernel, which trains faster on a CPU than `F.rms_norm`; a scale that has all heads is summed over rows alone, going back.
+    """
+    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
+    return x * (x.shape[-1] ** 0.5 / (length + 1e-5)).to(x.dtype) * scale.to(x.dtype).expand(x.shape[2:])
 
 
 def moved(x: Float[Tensor, "B G P E"], shift: Float[Tensor, "B G 1 E"], scale: Float[Tensor, "B G 1 E"]) -> Float[Tensor, "B G P E"]:
@@ -111,7 +115,8 @@ class StreamLayer(nn.Module):
         """Queries and keys "B L 2 heads e", not yet turned to their places, and values "B L heads e"."""
         shift, scale, *_ = modulation
         asked = self.query_key_value(moved(self.norm(x), shift, scale).flatten(1, 2)).unflatten(-1, (3, self.heads, -1))
-        return normed(asked[:, :, :2], self.scale), asked[:, :, 2]
+        pair, value = asked.split((2, 1), 2)
+        return normed(pair, self.scale), value.squeeze(2)
 
     def answer(
         self, x: Float[Tensor, "B G P E"], modulation: tuple[Tensor, ...], taken: Float[Tensor, "B L heads e"], context: Context | None

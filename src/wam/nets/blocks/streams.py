@@ -115,6 +115,7 @@ class StreamTransformer(nn.Module):
 
         turn = turns(torch.cat(_present(places), -2), self.head_width, parts[0].dtype)
         past = cache.at(cached_places) if cache is not None and cached_places is not None else cache
+        before = None if past is None else list(zip(past.key.unbind(2), past.value.unbind(2), strict=True))  # backward, slices would each fill the whole
         seen = self._seen(allowed, sum(lengths), cache)
         mask = None if seen is None else scored(seen, parts[0].dtype)
         text = None if context is None else Context.of(context, context_valid)
@@ -128,8 +129,8 @@ class StreamTransformer(nn.Module):
             keys.append(pair[:, :, 1])
             values.append(value)
             query, key = rotate(pair, turn).unbind(2)
-            if past is not None:
-                key, value = _joined([past.key[:, :, depth].to(key.dtype), key]), _joined([past.value[:, :, depth].to(value.dtype), value])
+            if before is not None:
+                key, value = (_joined([old.to(new.dtype), new]) for old, new in zip(before[depth], (key, value), strict=True))
             taken = attend(query, key, value, mask).split(lengths, 1)
             xs = [layer.answer(x, modulation, part, text) for layer, x, modulation, part in zip(block, xs, modulations, taken, strict=True)]
             hidden.append(self._streams(here, xs))
