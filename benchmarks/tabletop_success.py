@@ -68,13 +68,13 @@ def splits(starts: int) -> tuple[tuple[str, ...], tuple[GridRow, ...], str]:
 
 
 def goal_images(starts: int) -> tuple[tuple[str, ...], tuple[GridRow, ...], str]:
-    """What needs no learning, where the task is put as a goal image; the arm in it where it started, and above what was moved."""
+    """What needs no learning, where the task is put as a goal image; the arm in it where it started, above what was moved, or at it."""
     rows = []
-    for arm in ("start", "above"):
+    for arm, where in (("start", "where it started"), ("above", "above what was moved"), ("at", "at what was moved")):
         for task in ("push", "open", "close"):
             config = TabletopConfig(tasks=(task,), ask="goal_image", goal_arm=arm, cameras=("front",), size=16)
             cells = tuple(solved(config, policy, starts // 2, policy) for policy in ("random", "stay", "drive_to_goal", "expert"))
-            rows.append(GridRow(name=f"{task}, arm shown {'where it started' if arm == 'start' else 'above what was moved'}", cells=cells))
+            rows.append(GridRow(name=f"{task}, arm shown {where}", cells=cells))
     return ("random", "stay", "drive_to_goal", "expert"), tuple(rows), f"{starts // 2} starts per cell; one block, one zone"
 
 

@@ -139,3 +139,25 @@ def test_a_goal_image_can_show_the_arm_above_what_was_moved() -> None:
     assert (wanted[:, 2] - 0.17).abs().max() < 1e-3
     done = run(world, DriveToGoal(world), 30)
     assert (done.observation.proprio[:, -1, 6:9] - wanted).abs().max() < 0.01 and not done.success[:, -1].any()
+
+
+def test_a_goal_image_can_show_the_arm_still_at_what_was_moved() -> None:
+    """As an expert's push ends: the tips behind the block, seen from where it came, low; at the bar of the drawer otherwise."""
+    world = TabletopWorld(3, dataclasses.replace(CLEAR, tasks=("push",), cameras=("front",), goal_arm="at", ask="goal_image", budget=None))
+    _, task = world.reset(torch.ones(3, dtype=torch.bool), torch.arange(3))
+    tips = task.goal.proprio[:, 0, 6:9]
+    for row, at in zip(world.rows, tips, strict=True):
+        pushed, errand = row.scene.things[row.scene.errand.thing], row.scene.errand
+        block, zone = (torch.tensor(there.place, dtype=torch.float32) for there in (pushed, row.scene.zones[errand.zone]))
+        ahead = (zone - block) / (zone - block).norm()
+        gap = (zone - at[:2]) @ ahead - max(pushed.half[:2])
+        assert 0 < gap < 0.02 and 0.015 < at[2] < 0.035
+        assert torch.linalg.det(torch.stack([ahead, zone - at[:2]])).abs() < 1e-3  # on the line
+    done = run(world, Expert(world), 60)
+    near = (done.observation.proprio[..., 6:9] - tips[:, None]).norm(dim=-1).amin(1)
+    assert done.success.any(1).all() and (near < 0.04).all()  # the expert comes by there
+    drawers = TabletopWorld(2, dataclasses.replace(CLEAR, tasks=("open", "close"), cameras=("front",), goal_arm="at", ask="goal_image", budget=None))
+    _, task = drawers.reset(torch.ones(2, dtype=torch.bool), torch.tensor([0, 1]))
+    assert (task.goal.proprio[:, 0, 8] - 0.045).abs().max() < 2e-3
+    with pytest.raises(SpecError, match=r"\['sink'\] end otherwise"):
+        dataclasses.replace(CLEAR, tasks=("sink", "push"), goal_arm="at", ask="goal_image")

@@ -11,6 +11,7 @@ ZONE_COLOURS = ("red", "green", "blue", "yellow")
 CAMERAS = ("front", "side", "wrist", "free")
 CHAINS = ("clear", "dishes", "store", "fetch", "tower")  # tasks of several steps
 TASKS = ("push", "sink", "stack", "open", "close", *CHAINS)
+REACHED = ("push", "open", "close")  # at their end the arm is where it pushed or pulled
 
 # Combinations of colour and kind that only split="colours" shows; each colour and each kind is seen in training.
 HELD_OUT = (("green", "block"), ("purple", "block"), ("red", "cup"), ("blue", "cup"), ("yellow", "bowl"), ("orange", "bowl"))
@@ -28,7 +29,7 @@ class TabletopConfig:
 
     tasks: tuple[str, ...] = ("push",)  # of TASKS; each row draws one
     ask: Ask = "instruction"  # how the task is put; nothing = free play
-    goal_arm: Literal["start", "above"] = "start"  # where a goal image shows the arm: where it started, or above what was moved last
+    goal_arm: Literal["start", "above", "at"] = "start"  # where a goal image shows the arm: where it started, above what was moved last, or still at it
     blocks: int = 1  # 0 to 3; stack and tower need two
     dishes: int = 0  # 0 to 2 cups and bowls; sink takes a block where there are none
     zones: int = 1  # 0 to 2 coloured places on the table; push needs one
@@ -70,6 +71,8 @@ class TabletopConfig:
             raise SpecError(f"{self.things} things of different colours need as many colours, got {self.colours}.")
         if self.steered_camera and "free" not in self.cameras:
             raise SpecError(f"steered_camera moves the free camera, which is not among cameras={self.cameras}: add it.")
+        if self.goal_arm == "at" and (carried := sorted(set(self.tasks) - set(REACHED))):
+            raise SpecError(f"goal_arm='at' shows the arm at what it pushed or pulled, and {carried} end otherwise. Ask for tasks of {REACHED}, or 'above'.")
         if self.size < 16:
             raise SpecError(f"a picture of {self.size} px is too small to see a block; use at least 16.")
 

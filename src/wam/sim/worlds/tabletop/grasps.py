@@ -77,3 +77,13 @@ def _room(row: Row, thing: int, grasp: Grasp) -> float:
             finger = grasp.place[:2] + side * along * FINGER
             room = min(room, float(np.linalg.norm(row.position(other)[:2] - finger)) - reach - 0.008)
     return room
+
+
+def across(ahead: Numbers) -> float:
+    """The turn of the hand, within a quarter of a turn, with which both fingers push along a direction "2"."""
+    return (math.atan2(ahead[1], ahead[0]) + math.pi / 2) % math.pi - math.pi / 2
+
+
+def pushing_height(half: tuple[float, float, float]) -> float:
+    """Of the tips (m), for a block of these half extents."""
+    return max(0.02, min(0.03, half[2]))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wam.sim.worlds.tabletop.grasps import best_grasp
+from wam.sim.worlds.tabletop.grasps import across, best_grasp, pushing_height
 from wam.sim.worlds.tabletop.row import HIGH, Numbers, Row
 from wam.sim.worlds.tabletop.scene import (
     AREA,
@@ -115,9 +115,9 @@ def push(row: Row, thing: int, target: Numbers, phase: int) -> Move:
     if phase == 3 or length < PUSHED:
         up = np.array([*row.place[:2], HIGH_ABOVE])
         return Move(go(row, up, row.place[3], NARROW), 3, done=row.tip[2] > 0.1)
-    yaw = _wrapped(math.atan2(ahead[1], ahead[0]))
+    yaw = across(ahead)
     shape = row.scene.things[thing].half
-    low = max(0.02, min(0.03, shape[2]))
+    low = pushing_height(shape)
     start = np.array([*(here - ahead * (math.hypot(shape[0], shape[1]) + BESIDE)), low])
     if phase == 0:
         action, arrived = above(row, start, yaw, NARROW, 0.1)
@@ -213,8 +213,3 @@ def _free(row: Row, thing: int, spots: list[Numbers]) -> Numbers:
     others = [row.position(other) for other in range(len(row.scene.things)) if other != thing]
     room = [min((min(float(np.linalg.norm(spot[:2] - other[:2])), 0.12) for other in others), default=0.12) for spot in spots]
     return spots[int(np.argmax(room))]
-
-
-def _wrapped(yaw: float) -> float:
-    """The same line, within a quarter turn."""
-    return (yaw + math.pi / 2) % math.pi - math.pi / 2

@@ -125,12 +125,12 @@ class Row:
             engine.library().mj_step(self.model, self.data, substeps)
         self.put(self.coordinates())
 
-    def stand_at(self, tips: Numbers) -> None:
-        """Put the arm where the tips are at a place "3" (m), without any motion."""
-        self.place = np.array([*tips, 0.0])
+    def stand_at(self, tips: Numbers, yaw: float = 0.0) -> None:
+        """Put the arm where the tips are at a place "3" (m), the hand turned so, without any motion."""
+        self.place = np.array([*tips, yaw])
         self.joints = START
         for _ in range(10):
-            self.joints = reacher(self.scene.gripper).toward(self.joints, tips, turned(0.0))
+            self.joints = reacher(self.scene.gripper).toward(self.joints, tips, turned(yaw))
         self.data.qpos[self.arm] = self.data.ctrl[:6] = self.joints
         self.put(self.coordinates())
 
