@@ -2,6 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -63,6 +64,15 @@ def test_changed_files_make_a_new_cache(dataset: EpisodeDataset) -> None:
         recorder.write(toy_episode(dataset.spec, 5, 9, "task 0"))
     assert len(cached_frames(open_dataset(dataset.root)).lengths) == 4
     assert len(list((dataset.root / "cache").iterdir())) == 2
+
+
+def test_corrected_instructions_are_read(dataset: EpisodeDataset) -> None:
+    assert "task 0" in cached_frames(dataset).sentences
+    path = dataset.root / "meta/tasks.parquet"
+    table = pq.read_table(path)
+    texts = [text.replace("task 0", "the first task") for text in table["task"].to_pylist()]
+    pq.write_table(table.set_column(table.schema.get_field_index("task"), "task", [texts]), path)
+    assert "the first task" in cached_frames(open_dataset(dataset.root)).sentences
 
 
 def test_an_interrupted_build_leaves_nothing(dataset: EpisodeDataset) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.data.toy import toy_episode, toy_spec
 from wam.data import DataError, DataSpec, Recorder, cut, open_dataset
 from wam.data.joining import join
 from wam.plan.control.rollout import rollout
@@ -41,6 +42,16 @@ def test_of_proprioception_the_common_slots_are_kept(tmp_path):
         assert episode.observation.proprio.equal(source.observation.proprio[..., : len(both.spec.observes.proprio)])
     with pytest.raises(DataError, match="in cameras"):
         join([sets[0], recorded(tmp_path / "c", [3], PushWorld(1, pixels))], tmp_path / "none")
+
+
+def test_pictures_without_loss_stay_so_whatever_their_size(tmp_path):
+    spec = toy_spec(128)
+    for seed, (name, storage) in enumerate((("a", "lossless"), ("b", "video"))):
+        with Recorder(tmp_path / name, spec, storage=storage) as recorder:
+            recorder.write(toy_episode(spec, 3, seed))
+    both = open_dataset(join([tmp_path / "a", tmp_path / "b"], tmp_path / "both"))
+    for read, source in zip(both, [toy_episode(spec, 3), open_dataset(tmp_path / "b").read(0)], strict=True):
+        assert read.observation.rgb["top"].equal(source.observation.rgb["top"])
 
 
 def test_sets_of_other_meaning_are_refused(tmp_path):

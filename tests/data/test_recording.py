@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import wam.data.consolidation as consolidation
+from tests.data.test_lerobot import write_v2
 from tests.data.toy import assert_same, toy_episode, toy_spec
 from wam.data import DataError, DataSpec, Episode, Recorder, cut, open_dataset
 from wam.world import Actions, Episodes, Observation, Slot, Task
@@ -178,12 +179,55 @@ def test_full_folder_and_second_writer(tmp_path: Path) -> None:
     recorder.write(toy_episode(toy_spec(), 3))
     with pytest.raises(DataError, match=r"not empty.*resume=True"):
         Recorder(tmp_path / "set", toy_spec())
-    with pytest.raises(DataError, match="another process"):
+    with pytest.raises(DataError, match="another recorder is writing"):
         Recorder(tmp_path / "set", toy_spec(), resume=True)
     recorder.close()
     other = replace(toy_spec(), acts=replace(toy_spec().acts, low_level=(Slot(name="force"), Slot(name="torque"))))
     with pytest.raises(DataError, match="another spec"):
         Recorder(tmp_path / "set", other, resume=True)
+    forgotten = Recorder(tmp_path / "set", toy_spec(), resume=True)  # what was refused holds no lock, nor does what was dropped
+    del forgotten
+    Recorder(tmp_path / "set", toy_spec(), resume=True).close()
+
+
+def test_a_set_of_another_tool_is_never_continued(tmp_path: Path) -> None:
+    """To continue it would be to replace what says where its episodes lie."""
+    root = tmp_path / "set"
+    write_v2(root)
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    with pytest.raises(DataError, match=r"this library did not write .* `wam data join`"):
+        Recorder(root, toy_spec(), resume=True)
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("left", [(), ("meta/info.json",), ("meta/info.json", "meta/wam.json")])
+def test_what_was_only_begun_may_be_begun_again(tmp_path: Path, left: tuple[str, ...]) -> None:
+    """By a recording that was refused after its folder was made, or a kill within the first second."""
+    with pytest.raises(RuntimeError), Recorder(tmp_path / "set", toy_spec(20)):
+        raise RuntimeError
+    for path in (tmp_path / "set").rglob("*.json"):
+        if str(path.relative_to(tmp_path / "set")) not in left:
+            path.unlink()
+    record(tmp_path / "set", toy_spec())
+    assert len(open_dataset(tmp_path / "set")) == len(LENGTHS)
+
+
+def test_an_episode_that_was_refused_or_not_stored_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = toy_spec()
+    longer = toy_episode(spec, 5, 1, "close it")
+    longer = replace(longer, observation=longer.observation.narrow("T", 0, 4))
+    with Recorder(tmp_path / "set", spec) as recorder:
+        recorder.write(toy_episode(spec, 4, 0, "open the drawer"))
+        with pytest.raises(DataError, match=r"it has 5 steps, and .*'observation.state': 4"):
+            recorder.write(longer)
+        with monkeypatch.context() as full:
+            full.setattr(pq, "write_table", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+            with pytest.raises(OSError, match="No space"):
+                recorder.write(toy_episode(spec, 5, 1, "wipe it"))
+        for seed, text in ((2, "lift the cup"), (3, "push the box")):
+            recorder.write(toy_episode(spec, 4, seed, text))
+    told = open_dataset(tmp_path / "set")
+    assert [told.instruction(index) for index in range(3)] == ["open the drawer", "lift the cup", "push the box"] and len(told.tasks) == 3
 
 
 # -- rollouts --------------------------------------------------------------------------------------------------------------------------

@@ -112,6 +112,12 @@ def test_mistakes_explain_themselves(tmp_path):
         convert_replay(write_npz(tmp_path, {name: array for name, array in arrays.items() if name != "episode_ends"}), tmp_path / "set", LAYOUT)
     with pytest.raises(DataError, match="ends at 12 and must rise"):
         convert_replay(write_npz(tmp_path, {**arrays, "episode_ends": np.array([4, 10, 12])}), tmp_path / "set", LAYOUT)
+    with pytest.raises(DataError, match="episode_ends is empty"):
+        convert_replay(write_npz(tmp_path, {**arrays, "episode_ends": np.array([], np.int64)}), tmp_path / "set", LAYOUT)
+    whole = write_npz(tmp_path, arrays)
+    whole.write_bytes(whole.read_bytes()[:200])
+    with pytest.raises(DataError, match=r"cannot be read .* cut off in copying"):
+        convert_replay(whole, tmp_path / "set", LAYOUT)
     (tmp_path / "notes.txt").write_text("")
     with pytest.raises(DataError, match="ending"):
         convert_replay(tmp_path / "notes.txt", tmp_path / "set", LAYOUT)

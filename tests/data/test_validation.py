@@ -1,11 +1,13 @@
 """Faults planted one by one, each found by the right check with its place, cause and remedy; a clean set has none."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from tests.data.test_lerobot import write_v2
 from tests.data.toy import toy_episode, toy_spec
 from wam.data import Episode, Recorder
+from wam.data.pictures import encode_png
 from wam.data.validation import Finding, check_dataset
 from wam.data.video import read_video, write_video
 
@@ -89,6 +92,35 @@ def test_unreadable_video(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:3000])
     assert only(tmp_path, "unreadable", decode=False).path == path
     assert {finding.kind for finding in check_dataset(tmp_path)} == {"unreadable"}
+
+
+@pytest.mark.parametrize(
+    ("cell", "what"),
+    [
+        (None, r"observation.images.top, row 8: there is no picture"),
+        ({"bytes": None, "path": "images/8.png"}, r"row 8: the picture .*images/8.png is not there"),
+        ({"bytes": encode_png(np.zeros((3, 20, 20), np.uint8)), "path": None}, r"pictures of the shapes \[\(3, 16, 16\), \(3, 20, 20\)\]"),
+    ],
+)
+def test_missing_and_odd_pictures(tmp_path: Path, cell: Any, what: str) -> None:
+    record(tmp_path, "lossless")
+    rewrite(tmp_path, lambda columns: columns["observation.images.top"].__setitem__(28, cell))
+    finding = only(tmp_path, "unreadable")
+    assert finding.episode == 1 and re.search(what, finding.what)
+
+
+def test_after_an_episode_that_cannot_be_read_the_others_keep_their_numbers(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path, toy_spec(16), storage="lossless")
+    for seed, length in enumerate(LENGTHS):
+        episode = toy_episode(toy_spec(16), length, seed)
+        if seed == 2:
+            episode.observation.proprio[:, 7] = 1e6  # type: ignore[index]
+        recorder.write(episode)
+    table = tmp_path / "recording/episode-000000/frames.parquet"
+    rows = pq.read_table(table)
+    pq.write_table(rows.slice(0, 5), table)
+    found = {finding.kind: finding.episode for finding in check_dataset(tmp_path)}
+    assert found["counts"] == 0 and found["range"] == 2
 
 
 def test_broken_picture(tmp_path: Path) -> None:

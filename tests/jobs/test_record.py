@@ -75,3 +75,13 @@ def test_shares_are_blocks_that_fill_the_set(tmp_path):
     record_world("push", tmp_path / "set", episodes=4, policies={"play": 1.0, "wander": 3.0}, truth=("pose",), options={"budget": 5})
     found = open_dataset(tmp_path / "set")
     assert held(tmp_path / "set") == 4 and [entry.source for entry in found.episodes] == ["play", "wander", "wander", "wander"]
+
+
+def test_shares_hold_for_all_episodes_however_often_the_set_is_continued(tmp_path):
+    shares = {"play": 0.7, "expert": 0.3}
+    for episodes, counts in ((10, [7, 3]), (20, [14, 6]), (21, [15, 6])):
+        record_world("push", tmp_path / "set", episodes=episodes, policies=shares, truth=(), options={"budget": 2}, resume=episodes > 10)
+        told = [entry.source for entry in open_dataset(tmp_path / "set").episodes]
+        assert [told.count(name) for name in shares] == counts
+    record_world("push", tmp_path / "set", episodes=22, policies={"wander": 1.0}, truth=(), options={"budget": 2}, resume=True)
+    assert [entry.source for entry in open_dataset(tmp_path / "set").episodes][-1] == "wander"

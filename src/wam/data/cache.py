@@ -82,7 +82,7 @@ def fingerprint(dataset: EpisodeDataset, cameras: Sequence[str], size: tuple[int
     files |= {span.path for entry in dataset.episodes for span in entry.videos.values() if span.path.exists()}
     known = [(str(path.relative_to(dataset.root)), path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(files) if path.exists()]
     lengths = [(entry.index, entry.length) for entry in dataset.episodes]
-    content = json.dumps([VERSION, known, lengths, list(cameras), size, dataset.spec.to_dict()])
+    content = json.dumps([VERSION, known, lengths, list(cameras), size, dataset.spec.to_dict(), list(dataset.tasks)])
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 

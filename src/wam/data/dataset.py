@@ -112,17 +112,51 @@ class EpisodeDataset:
     def _pictures(self, column: Any, feature: Feature, entry: EpisodeEntry) -> NDArray[Any]:
         depth = feature.depth or feature.key.startswith((SEGMENTATION, FLOW))
         frames = []
-        for cell in column.to_pylist():
-            data = cell["bytes"] if cell["bytes"] is not None else (self.root / cell["path"]).read_bytes()
+        for row, cell in enumerate(column.to_pylist()):
+            data = self._bytes(cell, f"{feature.key}, row {row}", entry)
             frames.append(decode_picture(data, depth=depth, path=entry.table, episode=entry.index))
+        if len(sizes := {frame.shape for frame in frames}) > 1:
+            raise DataError(
+                f"{feature.key} has pictures of the shapes {sorted(sizes)}.",
+                cause="the camera's settings changed while recording.",
+                remedy="Bring them to one size, or drop the episode.",
+                path=entry.table,
+                episode=entry.index,
+            )
         return np.stack(frames)
+
+    def _bytes(self, cell: dict[str, Any] | None, where: str, entry: EpisodeEntry) -> bytes:
+        """Of an encoded picture, which lies in the table or in a file of its own."""
+        cell = cell or {}
+        if cell.get("bytes") is not None:
+            return bytes(cell["bytes"])
+        path = None if cell.get("path") is None else self.root / cell["path"]
+        if path is None or not path.is_file():
+            raise DataError(
+                f"{where}: {'there is no picture' if path is None else f'the picture {path} is not there'}.",
+                cause="the frame was lost while recording, or a folder was not copied.",
+                remedy="Copy the set again from its source, or drop the episode.",
+                path=entry.table,
+                episode=entry.index,
+            )
+        found: bytes = path.read_bytes()
+        return found
 
     def instruction(self, index: int) -> str | None:
         """The sentence of an episode's first row; None where there are no tasks or the sentence is empty."""
         entry = self.episodes[index]
         file = open_table(entry.table)
         if "task_index" in file.columns and self.tasks:
-            number = int(file.rows(index, ["task_index"])["task_index"][0].as_py())
+            rows = file.rows(index, ["task_index"])["task_index"]
+            if not len(rows):
+                raise DataError(
+                    f"0 rows in the table, {entry.length} in the episode index.",
+                    cause="the file was cut off, or the index is stale.",
+                    remedy="Copy the set again, or drop the episode.",
+                    path=entry.table,
+                    episode=index,
+                )
+            number = int(rows[0].as_py())
             if number >= len(self.tasks):
                 raise DataError(f"task_index is {number}; there are {len(self.tasks)} tasks.", remedy="Restore meta/tasks.", path=entry.table, episode=index)
             return self.tasks[number] or None

@@ -21,6 +21,7 @@ OPTIONAL = ("reward", "alive", "success", "truth")
 def join(sources: Sequence[str | Path], target: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Path:
     """Write all episodes of `sources`, in this order, into a new set; returns its folder.
 
+    Pictures that one of the sets holds without loss stay so in all; frames of videos are encoded once more, and lose a little.
     `progress` is told (episodes done, all). DataError where the sets differ in cameras, actions or rate.
     """
     sets = [open_dataset(source) for source in sources]
@@ -31,7 +32,8 @@ def join(sources: Sequence[str | Path], target: str | Path, *, progress: Callabl
     kept = {name for name in OPTIONAL if all(getattr(one.read(0), name) is not None for one in sets)}
     total, done = sum(len(one) for one in sets), 0
     spec = _spec([one.spec for one in sets], "truth" in kept)
-    with Recorder(target, spec) as recorder:
+    lossless = any(feature.dtype == "image" and not feature.depth for one in sets for feature in one.info.features)
+    with Recorder(target, spec, storage="lossless" if lossless else "auto") as recorder:
         for one in sets:
             places = [one.spec.observes.proprio.index(slot) for slot in spec.observes.proprio]
             for episode in one:

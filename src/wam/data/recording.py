@@ -53,17 +53,34 @@ class Recorder:
     def __init__(self, path: str | Path, spec: DataSpec, *, storage: Storage = "auto", resume: bool = False):
         require_extra()
         self.root, self.spec, self.storage = Path(path), spec, storage
-        if self.root.exists() and any(self.root.iterdir()) and not resume:
-            raise DataError("the folder is not empty.", remedy="Choose a new folder, or pass resume=True to continue it.", path=self.root)
+        self._lock: int | None = None
+        begun = holds_nothing(self.root)
+        if not begun and not resume:
+            raise DataError("the folder is not empty.", remedy="Choose a new folder, or continue this set: --resume, resume=True in Python.", path=self.root)
+        if not begun and not (self.root / MEANING_PATH).exists():
+            raise DataError(
+                f"there is no {MEANING_PATH}, so this library did not write what is here and cannot continue it.",
+                cause="another tool recorded it, or the file was deleted.",
+                remedy="Record into a new folder; `wam data join` puts sets together.",
+                path=self.root,
+            )
         (self.root / "meta").mkdir(parents=True, exist_ok=True)
-        self._lock: int | None = lock(self.root)
-        if (self.root / MEANING_PATH).exists():
-            if read_meaning(self.root) != spec:
-                raise DataError("it was recorded with another spec.", remedy="Record into another folder.", path=self.root / MEANING_PATH)
-            recover(self.root)
+        self._lock = lock(self.root)
+        try:
+            self._open(fresh=begun)
+        except BaseException:
+            self._release()
+            raise
+
+    def _open(self, *, fresh: bool) -> None:
+        """Start the set, or read what is there."""
+        if fresh:
+            self._write_info(DatasetInfo("v3.0", self.spec.rate, (), self.spec.embodiment or None))
+            replace_text(self.root / MEANING_PATH, self.spec.to_json())
+        elif read_meaning(self.root) != self.spec:
+            raise DataError("it was recorded with another spec.", remedy="Record into another folder.", path=self.root / MEANING_PATH)
         else:
-            self._write_info(DatasetInfo("v3.0", spec.rate, (), spec.embodiment or None))
-            replace_text(self.root / MEANING_PATH, spec.to_json())
+            recover(self.root)
         self.info = DatasetInfo.read(self.root)
         index = read_index(self.root, self.info)
         self.tasks = list(index.tasks)
@@ -73,23 +90,30 @@ class Recorder:
         """Store one episode and return its number. Raises DataError where it does not fit the spec or its seed is for evaluation."""
         self._require(episode)
         columns = disk_columns(episode)
+        if odd := {key: len(array) for key, array in columns.items() if len(array) != episode.length}:
+            raise DataError(
+                f"it has {episode.length} steps, and {odd} rows of these.",
+                cause="actions[t] leads to frame t, so there are as many of both; the first is not valid.",
+                remedy="Give every part as many steps.",
+                path=self.root,
+                episode=self.episodes,
+            )
         features = (*features_of(columns, self.spec, self._streams(columns)), *BOOKKEEPING)
         if not self.info.features:
             self.info = replace(self.info, features=features)
             self._write_info(self.info)
         elif set(features) != set(self.info.features):
             ours, theirs = {f.key: f for f in features}, {f.key: f for f in self.info.features}
-            odd = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
+            differ = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
             raise DataError(
-                f"columns {odd} differ from those of the first episode.",
+                f"columns {differ} differ from those of the first episode.",
                 remedy="Record the same fields in every episode.",
                 path=self.root,
                 episode=self.episodes,
             )
         task = episode.instruction or ""
-        if task not in self.tasks:
-            self.tasks.append(task)
-        columns |= self._bookkeeping(episode.length, self.tasks.index(task))
+        tasks = self.tasks if task in self.tasks else [*self.tasks, task]
+        columns |= self._bookkeeping(episode.length, tasks.index(task))
         temporary = self.root / RECORDING / f"{self.episodes:06d}.writing"
         final = self.root / RECORDING / f"episode-{self.episodes:06d}"
         shutil.rmtree(temporary, ignore_errors=True)
@@ -99,7 +123,7 @@ class Recorder:
         self._write_files(temporary, columns, {**facts, "stats": episode_summary(columns)})
         sync(*temporary.iterdir())
         temporary.rename(final)
-        self.episodes, self.frames = self.episodes + 1, self.frames + episode.length
+        self.tasks, self.episodes, self.frames = tasks, self.episodes + 1, self.frames + episode.length  # nothing counts before it is stored
         return self.episodes - 1
 
     def close(self) -> None:
@@ -117,10 +141,13 @@ class Recorder:
         else:
             self._release()  # finished episodes stay readable; resume=True continues
 
+    def __del__(self) -> None:
+        self._release()  # of a recorder that was dropped without `close`
+
     def _release(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-        self._lock = None
+        handle, self._lock = getattr(self, "_lock", None), None
+        if handle is not None:
+            os.close(handle)
 
     def _require(self, episode: Episode) -> None:
         if episode.seed is not None and episode.seed >= EVALUATION_SEEDS:
@@ -188,12 +215,22 @@ def episode_summary(columns: dict[str, NDArray[Any]]) -> dict[str, dict[str, Any
     return found
 
 
+def holds_nothing(root: Path) -> bool:
+    """Is there no folder, an empty one, or a set that was begun and has nothing in it yet?"""
+    begun = {Path("meta/info.json"), Path(MEANING_PATH)}
+    return all(path.is_dir() or path.relative_to(root) in begun for path in root.rglob("*"))
+
+
 def lock(root: Path) -> int:
-    """Lock a folder until the handle is closed or the process ends. DataError where another process holds it."""
+    """Lock a folder until the handle is closed or the process ends. DataError where another recorder holds it."""
     handle = os.open(root, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(handle)
-        raise DataError("another process is recording into this data set.", remedy="Wait for it, or record into another folder.", path=root) from error
+        raise DataError(
+            "another recorder is writing into this data set, in this process or another.",
+            remedy="Close it or wait for it, or record into another folder.",
+            path=root,
+        ) from error
     return handle

@@ -31,6 +31,10 @@ BLANK = 4  # largest minus smallest grey value, out of 255, below which a camera
 FAR = 100  # times the range of the middle 98 % of an action: so far beyond it lies no motion, but another unit or a bad row
 
 
+Read = tuple[EpisodeEntry, dict[str, NDArray[Any]]]  # an episode that can be read, with what findings over all of them need
+KEPT = ("action", "observation.state", OURS + "actions.valid")
+
+
 def check_dataset(source: str | Path | EpisodeDataset, *, decode: bool = True) -> tuple[Finding, ...]:
     """All findings, errors first. `decode` = False counts frames but does not decode pictures and videos."""
     try:
@@ -38,7 +42,7 @@ def check_dataset(source: str | Path | EpisodeDataset, *, decode: bool = True) -
     except DataError as error:
         return (unreadable(error),)
     found = [*missing_cameras(dataset), *missing_columns(dataset), *totals(dataset), *statistics(dataset), *video_counts(dataset)]
-    readable: list[dict[str, NDArray[Any]]] = []
+    readable: list[Read] = []
     for entry in dataset.episodes:
         numbers = [f for f in dataset.info.features if not f.visual and f.dtype != "string"]
         try:
@@ -46,11 +50,11 @@ def check_dataset(source: str | Path | EpisodeDataset, *, decode: bool = True) -
         except DataError as error:
             found.append(unreadable(error))
             continue
-        readable.append(columns)
+        readable.append((entry, {key: columns[key] for key in KEPT if key in columns}))
         found += [*times(dataset, entry, columns), *not_numbers(entry, columns), *instruction(dataset, entry)]
         if decode:
             found += list(pictures(dataset, entry))
-    found += [*ranges(dataset, readable), *alignment(dataset, readable)]
+    found += [*ranges(dataset, readable), *alignment(dataset, [columns for _, columns in readable])]
     return tuple(sorted(found, key=lambda finding: finding.severity))
 
 
@@ -98,11 +102,11 @@ def not_numbers(entry: EpisodeEntry, columns: dict[str, NDArray[Any]]) -> Iterat
             )
 
 
-def ranges(dataset: EpisodeDataset, episodes: list[dict[str, NDArray[Any]]]) -> Iterator[Finding]:
+def ranges(dataset: EpisodeDataset, episodes: list[Read]) -> Iterator[Finding]:
     """Actions and states outside their limits, or that never move."""
     still: list[str] = []
     for key, slots in described(dataset).items():
-        tables = [valid_rows(columns, key) for columns in episodes] if slots and fits(dataset, key) else []
+        tables = [valid_rows(columns, key) for _, columns in episodes] if slots and fits(dataset, key) else []
         if not tables:
             continue
         whole = np.concatenate(tables)
@@ -125,8 +129,8 @@ def ranges(dataset: EpisodeDataset, episodes: list[dict[str, NDArray[Any]]]) -> 
                     f"{'its limits are' if declared else 'nearly all values lie far within'} {low:.4g} .. {high:.4g} ({int(outside.sum())} values outside).",
                     "another unit, a normalised or a wrongly parsed column.",
                     "Correct the values, or the limits in the spec.",
-                    dataset.episodes[first].table,
-                    first,
+                    episodes[first][0].table,
+                    episodes[first][0].index,
                     "error" if declared or wild else "warning",
                 )
             if key == "action" and len(column) > 1 and column.max() == column.min():
@@ -140,7 +144,7 @@ def ranges(dataset: EpisodeDataset, episodes: list[dict[str, NDArray[Any]]]) -> 
             dataset.root / "meta" / "info.json",
             severity="warning",
         )
-    for number, columns in enumerate(episodes):
+    for entry, columns in episodes:
         table = valid_rows(columns, "action") if "action" in columns else np.zeros((0, 1))
         if len(table) > 1 and (table == table[0]).all():
             yield Finding(
@@ -148,8 +152,8 @@ def ranges(dataset: EpisodeDataset, episodes: list[dict[str, NDArray[Any]]]) -> 
                 f"all actions are the same in {len(table)} rows.",
                 "the controller was not connected, or the wrong column was recorded.",
                 "Drop the episode, or record it again.",
-                dataset.episodes[number].table,
-                number,
+                entry.table,
+                entry.index,
             )
 
 

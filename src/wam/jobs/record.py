@@ -8,6 +8,7 @@ import difflib
 import importlib
 import math
 import pkgutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -63,8 +64,9 @@ def record_world(
     probe: Env = world.make(1, device=device, **(options or {}))
     truth = kept_truth(probe, truth)
     with Recorder(path, DataSpec.of_world(probe.spec, source=f"recorded in the {name} world of wam"), resume=resume) as recorder:
+        there = Counter(entry.source or "" for entry in open_dataset(path).episodes) if recorder.episodes else Counter[str]()
         while recorder.episodes < episodes:
-            chosen, count = _next(policies, recorder.episodes, episodes)
+            chosen, count = _next(policies, there, episodes)
             env: Env = world.make(count, device=device, **(options or {}))
             seeds = range(seed + recorder.episodes, seed + recorder.episodes + count)
             done = rollout(env, world.POLICIES[chosen](env), env.spec.budget, seeds=seeds, noise=Noise.of(seeds, device).fork("record"), truth=bool(truth))
@@ -72,6 +74,7 @@ def record_world(
             kept = replace(done, truth=replace(done.truth, **dropped) if done.truth is not None and truth else None)
             for episode in cut(kept.to("cpu"), env.spec.sentences, source=chosen):
                 recorder.write(episode)
+                there[chosen] += 1
                 if progress is not None:
                     progress(recorder.episodes, episodes)
     return path
@@ -106,11 +109,11 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(names)}."
 
 
-def _next(policies: Mapping[str, float], done: int, episodes: int) -> tuple[str, int]:
-    """Which policy records the next batch, and how many episodes: shares are blocks of the numbers 0 .. episodes."""
-    total, start = sum(policies.values()), 0.0
+def _next(policies: Mapping[str, float], there: Mapping[str, int], episodes: int) -> tuple[str, int]:
+    """Which policy records the next batch, and how many episodes: the first that has fewer than its share of all, one after the other."""
+    total, start, left = sum(policies.values()), 0.0, episodes - sum(there.values())
     for name, share in policies.items():
-        start += share / total * episodes
-        if done < round(start):
-            return name, min(BATCH, round(start) - done)
-    raise AssertionError("the shares cover all episodes")
+        before, start = round(start), start + share / total * episodes
+        if there.get(name, 0) < round(start) - before:
+            return name, min(BATCH, round(start) - before - there.get(name, 0), left)
+    return name, min(BATCH, left)  # others acted in more than their shares before

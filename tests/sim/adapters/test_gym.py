@@ -7,6 +7,7 @@ import torch
 from wam.check import check_env
 from wam.plan.control.rollout import rollout
 from wam.sim.adapters.gym_face import gym_face
+from wam.sim.adapters.gym_spec import boxes
 from wam.sim.adapters.gym_world import GymWorld
 from wam.sim.worlds.push import PushConfig, PushWorld, Wander
 from wam.world import Actions, Noise, SpecError
@@ -88,6 +89,9 @@ def test_what_does_not_fit_explains_itself():
         GymWorld(Drift, 1)
     with pytest.raises(SpecError, match="only a flat Box"):
         GymWorld(lambda: Drift(discrete=True), 1, budget=5)
+    nested = gymnasium.spaces.Dict({"arm": gymnasium.spaces.Dict({"q": gymnasium.spaces.Box(-1, 1, (2,))})})
+    with pytest.raises(SpecError, match=r"\['arm'\] are spaces within a space .*FlattenObservation"):
+        boxes(nested)
     env = GymWorld(Drift, 1, success="is_success", budget=5)
     env.reset(torch.ones(1, dtype=torch.bool), torch.arange(1))
     with pytest.raises(SpecError, match=r"info says \['solved'\]"):

@@ -11,6 +11,7 @@ Does not know: what an array means (`replay.py`).
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,7 @@ ENDS = "episode_ends"
 def read_arrays(path: Path) -> Iterator[tuple[str, Arrays]]:
     """By the file's ending. DataError for others, and for episodes that do not fit their arrays."""
     if path.suffix == ".npz":
-        with np.load(path) as found:
-            yield from cut_buffer({name: found[name] for name in found.files}, path)
+        yield from cut_buffer(read_npz(path), path)
     elif path.suffix == ".zarr" or path.name.endswith(".zarr.zip"):
         yield from cut_buffer(read_zarr(path), path)
     elif path.suffix in (".hdf5", ".h5"):
@@ -34,11 +34,23 @@ def read_arrays(path: Path) -> Iterator[tuple[str, Arrays]]:
         raise DataError("its ending says no known format.", remedy="Give a .npz, .zarr, .zarr.zip, .hdf5 or .h5.", path=path)
 
 
+def read_npz(path: Path) -> Arrays:
+    """All arrays of a file."""
+    try:
+        with path.open("rb") as file, np.load(file) as found:
+            return {name: found[name] for name in found.files}
+    except (BadZipFile, ValueError, OSError, EOFError) as error:
+        cause = "it was cut off in copying, or holds pickled objects."
+        raise DataError(f"it cannot be read ({error}).", cause=cause, remedy="Copy it again, or save plain arrays.", path=path) from error
+
+
 def cut_buffer(arrays: Arrays, path: Path) -> Iterator[tuple[str, Arrays]]:
     """A buffer of all steps, cut at its ends."""
     if ENDS not in arrays:
         raise DataError(f"there is no {ENDS}; it holds {sorted(arrays)}.", remedy="Store the index after each episode's last step.", path=path)
     ends = arrays[ENDS].astype(np.int64)
+    if not len(ends):
+        raise DataError(f"{ENDS} is empty: it holds no episode.", remedy="Export the buffer again.", path=path)
     steps = {name: array for name, array in arrays.items() if name != ENDS and array.ndim and len(array) == ends[-1]}
     if not steps or (np.diff(ends, prepend=0) <= 0).any():
         lengths = {name: len(array) for name, array in arrays.items() if array.ndim}

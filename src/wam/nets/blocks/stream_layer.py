@@ -63,7 +63,8 @@ def normed(x: Float[Tensor, "B L *heads e"], scale: Float[Tensor, "*#heads e"]) 
     By its length in one kernel, which trains faster on a CPU than `F.rms_norm`; a scale that has all heads is summed over rows alone, going back.
     """
     length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
-    return x * (x.shape[-1] ** 0.5 / (length + 1e-5)).to(x.dtype) * scale.to(x.dtype).expand(x.shape[2:])
+    found: Tensor = x * (x.shape[-1] ** 0.5 / (length + 1e-5)).to(x.dtype) * scale.to(x.dtype).expand(x.shape[2:])
+    return found
 
 
 def moved(x: Float[Tensor, "B G P E"], shift: Float[Tensor, "B G 1 E"], scale: Float[Tensor, "B G 1 E"]) -> Float[Tensor, "B G P E"]:

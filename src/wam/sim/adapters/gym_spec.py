@@ -62,7 +62,11 @@ def spec_of(env: Any, *, name: str, rate: float | None, budget: int | None, acts
 
 def boxes(space: Any) -> dict[str, Any]:
     """The parts of an observation space by name; a space without parts is "observation"."""
-    return dict(space.spaces) if isinstance(space, gymnasium_().spaces.Dict) else {"observation": space}
+    parts = dict(space.spaces) if isinstance(space, gymnasium_().spaces.Dict) else {"observation": space}
+    if nested := sorted(name for name, part in parts.items() if part.shape is None):
+        remedy = "Wrap the environment in gymnasium.wrappers.FlattenObservation"
+        raise SpecError(f"{nested} are spaces within a space ({space}); a Box or a flat Dict of boxes can be observed. {remedy}.")
+    return parts
 
 
 def is_picture(space: Any) -> bool:
