@@ -92,6 +92,7 @@ latents: .venv/ready
 	    $(BIN)/wam control runs/latents/human-and-play-$$system-? --world pusht $(PUSHT) --result results/latent_pusht_both_$$system.json || exit 1; \
 	    $(BIN)/wam control runs/latents/table-$$system-? --world tabletop $(TABLE) --result results/latent_tabletop_$$system.json || exit 1; \
 	done
+	$(BIN)/wam control runs/latents/table-lewm-? --world tabletop $(TABLE) --option goal_arm=at --result results/tabletop_at_lewm.json
 	for sees in state pixels; do \
 	    $(BIN)/wam control runs/latents/push-$$sees-? --world push --option sees=$$sees --result results/latent_push_td_mpc2_$$sees.json || exit 1; \
 	done

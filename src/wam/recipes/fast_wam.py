@@ -52,6 +52,7 @@ class FastWAMConfig(JointConfig):
     condition: int = 128
     narrow: int = 64
     depth: int = 4
+    execute: int = 1
     arm: Arm = "fast"
 
 
