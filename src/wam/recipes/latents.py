@@ -35,13 +35,13 @@ def remember(model: nn.Module, windows: Windows, folder: Path) -> Windows:
     return replace(windows, frames=with_latents(windows.frames, codec, encode, folder / "cache"))
 
 
-def joint_stages(*, steps: int, batch: int, learning_rate: float, past: int, horizon: int, pictures: int = 0) -> tuple[Stage, ...]:
+def joint_stages(*, steps: int, batch: int, learning_rate: float, past: int, horizon: int, pictures: int = 0, video: float = 1.0) -> tuple[Stage, ...]:
     """An autoencoder first, then video and actions together in its latents; both also from episodes whose actions nobody recorded.
 
-    With `pictures` = 0 there is no autoencoder, and the frames are pixels.
+    With `pictures` = 0 there is no autoencoder, and the frames are pixels. `video`: weight of its error, beside 1 for that of the actions.
     """
     both = usual(
-        {"video": 1.0, "actions": 1.0},
+        {"video": video, "actions": 1.0},
         steps=steps,
         batch=batch,
         learning_rate=learning_rate,
