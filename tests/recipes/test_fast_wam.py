@@ -48,7 +48,7 @@ def test_trains_loads_and_acts(arm, recorded, tmp_path):
     again.model.network.net.trace = counted
     world, seeds = Skip(PushWorld(2, PushConfig(**ASKED)), again.preset.skip), range(2)
     again.model.read(world.spec.sentences)
-    episodes = rollout(world, again.policy(), 2, seeds=seeds, noise=Noise.of(seeds))
+    episodes = rollout(world, again.policy(), 1, seeds=seeds, noise=Noise.of(seeds))  # one decision
     assert episodes.actions.valid[:, 1:].any()
     assert passes == TOKENS[arm]
 
