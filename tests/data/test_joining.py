@@ -7,6 +7,7 @@ import pytest
 from tests.data.toy import toy_episode, toy_spec
 from wam.data import DataError, DataSpec, Recorder, cut, open_dataset
 from wam.data.joining import join
+from wam.data.splitting import split
 from wam.plan.control.rollout import rollout
 from wam.sim.adapters.goal_seen import GoalSeen
 from wam.sim.worlds.push import PushConfig, PushWorld
@@ -60,3 +61,18 @@ def test_sets_of_other_meaning_are_refused(tmp_path):
         join([first, second], tmp_path / "both")
     with pytest.raises(DataError, match="Name two or more"):
         join([first], tmp_path / "one")
+
+
+def test_a_set_is_split_by_chance_and_nothing_is_lost(tmp_path):
+    whole = recorded(tmp_path / "a", range(1, 8))
+    held = split(whole, tmp_path / "out", tmp_path / "held", count=2)
+    parts = {name: open_dataset(tmp_path / name) for name in ("out", "held")}
+    seeds = {name: [episode.seed for episode in part] for name, part in parts.items()}
+    assert sorted(seeds["out"] + seeds["held"]) == list(range(1, 8)) and seeds["held"] == [1 + number for number in held] and len(held) == 2
+    for episode in parts["held"]:
+        source = open_dataset(whole).read(episode.seed - 1)
+        assert episode.observation.rgb["top"].equal(source.observation.rgb["top"]) and episode.truth.pose.equal(source.truth.pose)
+    assert parts["held"].spec == open_dataset(whole).spec
+    for count in (0, 7):
+        with pytest.raises(DataError, match=f"{count} of its 7 episodes were to be held out"):
+            split(whole, tmp_path / "x", tmp_path / "y", count=count)

@@ -1,5 +1,6 @@
 """What a robot records step by step is what it would have recorded at once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,15 @@ def test_mistakes_explain_themselves() -> None:
     first, second = whole.narrow("T", 0, 1), whole.narrow("T", 1, 2)
     with pytest.raises(DataError, match="frame 0 came with actions"):
         take.add(first.observation, second.actions)
-    take.add(first.observation)
+    for change, words in (
+        ({"rgb": {"top": first.observation.rgb["top"].float()}}, r"camera 'top' spans .* floats from 0 to 1"),
+        ({"rgb": {**first.observation.rgb, "wrist": first.observation.rgb["top"]}}, r"camera 'wrist' is not in the spec, which has \['top'\]"),
+        ({"proprio": first.observation.proprio * float("nan")}, r"proprioception \['x', 'y'\] holds values that are not numbers"),
+    ):
+        with pytest.raises(DataError, match=words):
+            take.add(replace(first.observation, **change))
+    take.add(replace(first.observation, rgb={"top": first.observation.rgb["top"].float() / 255}))
+    assert len(take.steps) == 1
     with pytest.raises(DataError, match="frame 1 came with no actions"):
         take.add(second.observation)
     with pytest.raises(DataError, match="2 frames"):

@@ -5,13 +5,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from wam.data import open_dataset
+from wam.data import DataSpec, open_dataset
 from wam.evaluate.card import MODEL, POSITION, SHUFFLED, Contrast, Measure, RolloutCard
 from wam.evaluate.intervals import Interval
 from wam.evaluate.probe import ProbeScore
-from wam.jobs.imagine import is_read, windows_of
+from wam.jobs.imagine import is_read, skip_of, windows_of
 from wam.jobs.record import record_world
 from wam.recipes.recipe import load_recipe
+from wam.sim.worlds import push
 from wam.world import Camera, FutureSpec, Slot, WorldModelSpec
 
 
@@ -44,3 +45,15 @@ def test_a_set_of_another_robot_is_refused_by_what_it_lacks(tmp_path, other):
     lacking = "wrist" if other == "cameras" else "gripper"
     with pytest.raises(ValueError, match=rf"has the {other} .*lacks \['{lacking}'\].*another robot or world: pass episodes recorded like"):
         windows_of(run, data, 3, 4)
+
+
+def test_a_set_of_another_rate_is_refused():
+    """The model's steps last three frames of 10 Hz; what it lived through itself has one frame a step."""
+    env = push.make(1).spec
+    own = DataSpec.of_world(env)
+    spec = WorldModelSpec(observes=own.observes, predicts=FutureSpec(observation=own.observes), consumes=own.acts, rate=10 / 3)
+    preset = load_recipe("lewm").preset("tiny")
+    run = SimpleNamespace(name="lewm tiny", preset=preset, world_model=SimpleNamespace(spec=spec), data=replace(own, rate=10 / 3))
+    assert skip_of(run, own, "set") == preset.skip == 3 and skip_of(run, run.data, "set") == 1
+    with pytest.raises(ValueError, match=r"set has 30 frames a second, and lewm tiny learned from 10: .* Pass episodes of that rate"):
+        skip_of(run, replace(own, rate=30.0), "set")

@@ -47,7 +47,7 @@ def test_a_refused_training_touches_nothing(data, other, tmp_path):
     before = (tmp_path / "run" / "run.json").read_text()
     with pytest.raises(train.CheckpointError, match="holds a run already"):
         fit(other, tmp_path / "run")
-    with pytest.raises(train.CheckpointError, match="cannot go on"):
+    with pytest.raises(train.CheckpointError, match="cannot go on, it was started with something else: its numbers are those of other data"):
         fit(other, tmp_path / "run", resume=True)
     assert (tmp_path / "run" / "run.json").read_text() == before
     moved = data.parent / "moved"

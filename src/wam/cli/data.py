@@ -100,6 +100,25 @@ def data_convert(
     show(told, lines, as_json)
 
 
+@app.command("split", epilog="Example: [bold]wam data split runs/robot --held-out 5 --out runs/training --held runs/held-out[/]")
+def data_split(
+    source: Annotated[str, typer.Argument(help="Folder or Hub id.")],
+    held_out: Annotated[int, typer.Option(help="How many episodes to hold out.", min=1)],
+    out: Annotated[Path, typer.Option(help="Folder of what is learned from.", file_okay=False)],
+    held: Annotated[Path, typer.Option(help="Folder of what is held out.", file_okay=False)],
+    seed: Annotated[int, typer.Option(help="Which episodes.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """One data set as two: episodes to learn from, and others, drawn by chance, to judge by."""
+    from wam.data.splitting import split
+    from wam.show.bars import Bars
+
+    with Bars(Console(stderr=True)) as bars:
+        chosen = split(source, out, held, count=held_out, seed=seed, progress=bars.task("episodes"))
+    told = {"out": str(out), "held": str(held), "held_out": list(chosen)}
+    show(told, f"{out}: to learn from\n{held}: held out, episodes {', '.join(map(str, chosen))} of {source}", as_json)
+
+
 @app.command("join", epilog="Example: [bold]wam data join runs/demonstrations runs/play --out runs/both[/]")
 def data_join(
     sources: Annotated[list[str], typer.Argument(help="Folders or Hub ids, two or more.")],

@@ -4,6 +4,7 @@ Heavy modules are imported inside the verbs, so that `wam --help` answers at onc
 """
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -163,6 +164,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a system on a data set, or in a world that it acts in. Ctrl-C saves first."""
+    from wam.data import open_dataset
     from wam.jobs.practise import practise_world
     from wam.recipes import train_recipe
 
@@ -170,6 +172,8 @@ def train(
         raise ValueError(f"{out} was exported: without its optimiser it cannot go on. Resume the run that it was exported from, or name a new folder.")
     training: dict[str, Any] = dict(preset=preset, steps=steps, seed=seed, device=device, resume=resume, tensorboard=tensorboard, show=not as_json)
     if data is not None and world is None and not option:
+        for note in open_dataset(data).notes:
+            print(f"note: {note}", file=sys.stderr)
         train_recipe(recipe, data, out, labels=labels, skip=skip, **training)
     elif world is not None and data is None and labels == 1 and skip is None:
         practise_world(recipe, world, out, options=options(option), **training)

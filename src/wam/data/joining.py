@@ -13,7 +13,7 @@ from wam.data.dataset import EpisodeDataset, open_dataset
 from wam.data.episode import Episode
 from wam.data.errors import DataError
 from wam.data.meaning import DataSpec
-from wam.data.recording import Recorder
+from wam.data.recording import Recorder, Storage
 
 OPTIONAL = ("reward", "alive", "success", "truth")
 
@@ -32,8 +32,7 @@ def join(sources: Sequence[str | Path], target: str | Path, *, progress: Callabl
     kept = {name for name in OPTIONAL if all(getattr(one.read(0), name) is not None for one in sets)}
     total, done = sum(len(one) for one in sets), 0
     spec = _spec([one.spec for one in sets], "truth" in kept)
-    lossless = any(feature.dtype == "image" and not feature.depth for one in sets for feature in one.info.features)
-    with Recorder(target, spec, storage="lossless" if lossless else "auto") as recorder:
+    with Recorder(target, spec, storage=storage_of(sets)) as recorder:
         for one in sets:
             places = [one.spec.observes.proprio.index(slot) for slot in spec.observes.proprio]
             for episode in one:
@@ -42,6 +41,12 @@ def join(sources: Sequence[str | Path], target: str | Path, *, progress: Callabl
                 if progress is not None:
                     progress(done, total)
     return Path(target)
+
+
+def storage_of(sets: Sequence[EpisodeDataset]) -> Storage:
+    """How to store pictures of these so that none that is held without loss loses anything."""
+    lossless = any(feature.dtype == "image" and not feature.depth for one in sets for feature in one.info.features)
+    return "lossless" if lossless else "auto"
 
 
 def _require_alike(first: EpisodeDataset, other: EpisodeDataset) -> None:

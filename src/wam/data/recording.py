@@ -31,6 +31,7 @@ from wam.data.dataset import require_extra
 from wam.data.episode import Episode
 from wam.data.errors import DataError
 from wam.data.files import replace_text, sync
+from wam.data.fit import misfits
 from wam.data.index import FACTS, PENDING_TABLE, read_index
 from wam.data.layout import BOOKKEEPING, RECORDING, DatasetInfo
 from wam.data.meaning import MEANING_PATH, DataSpec, read_meaning
@@ -157,7 +158,7 @@ class Recorder:
                 path=self.root,
                 episode=self.episodes,
             )
-        problems = self.spec.observes.problems(episode.observation) + self.spec.acts.problems(episode.actions)
+        problems = misfits(self.spec, episode.observation, episode.actions)
         if episode.actions.valid.shape[0] != 1:
             problems.append(f"it holds {episode.actions.valid.shape[0]} episodes; write them one by one, see `cut`.")
         if bool(episode.actions.valid[:, 0].any()):

@@ -130,6 +130,14 @@ def column_array(column: Any, shape: tuple[int, ...], *, key: str, path: Path, e
     import pyarrow as pa
 
     rows = len(column)
+    if column.null_count:
+        raise DataError(
+            f"column {key!r} has no value in {column.null_count} of {rows} rows.",
+            cause="the robot did not report it there, or the table was assembled by hand.",
+            remedy="Drop the episode, or fill the rows in.",
+            path=path,
+            episode=episode,
+        )
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(array, pa.ChunkedArray):  # an empty column combines to no chunk
         array = pa.array([], column.type)

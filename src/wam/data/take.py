@@ -13,6 +13,7 @@ import torch
 
 from wam.data.episode import Episode
 from wam.data.errors import DataError
+from wam.data.fit import misfits
 from wam.data.meaning import DataSpec
 from wam.world.record import concatenate
 from wam.world.records import Actions, Observation
@@ -33,7 +34,7 @@ class Take:
                 remedy="Pass what was executed since the frame before; `spec.acts.nothing(1, 1)` where the robot stood still unasked.",
             )
         actions = self.spec.acts.nothing(1, 1) if actions is None else actions
-        if problems := self.spec.observes.problems(observation) + self.spec.acts.problems(actions):
+        if problems := misfits(self.spec, observation, actions):
             raise DataError(f"frame {len(self.steps)}: {' '.join(problems)}", remedy="Correct what the robot reports, or the spec.")
         if observation.size("T") != 1 or actions.size("T") != 1:
             raise DataError(f"frame {len(self.steps)} holds {observation.size('T')} frames and {actions.size('T')} steps.", remedy="Add one at a time.")

@@ -20,7 +20,7 @@ from wam.recipes.runs import Run, load
 from wam.show.bars import Bars
 from wam.show.report import Report
 from wam.show.sections import episodes_section, origin_section, success_sections
-from wam.world import Env, EnvSpec, Episodes, Policy, SpecError
+from wam.world import Env, EnvSpec, Episodes, Policy, PolicySpec, SpecError
 
 BATCH = 50  # goals tried together
 MARGIN = 0.25  # over the best trivial policy: what "learns" asks for
@@ -105,6 +105,7 @@ def control(
     trivial = [name for name in TRIVIAL if references and name in module.POLICIES and (name != GOING or shows_goal(env))]
     policies: dict[str, Policy[Any]] = {name: module.POLICIES[name](env) for name in trivial}
     policies[run.recipe.name] = run.read(env.spec.sentences).policy()
+    require_same_robot(policies[run.recipe.name].spec, as_shown(env, run.preset, device).spec, run.name)
     policies |= {name: module.POLICIES[name](env) for name in CEILINGS if references and name in module.POLICIES}
     rows, films = [], {}
     for name, policy in policies.items():
@@ -115,6 +116,17 @@ def control(
         rows.append(in_steps_of(row, env.spec, world.spec))
         films[name] = seen[0]
     return rows, films
+
+
+def require_same_robot(policy: PolicySpec, env: EnvSpec, name: str) -> None:
+    """SpecError that names all that a policy misses in a world, before anything acts there."""
+    pairs = (
+        ("cameras", set(policy.observes.cameras), set(env.observes.cameras)),
+        ("readings", {slot.name for slot in policy.observes.proprio}, {slot.name for slot in env.observes.proprio}),
+        ("actions", {slot.name for slot in policy.acts.low_level}, {slot.name for slot in env.acts.low_level}),
+    )
+    if odd := [f"{what} {sorted(needed - there)}" for what, needed, there in pairs if needed - there]:
+        raise SpecError(f"{name} learned with {', '.join(odd)}, which the world {env.name!r} does not have. It is probably of another robot: name its world.")
 
 
 def shows_goal(env: Env) -> bool:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from wam.data import DataSpec, WindowDataset, open_dataset
 from wam.evaluate.baselines import Pictures
@@ -66,10 +68,12 @@ class Judged:
 def cross_validate(
     asked: CrossValidation, data: str | Path, folder: Path, *, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> tuple[CrossValidated, Picture | None]:
-    """The pooled figures, and a sheet of the episode of median error for models with pictures. SpecError where no position is known."""
+    """The pooled figures, and a sheet of the episode of median error for models with pictures.
+
+    Places are read from latents where the set says where its end effector is (`positions_in`). SpecError for a system of which nothing can be judged.
+    """
     started, sources = time.monotonic(), Sources.of("wam.jobs.cross_validate", f"wam.recipes.{asked.recipe}")  # as loaded, not as they are in the end
     dataset, folds = open_dataset(data), list[Judged]()
-    position_in(dataset.spec)
     for episode in range(len(dataset)):
         folds.append(judge_fold(asked, data, folder / f"without-{episode:03d}", episode, len(dataset)))
         progress(episode + 1, len(dataset))
@@ -129,14 +133,14 @@ def judge_fold(asked: CrossValidation, data: str | Path, folder: Path, episode: 
     horizon = max(asked.ahead)
     held_out = windows(run, data, [episode], asked.past, horizon)
     donors = windows(run, data, rest, asked.past, horizon)
-    positions = position_in(run.data)
+    positions = positions_in(run.data)
     chosen = torch.randint(donors.size("B"), (held_out.size("B"),), generator=torch.Generator().manual_seed(episode))
     foreign, learned = donors.actions.select(chosen), windows(run, data, rest, 1, horizon)
     model, policy = views(run, asked.device)
     table: Table = {}
     places = None
     with torch.no_grad():
-        if model is not None and isinstance(model.spec.predicts.state, LatentSpec):
+        if model is not None and isinstance(model.spec.predicts.state, LatentSpec) and positions is not None:
             places = place_errors(model, held_out, training=learned, positions=positions, foreign=foreign)
             table |= places.table
         if model is not None:
@@ -144,8 +148,9 @@ def judge_fold(asked: CrossValidation, data: str | Path, folder: Path, episode: 
         if policy is not None:
             assert run.statistics.action is not None  # what acts has learned from actions
             table |= decision_errors(policy, held_out, known=run.statistics.action)
-    known = positions.read(held_out)
-    furthest = int(((known[:, -1] - known[:, asked.past - 1]).norm(dim=-1).amax(-1) * held_out.valid[:, -1]).argmax())
+    if not table:
+        raise SpecError(f"of {run.name} nothing can be judged on {data}: it draws no pictures, does not act, and the set says no position in metres.")
+    furthest = int((travelled(held_out, positions, asked.past) * held_out.valid[:, -1]).argmax())
     return Judged(run=run, table=table, places=places, window=held_out.narrow("B", furthest, furthest + 1))
 
 
@@ -169,16 +174,23 @@ def scores(places: list[PlaceErrors], names: list[str]) -> tuple[ProbeScore, ...
     )
 
 
-def position_in(spec: DataSpec) -> Positions:
-    """Where the set says that the end effector is; SpecError where it does not."""
-    found = position_of_slots(spec.observes.proprio)
-    if found is None:
-        told = ", ".join(f"{slot.name} ({slot.unit or 'no unit'})" for slot in spec.observes.proprio[:3]) or "none"
-        raise SpecError(
-            f"the set says no position in metres: its first proprioceptive slots are {told}, expected x, y, z (m). "
-            "A foreign set has no units: open it with a DataSpec that says them, and record it anew."
-        )
-    return found
+def positions_in(spec: DataSpec) -> Positions | None:
+    """Where the set says that the end effector is: its first three proprioceptive slots, where they are metres."""
+    return position_of_slots(spec.observes.proprio)
+
+
+def travelled(window: Window, positions: Positions | None, past: int) -> Float[Tensor, "B"]:
+    """How far a body got after what was seen: metres, or readings of the robot in their units, or the mean change of a picture."""
+    whole, _ = window.whole()
+    if positions is not None:
+        known = positions.read(window)
+        far: Tensor = (known[:, -1] - known[:, past - 1]).norm(dim=-1).amax(-1)
+        return far
+    if whole.observation.proprio is not None:
+        turned: Tensor = (whole.observation.proprio[:, -1] - whole.observation.proprio[:, past - 1]).norm(dim=-1)
+        return turned
+    pictures = [to_float(frames) for frames in (whole.observation.rgb or {}).values()]
+    return torch.stack([(frames[:, -1] - frames[:, past - 1]).abs().flatten(1).mean(1) for frames in pictures]).sum(0)
 
 
 def windows(run: Run, data: str | Path, episodes: list[int], past: int, horizon: int) -> Window:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from wam.check import check_world_model
-from wam.data import WindowDataset
+from wam.data import DataSpec, WindowDataset
 from wam.evaluate.card import CLEAR, POSITION, Measure, RolloutCard
 from wam.evaluate.imagine import Imagined, imagine, others
 from wam.evaluate.origin import Origin
@@ -126,22 +126,34 @@ def windows_of(run: Run, data: str | Path, horizon: int, count: int) -> tuple[Wi
     ValueError for a horizon that no episode fills, for instructions that are not in the run's table, and for another robot.
     """
     frames, spec = frames_for(run.preset, data), run.world_model.spec
+    skip = skip_of(run, frames.spec, data)
+    frames = frames.in_table(spec.sentences) if spec.instructed else frames
+    windows = WindowDataset(frames, past=max(spec.context[0], min(run.preset.past, spec.context[1])), horizon=horizon, skip=skip, truth=True)
+    if not windows.longest or horizon > windows.longest:
+        raise ValueError(f"no episode of {data} is long enough to look {horizon} steps of {skip} frames ahead: the longest allows {windows.longest}.")
+    drawn = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))[:count]
+    return windows.batch(drawn), windows.episode_of(drawn)
+
+
+def skip_of(run: Run, shown: DataSpec, data: str | Path) -> int:
+    """Frames of a data set per step of the model; what a run lived through is at its own clock already. ValueError for sets of another robot."""
+    spec = run.world_model.spec
     for what, needed, there in (
-        ("cameras", spec.observes.cameras, frames.spec.observes.cameras),
-        ("actions", [slot.name for slot in spec.consumes.low_level], [slot.name for slot in frames.spec.acts.low_level]),
+        ("cameras", spec.observes.cameras, shown.observes.cameras),
+        ("actions", [slot.name for slot in spec.consumes.low_level], [slot.name for slot in shown.acts.low_level]),
     ):
         if missing := sorted(set(needed) - set(there)):
             raise ValueError(
                 f"{data} has the {what} {sorted(there)}, and {run.name} learned with {sorted(needed)}: it lacks {missing}. "
                 "It is probably of another robot or world: pass episodes recorded like those that the run learned from."
             )
-    frames = frames.in_table(spec.sentences) if spec.instructed else frames
-    skip = 1 if frames.spec.rate == run.data.rate else run.preset.skip  # what a run lived through is at its own clock already
-    windows = WindowDataset(frames, past=max(spec.context[0], min(run.preset.past, spec.context[1])), horizon=horizon, skip=skip, truth=True)
-    if not windows.longest or horizon > windows.longest:
-        raise ValueError(f"no episode of {data} is long enough to look {horizon} steps of {skip} frames ahead: the longest allows {windows.longest}.")
-    drawn = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))[:count]
-    return windows.batch(drawn), windows.episode_of(drawn)
+    for skip in (1, run.preset.skip):
+        if abs(shown.rate - skip * run.data.rate) < 1e-3 * shown.rate:
+            return skip
+    raise ValueError(
+        f"{data} has {shown.rate:g} frames a second, and {run.name} learned from {run.preset.skip * run.data.rate:g}: its steps would last another time. "
+        "Pass episodes of that rate, or train on these."
+    )
 
 
 def places(run: Run, window: Window) -> Positions | None:

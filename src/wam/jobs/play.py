@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from wam.data import WindowDataset
 from wam.jobs.control import size_of
+from wam.jobs.imagine import skip_of
 from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
 from wam.recipes.runs import Run, frames_for, load
@@ -55,6 +56,7 @@ def play(
         raise ImportError('playing needs the extra "serve": pip install "wam[serve]"') from error
     console, run = console or Console(), load(folder, device=device)
     make, about = sessions(run, world=world, options=options or {}, data=data, seed=seed, device=device)
+    make()  # what does not fit is said now, and not in a browser
     server = PlayServer(make, title=f"{run.name}, {about}", host=host, port=port, token=token)
 
     def started(taken: int) -> None:
@@ -106,7 +108,7 @@ def held_out_starts(run: Run, env: Env) -> list[Start]:
 def recorded_starts(run: Run, data: str | Path, device: str) -> list[Start]:
     """Early frames of episodes spread over a data set, each with what followed."""
     frames, spec = frames_for(run.preset, data), run.world_model.spec
-    skip = 1 if frames.spec.rate == run.data.rate else run.preset.skip  # what a run lived through is at its own clock already
+    skip = skip_of(run, frames.spec, data)
     past = max(spec.context[0], min(spec.context[1], FRAMES))
     longest = WindowDataset(frames, past=past, skip=skip).longest
     windows = WindowDataset(frames, past=past, horizon=max(1, min(longest, RECORDED)), skip=skip)

@@ -161,7 +161,7 @@ def train_recipe(
     apart = _apart(chosen, frames)
     windows = WindowDataset(frames, skip=apart)
     if windows.too_short and show:
-        print(f"note: episodes {list(windows.too_short)[:12]} are shorter than one step of {apart} frames and give no window.", file=sys.stderr)
+        print(f"note: episodes {list(windows.too_short)[:12]} have fewer than the {apart + 1} frames that a step needs, and give no window.", file=sys.stderr)
     statistics = compute_statistics(frames, windows.spec)
     model = _built(recipe, chosen, windows.spec, statistics, seed)
     trained_on = TrainedOn(

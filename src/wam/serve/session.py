@@ -26,7 +26,7 @@ import torch
 
 from wam.serve.keys import GOAL, Keys, RequestError, finite
 from wam.serve.limits import Limits
-from wam.world import Actions, Noise, Observation, Past, Policy, Record, Task, concatenate
+from wam.world import Actions, Noise, Observation, Past, Policy, Record, SpecError, Task, concatenate
 
 SEEDS = {"seed": (-(2**63), 2**63), "step": (0, 2**62), "stream": (0, 2**64)}
 
@@ -71,7 +71,13 @@ class Session:
     def _begin(self, message: Mapping[str, object], instruction: int | None) -> Record:
         goal = self.keys.goal(message, self.spec.observes)
         told = None if instruction is None else torch.tensor([instruction], device=self.device)
-        begun: Record = self.policy.begin(1, Task(instruction=told, goal=None if goal is None else goal.to(self.device)))
+        try:
+            begun: Record = self.policy.begin(1, Task(instruction=told, goal=None if goal is None else goal.to(self.device)))
+        except SpecError as error:
+            if goal is not None:
+                raise
+            inputs = [GOAL + key for key in (*self.keys.cameras, *self.keys.proprio)]
+            raise RequestError(f"the policy could not begin without a goal ({error}). Send {inputs} with the first message of an episode.") from error
         return begun
 
     def _since(self, message: Mapping[str, object], frames: Observation, fresh: bool) -> Past:

@@ -93,8 +93,9 @@ class Session:
         }
         if differ := [line for name, (before, after) in pairs.items() for line in differences(name, before, after)]:
             more = f"; and {len(differ) - SHOWN} more" if len(differ) > SHOWN else ""
+            other = "its numbers are those of other data; " if any(line.startswith("statistics") for line in differ) else ""
             raise CheckpointError(
-                f"{self.folder} cannot go on, it was started with something else: {'; '.join(differ[:SHOWN])}{more}. "
+                f"{self.folder} cannot go on, it was started with something else: {other}{'; '.join(differ[:SHOWN])}{more}. "
                 "Repeat the command with what it was, or start a new run in another folder."
             )
 

@@ -87,17 +87,7 @@ class Reranking:
         mine, theirs = policy.spec, model.spec
         if draws < 1:
             raise SpecError(f"Reranking got draws = {draws}, expected at least 1 chunk. 1 is the policy by itself, refined where the mode says so.")
-        if mine.acts != theirs.consumes or abs(mine.rate - theirs.rate) > 1e-6 * theirs.rate:
-            raise SpecError(
-                f"the policy acts with {_told(mine.acts.low_level)}, R = {mine.acts.per_step} at {mine.rate} Hz, {type(model).__name__} consumes "
-                f"{_told(theirs.consumes.low_level)}, R = {theirs.consumes.per_step} at {theirs.rate} Hz. Train both at one clock (wam train --skip)."
-            )
-        if mine.instructed and theirs.instructed and mine.sentences != theirs.sentences:
-            raise SpecError(f"instruction ids mean {mine.sentences[:3]}... to the policy and {theirs.sentences[:3]}... to the model. Use one table.")
-        if mine.chunk % theirs.chunk:
-            raise SpecError(f"the policy's chunks have {mine.chunk} actions, {type(model).__name__} predicts {theirs.chunk} steps at once. Use a multiple.")
-        if mode != "rank" and not theirs.differentiable:
-            raise SpecError(f"{type(model).__name__} gives no gradients (spec.differentiable = False), so chunks cannot be refined. Use mode='rank'.")
+        require_fit(policy, model, mode)
         self.policy, self.model, self.objective = policy, model, objective
         self.mode, self.draws, self.bf16 = mode, 1 if mode == "opt" else draws, bf16
         self.planner: Planner = BestProposal() if mode == "rank" else replace(descent, starts=self.draws)
@@ -172,3 +162,19 @@ def _both(one: ObservationSpec, two: ObservationSpec) -> ObservationSpec:
 
 def _told(slots: tuple[Any, ...]) -> list[str]:
     return [slot.name for slot in slots]
+
+
+def require_fit(policy: Policy[Any], model: WorldModel[Any], mode: Mode) -> None:
+    """SpecError where a policy's chunks cannot be imagined by a model, or not refined where the mode asks for that."""
+    mine, theirs = policy.spec, model.spec
+    if mine.acts != theirs.consumes or abs(mine.rate - theirs.rate) > 1e-6 * theirs.rate:
+        raise SpecError(
+            f"the policy acts with {_told(mine.acts.low_level)}, R = {mine.acts.per_step} at {mine.rate:.3g} Hz, {type(model).__name__} consumes "
+            f"{_told(theirs.consumes.low_level)}, R = {theirs.consumes.per_step} at {theirs.rate:.3g} Hz. Train both at one clock (wam train --skip)."
+        )
+    if mine.instructed and theirs.instructed and mine.sentences != theirs.sentences:
+        raise SpecError(f"instruction ids mean {mine.sentences[:3]}... to the policy and {theirs.sentences[:3]}... to the model. Use one table.")
+    if mine.chunk % theirs.chunk:
+        raise SpecError(f"the policy's chunks have {mine.chunk} actions, {type(model).__name__} predicts {theirs.chunk} steps at once. Use a multiple.")
+    if mode != "rank" and not theirs.differentiable:
+        raise SpecError(f"{type(model).__name__} gives no gradients (spec.differentiable = False), so chunks cannot be refined. Use mode='rank'.")

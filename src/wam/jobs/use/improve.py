@@ -29,7 +29,6 @@ from wam.jobs.use.judging import EPISODES, USUAL, judge_of
 from wam.jobs.use.policies import require_sight
 from wam.jobs.use.tables import points, rate
 from wam.plan.control.rollout import rollout
-from wam.recipes.recipe import Preset
 from wam.recipes.runs import Run, frames_for, load, train_recipe
 from wam.show.bars import Bars
 from wam.show.report import Table
@@ -209,12 +208,7 @@ def tried(seed: int, asked: ImproveTest) -> range:
 
 def trained(data: Path, folder: Path, seed: int, asked: ImproveTest) -> Run:
     """A policy that sees cameras alone, so that it can act in what a model imagines."""
-    return train_recipe(STUDENT, data, folder, change=by_sight, steps=asked.steps, seed=seed, device=asked.device, resume=folder.is_dir(), show=False)
-
-
-def by_sight(preset: Preset) -> Preset:
-    """Without proprioception."""
-    return replace(preset, config=replace(preset.config, feels=False))
+    return train_recipe(STUDENT, data, folder, preset="sight", steps=asked.steps, seed=seed, device=asked.device, resume=folder.is_dir(), show=False)
 
 
 def slug(name: str) -> str:

@@ -31,7 +31,7 @@ from wam.show.report import Report
 from wam.show.sections import episodes_section, origin_section, success_sections
 from wam.use.judge import JudgeConfig, JudgeScore, Verdict
 from wam.use.pictured import pictured
-from wam.use.reranking import Mode, Reranking
+from wam.use.reranking import Mode, Reranking, require_fit
 from wam.use.true_model import TrueModel
 from wam.world import Env, EnvSpec, Episodes, Policy, WorldModel
 
@@ -80,10 +80,12 @@ def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = 
     world = module.make(min(BATCH, asked.goals), device=asked.device, **options)
     env = as_shown(world, base.preset, asked.device)
     run, base = run.read(env.spec.sentences), base.read(env.spec.sentences)
+    alone, modes = base.policy(), asked.modes or allowed(model)
+    for mode in modes:  # before a judge is fitted, which takes minutes
+        require_fit(alone, run.world_model, mode)
     model, objective, score = wanted(run, env, asked, options, bars)
-    alone = base.policy()
     arms: dict[str, Policy[Any]] = {f"{base.recipe.name} alone": alone}
-    for mode in asked.modes or allowed(model):
+    for mode in modes:
         arms[WORDS[mode].format(asked.draws)] = Reranking(alone, model, objective, mode=mode, draws=asked.draws, bf16=run.preset.bf16)
     if asked.ceiling:
         simulator = TrueModel(env, lambda rows: as_shown(module.make(rows, device=asked.device, **options), base.preset, asked.device))
