@@ -302,7 +302,7 @@ def demo(
 @app.command("cross-validate", epilog="Example: [bold]wam cross-validate lewm --data runs/bridge --out runs/bridge-folds --result results/real_bridge.json[/]")
 def cross_validate(
     recipe: Annotated[str, typer.Argument(help="Module name of a recipe.")],
-    data: Annotated[str, typer.Option(help="A small data set; its proprioception begins with a position in metres.")],
+    data: Annotated[str, typer.Option(help="A small data set. Places are judged where its proprioception begins with a position in metres.")],
     out: Annotated[Path, typer.Option(help="Folder of the trainings; what was trained before is used again.", file_okay=False)],
     result: Annotated[Path, typer.Option(help="Where the figures are written, as JSON.", dir_okay=False)],
     preset: Preset = "robot",
@@ -313,7 +313,7 @@ def cross_validate(
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
-    """Leave one episode out, each in turn: where the end effector will be, against trivial guesses and shuffled actions."""
+    """Leave one episode out, each in turn: where the end effector will be, what moves, what is done, against trivial guesses and shuffled actions."""
     from wam.jobs.cross_validate import CrossValidation, cross_validate
     from wam.show.bars import Bars
     from wam.show.cross_validation import summaries

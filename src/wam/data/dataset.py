@@ -90,14 +90,7 @@ class EpisodeDataset:
                 episode=index,
             )
         table = file.rows(index, [feature.key for feature in stored])
-        if len(table) != entry.length:
-            raise DataError(
-                f"{len(table)} rows in the table, {entry.length} in the episode index.",
-                cause="the file was cut off, or the index is stale.",
-                remedy="Copy the set again, or drop the episode.",
-                path=entry.table,
-                episode=index,
-            )
+        require_rows(len(table), entry)
         found = {}
         for feature in features:
             if feature.dtype == "video":
@@ -149,18 +142,24 @@ class EpisodeDataset:
         if "task_index" in file.columns and self.tasks:
             rows = file.rows(index, ["task_index"])["task_index"]
             if not len(rows):
-                raise DataError(
-                    f"0 rows in the table, {entry.length} in the episode index.",
-                    cause="the file was cut off, or the index is stale.",
-                    remedy="Copy the set again, or drop the episode.",
-                    path=entry.table,
-                    episode=index,
-                )
+                require_rows(0, entry)
             number = int(rows[0].as_py())
             if number >= len(self.tasks):
                 raise DataError(f"task_index is {number}; there are {len(self.tasks)} tasks.", remedy="Restore meta/tasks.", path=entry.table, episode=index)
             return self.tasks[number] or None
         return (entry.tasks[0] or None) if entry.tasks else None
+
+
+def require_rows(count: int, entry: EpisodeEntry) -> None:
+    """DataError where an episode's table does not hold as many rows as the index says."""
+    if count != entry.length:
+        raise DataError(
+            f"{count} rows in the table, {entry.length} in the episode index.",
+            cause="the file was cut off, or the index is stale.",
+            remedy="Copy the set again, or drop the episode.",
+            path=entry.table,
+            episode=entry.index,
+        )
 
 
 def open_dataset(path: str | Path, *, spec: DataSpec | None = None) -> EpisodeDataset:

@@ -68,6 +68,8 @@ class Recorder:
         (self.root / "meta").mkdir(parents=True, exist_ok=True)
         self._lock = lock(self.root)
         try:
+            if begun and not holds_nothing(self.root):  # looked at again, now that nobody else can write
+                raise DataError("another recorder wrote into the folder meanwhile.", remedy="Continue its set, or choose a new folder.", path=self.root)
             self._open(fresh=begun)
         except BaseException:
             self._release()

@@ -45,7 +45,7 @@ def doctor(tell: Callable[[Finding], None] = lambda finding: None) -> list[Findi
 def machine() -> Finding:
     """Processor, Python, torch, and whether presets train in bfloat16 here."""
     fast = has_bfloat16(torch.device("cpu"))
-    told = "presets train in bfloat16" if fast else "no AVX-512, so presets train in float32: about half as fast"
+    told = "presets train in bfloat16" if fast else "no AVX-512, so presets train in float32"
     return Finding(what="machine", ok=True, found=f"{device_name()}; {told}; Python {platform.python_version()}, torch {torch.__version__}")
 
 

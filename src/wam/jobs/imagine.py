@@ -136,7 +136,7 @@ def windows_of(run: Run, data: str | Path, horizon: int, count: int) -> tuple[Wi
 
 
 def skip_of(run: Run, shown: DataSpec, data: str | Path) -> int:
-    """Frames of a data set per step of the model; what a run lived through is at its own clock already. ValueError for sets of another robot."""
+    """Frames of a data set per step of the model; what was lived through or imagined is at its own clock already. ValueError for sets of another robot."""
     spec = run.world_model.spec
     for what, needed, there in (
         ("cameras", spec.observes.cameras, shown.observes.cameras),

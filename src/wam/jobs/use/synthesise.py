@@ -16,6 +16,7 @@ import torch
 
 from wam.data import Frames, WindowDataset
 from wam.jobs.control import size_of
+from wam.jobs.imagine import skip_of
 from wam.jobs.practise import as_shown
 from wam.jobs.record import load_world
 from wam.jobs.use.judging import EPISODES, USUAL, judge_of
@@ -126,7 +127,7 @@ def begins(run: Run, wanted: Wanted, options: Mapping[str, object], count: int) 
         env: Env = as_shown(load_world(wanted.world).make(min(BATCH, count), device=wanted.device, **options), run.preset, wanted.device)
         return world_starts(env, range(wanted.seed, wanted.seed + count)), env.spec.budget
     frames, (fewest, most) = frames_for(run.preset, wanted.data), run.world_model.spec.context
-    skip = 1 if frames.spec.rate == run.data.rate else run.preset.skip  # what was imagined or lived through is at the model's clock already
+    skip = skip_of(run, frames.spec, wanted.data)
     windows = WindowDataset(frames, past=max(fewest, min(most, FRAMES)), skip=skip)
     drawn = torch.randperm(len(windows), generator=torch.Generator().manual_seed(wanted.seed))[:count]
     found = recorded_starts(windows, drawn, Path(wanted.data).name)

@@ -60,7 +60,7 @@ class Context:
 def normed(x: Float[Tensor, "B L *heads e"], scale: Float[Tensor, "*#heads e"]) -> Float[Tensor, "B L *heads e"]:
     """RMS-normalised in each head, times a learned scale.
 
-    By its length in one kernel, which trains faster on a CPU than `F.rms_norm`; a scale that has all heads is summed over rows alone, going back.
+    By its length, which is one kernel; the scale is given all heads first, so that going back whole rows are summed.
     """
     length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
     found: Tensor = x * (x.shape[-1] ** 0.5 / (length + 1e-5)).to(x.dtype) * scale.to(x.dtype).expand(x.shape[2:])
