@@ -424,6 +424,19 @@ def test_real_key_presses_drive_the_page() -> None:
 
 
 @needs_browser
+def test_no_step_comes_after_a_pause() -> None:
+    with running(PlayServer(lambda: session(DotModel()), title="dot", port=0)) as port, Browser(find_browser() or "") as browser:
+        browser.open(f"http://127.0.0.1:{port}/")
+        browser.wait(READY)
+        browser.evaluate("about.rate = 1")  # the second step is a second away
+        browser.down("ArrowRight")
+        browser.wait(f"{text('steps')} === '1'")
+        browser.press(" ")
+        browser.evaluate("new Promise((done) => setTimeout(done, 1200))")
+        assert browser.evaluate(text("steps")) == "1" and browser.evaluate(text("status")) == "paused"
+
+
+@needs_browser
 def test_a_replay_runs_to_its_end_and_a_server_that_goes_is_told() -> None:
     with Browser(find_browser() or "") as browser:
         play = [recorded([(1, 0)] * 4)]

@@ -284,6 +284,7 @@ function go() {
 
 function setMode(now) {
   mode = now;
+  clearTimeout(timer); // no step comes after a pause
   $("status").innerHTML = WORDS[mode];
   $("pause").firstElementChild.textContent = mode === "running" ? "Pause" : "Go";
   $("pause").setAttribute("aria-pressed", mode === "paused");
