@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from wam.nets.perceive.autoencoder import FrameAutoencoder
-from wam.nets.perceive.patches import EMPHASIS
+from wam.nets.perceive.emphasis import REST
 from wam.world import Noise
 
 
@@ -50,7 +50,7 @@ def test_its_losses_by_hand():
     pictures[:, :, :4] = 1
     emphasis[:, :, :2] = 1
     losses = net.loss(pictures, emphasis, Noise.of([0]))
-    expected = 0.25 * (0.25 + 0.5 * EMPHASIS) / (0.25 + EMPHASIS)
+    expected = 0.25 * (0.25 + 0.5 * REST) / (0.25 + REST)
     assert float(losses["reconstruction"].detach()) == pytest.approx(expected, rel=1e-4)
     normal = torch.distributions.Normal
     kl = torch.distributions.kl_divergence(normal(torch.tensor([1.0, -1.0]), torch.tensor([-1.0, -1.0]).exp()), normal(0.0, 1.0)).mean()

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from wam.nets.perceive.autoencoder import FrameAutoencoder
+from wam.nets.perceive.emphasis import looked_at
 from wam.world import Noise, Observation, ObservationSpec, SpecError, Window, to_float
 
 
@@ -71,8 +72,6 @@ class Codec(nn.Module):
         assert self.autoencoder is not None  # without one there is no stage that would call this
         stretch, real = window.whole()
         pictures = self.stacked(stretch.observation, torch.float32)
-        usual = (pictures * real[..., None, None, None]).sum(1) / real.sum(1)[:, None, None, None]
-        rows, frame = torch.arange(len(real), device=real.device), noise.fork("frame").integers(1, real.shape[1])[:, 0]
-        shown = pictures[rows, frame]
-        found = self.autoencoder.loss(shown, (shown - usual).abs().amax(1, keepdim=True), noise.fork("autoencoder"))
-        return {name: value * real[rows, frame] for name, value in found.items()}
+        frame = noise.fork("frame").integers(1, real.shape[1])[:, 0]
+        found = self.autoencoder.loss(*looked_at(pictures, real, frame), noise.fork("autoencoder"))
+        return {name: value * real.gather(1, frame[:, None])[:, 0] for name, value in found.items()}

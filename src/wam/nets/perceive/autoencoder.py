@@ -2,7 +2,7 @@
 
 "N c h w" in [0, 1] <-> latent "N z h/f w/f" at about unit scale, for models that imagine in latents (after Latent Diffusion,
 2112.10752, section 3.1, without its adversarial and perceptual losses). What moves is a small part of a frame: the caller says by
-an emphasis which pixels count (see `patches.py`).
+an emphasis which pixels count (see `emphasis.py`).
 Does not know: time, actions, what moves. Footgun: a latent is only about unit scale; measure its mean and spread over the data
 before a diffusion model gets it.
 """
@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from wam.nets.blocks.group_norm import GroupNorm
-from wam.nets.perceive.patches import EMPHASIS
+from wam.nets.perceive.emphasis import emphasised_error
 from wam.world import Noise
 
 GROUPS = 8  # of channels that are normalised together
@@ -64,13 +64,11 @@ class FrameAutoencoder(nn.Module):
         return pictures
 
     def loss(self, pictures: Float[Tensor, "N c h w"], emphasis: Float[Tensor, "N 1 h w"], noise: Noise) -> dict[str, Float[Tensor, "N"]]:
-        """reconstruction: squared error weighted by EMPHASIS + emphasis (0..1). kl: nats per latent number, to weigh about 1e-3."""
+        """reconstruction: squared error, see `emphasised_error`. kl: nats per latent number, to weigh about 1e-3."""
         mean, log_variance = self._moments(pictures)
         drawn = noise.fork("latent").normal(1, *mean.shape[1:], dtype=mean.dtype)[:, 0]
         found = self.decode(mean + (log_variance / 2).exp() * drawn)
-        weight = EMPHASIS + emphasis
-        error = ((found - pictures) ** 2 * weight).mean((1, 2, 3)) / weight.mean((1, 2, 3))
-        return {"reconstruction": error, "kl": 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).mean((1, 2, 3))}
+        return {"reconstruction": emphasised_error(found, pictures, emphasis), "kl": 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).mean((1, 2, 3))}
 
     def _moments(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance of the latent."""

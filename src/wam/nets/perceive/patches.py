@@ -14,10 +14,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wam.nets.perceive.emphasis import emphasised_error
 from wam.world import Noise
 
 GROUPS = 8  # of channels that are normalised together
-EMPHASIS = 0.02  # weight of a pixel that need not be looked at; one of full emphasis has 1 more
 
 
 class PatchEncoder(nn.Module, ABC):
@@ -70,13 +70,11 @@ class MaskedReconstruction(nn.Module):
         self.head = nn.Linear(encoder.width, 3 * encoder.patch**2)
 
     def loss(self, rgb: Float[Tensor, "N 3 h w"], emphasis: Float[Tensor, "N 1 h w"], noise: Noise) -> Float[Tensor, "N"]:
-        """Squared error of all pixels, hidden or not, weighted by EMPHASIS + emphasis (0..1): small things are few pixels."""
+        """Error of all pixels, hidden or not, see `emphasised_error`: small things are few pixels."""
         hidden = self.mask(noise, len(rgb)).to(rgb.dtype)
         tokens = self.encoder(rgb * (1 - hidden) + self.blank.to(rgb.dtype) * hidden)
         found = F.fold(self.head(tokens).float().transpose(1, 2), rgb.shape[-2:], self.encoder.patch, stride=self.encoder.patch)
-        weight = EMPHASIS + emphasis
-        error: Tensor = ((found - rgb) ** 2 * weight).mean((1, 2, 3)) / weight.mean((1, 2, 3))
-        return error
+        return emphasised_error(found, rgb, emphasis)
 
     def mask(self, noise: Noise, count: int) -> Float[Tensor, "N 1 h w"]:
         """1 where a pixel is hidden: the same number of cells in every picture, other ones by chance."""

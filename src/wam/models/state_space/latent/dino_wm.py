@@ -20,10 +20,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wam.models.state_space.latent.looking import picture_error
 from wam.nets.blocks.frame_transformer import FrameCache, FrameRolling, FrameTransformer
 from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.normalise import Normalise
 from wam.nets.blocks.reduce import masked_mean
+from wam.nets.perceive.emphasis import looked_at
 from wam.nets.perceive.patches import ConvPatchEncoder, MaskedReconstruction, PatchEncoder
 from wam.nets.perceive.pretrained import PretrainedPatchEncoder
 from wam.nets.perceive.standardise import Standardise
@@ -94,15 +96,13 @@ class MaskedFrames(nn.Module):
     def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
         """masked "B": of one frame per window, drawn by chance."""
         stretch, real = window.whole()
-        rows, frame = torch.arange(len(real), device=real.device), noise.fork("frame").integers(1, real.shape[1])[:, 0]
+        frame = noise.fork("frame").integers(1, real.shape[1])[:, 0]
         errors = []
         for name, task in self.cameras.items():
             assert isinstance(task, MaskedReconstruction) and stretch.observation.rgb is not None
             frames = to_float(stretch.observation.rgb[name], next(task.parameters()).dtype)
-            usual = (frames * real[..., None, None, None]).sum(1) / real.sum(1)[:, None, None, None]
-            shown = frames[rows, frame]
-            errors.append(task.loss(shown, (shown - usual).abs().amax(1, keepdim=True), noise.fork(name)))
-        return {"masked": torch.stack(errors).mean(0) * real[rows, frame]}
+            errors.append(task.loss(*looked_at(frames, real, frame), noise.fork(name)))
+        return {"masked": torch.stack(errors).mean(0) * real.gather(1, frame[:, None])[:, 0]}
 
 
 class DinoWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded]):
@@ -216,10 +216,8 @@ class DinoWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded]):
         for step, true in zip(joined.unbind(1), z[:, 1:].unbind(1), strict=True):
             now = torch.where(step[:, None, None], self._next(now, roll), true)  # what is not joined starts from what is seen
             errors.append(((now - true) ** 2).mean((-1, -2)))
-        rows, frame = torch.arange(len(z), device=z.device), noise.fork("picture").integers(1, z.shape[1])[:, 0]
-        shown = self.decode(Latent(z=z[rows, frame][:, None])).rgb or {}
-        wrong = [((shown[name][:, 0] - to_float((stretch.observation.rgb or {})[name][rows, frame])) ** 2).flatten(1).mean(1) for name in shown]
-        return {"prediction": masked_mean(torch.stack(errors, 1), joined), "picture": torch.stack(wrong).mean(0) * real[rows, frame]}
+        picture = picture_error(self, z, stretch.observation, real, noise.fork("picture"))
+        return {"prediction": masked_mean(torch.stack(errors, 1), joined), "picture": picture}
 
     # -- inside ------------------------------------------------------------------------------------------------------
 

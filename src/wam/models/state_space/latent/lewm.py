@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from wam.models.state_space.latent.looking import picture_error
 from wam.nets.blocks.conv import ConvDecoder, ConvEncoder
 from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.normalise import Normalise
@@ -187,7 +188,7 @@ class LeWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded], Meters):
         draws = noise.fork("sigreg").normal(1, self.config.directions, self.config.latent, dtype=z.dtype)[0, 0]
         steps = real.any(0).nonzero().flatten().tolist()  # a step without a real row has no distribution
         gaussian = torch.stack([sigreg(z[real[:, t], t], draws) for t in steps]).mean()
-        picture = self._picture(z.detach(), frames, real, noise.fork("picture"))
+        picture = picture_error(self, z.detach(), frames, real, noise.fork("picture"))
         return {"prediction": prediction, "gaussian": gaussian, "picture": picture}
 
     def meters(self, window: Window) -> dict[str, float]:
@@ -206,13 +207,6 @@ class LeWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded], Meters):
         std = flat.std(0)
         figures = {"latent std": std.mean(), "least latent std": std.min(), "effective rank": rank, "error / copy error": error / copying.clamp_min(1e-12)}
         return {name: float(value.detach()) for name, value in figures.items()}
-
-    def _picture(self, z: Tensor, frames: Observation, real: Tensor, noise: Noise) -> Float[Tensor, "B"]:
-        """Decoding error of one frame per window, drawn by chance: looking needs no more."""
-        rows, frame = torch.arange(len(z), device=z.device), noise.integers(1, z.shape[1])[:, 0]
-        shown = self.decode(Latent(z=z[rows, frame][:, None])).rgb or {}
-        wrong = [((shown[name][:, 0] - to_float((frames.rgb or {})[name][rows, frame])) ** 2).flatten(1).mean(1) for name in shown]
-        return torch.stack(wrong).mean(0) * real[rows, frame] if wrong else z.new_zeros(len(z))
 
     def _use_batch_statistics(self, on: bool) -> None:
         for projector in (self.project, self.project_next):
