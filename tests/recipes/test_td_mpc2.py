@@ -21,16 +21,16 @@ from wam.sim.worlds.push import PushConfig, PushWorld
 from wam.train import CheckpointError, Online
 from wam.world import Future, Latent, Noise, Past, SpecError, Statistics, Task, Window
 
-SMALL = {"latent": 16, "hidden": 16, "width": 4, "bins": 11}
+SMALL = {"latent": 16, "hidden": 16, "width": 8, "points": 4, "bins": 11}
 
 
-@pytest.mark.parametrize("sees", ["state", "pixels"])
-def test_conforms(sees):
+@pytest.mark.parametrize(("sees", "points"), [("state", 4), ("pixels", 4), ("pixels", 0)])
+def test_conforms(sees, points):
     data = DataSpec.of_world(PushWorld(1, PushConfig(sees=sees)).spec)
 
     def make():
         torch.manual_seed(0)
-        model = RECIPE.build(TDMPC2Config(**SMALL), data, Statistics(acts=data.acts))
+        model = RECIPE.build(TDMPC2Config(**SMALL | {"points": points}), data, Statistics(acts=data.acts))
         for head in (model.reward[-1], model.policy[-1]):
             torch.nn.init.normal_(head.weight, std=0.5)  # as if trained: zero heads hide mistakes
         return model

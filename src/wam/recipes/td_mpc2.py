@@ -28,6 +28,7 @@ CARD = Card(
         "Learns between episodes, not between steps.",
         "The best sequence that the search saw is executed; collecting adds noise as wide as the search was at its end.",
         "The weights of MPPI's elites are relative to the spread of their returns; the end of a plan is judged by the least of all value heads.",
+        "Pictures are read as places (spatial softmax) instead of through convolutions alone, but at paper.",
         "Reads no goals: at tiny the goal image stands beside each frame, as a camera and slots of its own.",
         "SiLU for Mish, which takes a third of the training time on a processor. No dropout in the value heads, no stacked frames, no shifted pictures.",
         "For a processor, a narrower network; at tiny two value heads, half the bins, a quarter of the batch, targets that follow twice as fast; "
@@ -81,7 +82,7 @@ SMALL = Preset(
     proposals=24,
 )
 PAPER = Preset(
-    config=TDMPC2Config(latent=512, hidden=512, width=32, heads=5, bins=101, following=0.01),
+    config=TDMPC2Config(latent=512, hidden=512, width=32, points=0, heads=5, bins=101, following=0.01),
     stages=(Stage("online", Online(learner=_learner(steps=1_000_000, batch=256), rounds=1000, worlds=1, random=5, look=20)),),
     size=64,
     planner=MPPI(samples=512, iterations=6, elites=64, temperature=0.5, spread=2.0, warm_spread=2.0, floor=0.05),

@@ -21,6 +21,7 @@ from wam.nets.blocks.normalise import Normalise
 from wam.nets.blocks.normed import Ensemble, normed_mlp
 from wam.nets.blocks.simnorm import SimNorm
 from wam.nets.blocks.two_hot import TwoHot
+from wam.nets.perceive.keypoints import KeypointEncoder
 from wam.world import (
     Actions,
     ActionSpec,
@@ -56,6 +57,7 @@ class TDMPC2Config:
     latent: int = 64  # D
     hidden: int = 128
     width: int = 16  # channels of the first convolution, where there are cameras
+    points: int = 24  # places that the encoder reads pictures as; 0: convolutions down to 4 x 4 instead
     heads: int = 2  # value functions; at least 2
     bins: int = 51
     largest: float = 10.0  # end of the bins, on the symmetric logarithmic scale
@@ -248,23 +250,32 @@ class TDMPC2(nn.Module, Encodes, Exposes[Grounded], Proposes[Grounded], Values):
 
 
 class FrameEncoder(nn.Module):
-    """Each frame on its own, "B T ..." -> "B T D": cameras through convolutions, proprioception scaled by its limits."""
+    """Each frame on its own, "B T ..." -> "B T D": cameras of one size stacked along the channels, proprioception scaled by its limits."""
 
     def __init__(self, config: TDMPC2Config, observes: ObservationSpec, last: nn.Module):
         super().__init__()
-        self.cameras = nn.ModuleDict({name: ConvEncoder(3, camera.height, config.width, config.hidden) for name, camera in observes.cameras.items()})
+        sizes = {(camera.height, camera.width) for camera in observes.cameras.values()}
+        self.groups = [[name for name, camera in observes.cameras.items() if (camera.height, camera.width) == size] for size in sorted(sizes)]
+        self.eyes = nn.ModuleList(_eye(config, 3 * len(names), height) for names, (height, _) in zip(self.groups, sorted(sizes), strict=True))
         self.felt = scaled(observes.proprio, "") if observes.proprio else None
-        self.body = normed_mlp(config.hidden * len(self.cameras) + len(observes.proprio), config.hidden, config.latent, 1, last)
+        self.body = normed_mlp(config.hidden * len(self.eyes) + len(observes.proprio), config.hidden, config.latent, 1, last)
 
     def forward(self, observation: Observation) -> Float[Tensor, "B T D"]:
-        parts = []
-        for name, encoder in self.cameras.items():
-            picture = to_float((observation.rgb or {})[name], next(encoder.parameters()).dtype)
-            parts.append(encoder(picture.flatten(0, 1)).unflatten(0, picture.shape[:2]))
+        parts, rgb = [], observation.rgb or {}
+        for names, eye in zip(self.groups, self.eyes, strict=True):
+            pictures = to_float(torch.cat([rgb[name] for name in names], 2), next(eye.parameters()).dtype)
+            parts.append(eye(pictures.flatten(0, 1)).unflatten(0, pictures.shape[:2]))
         if self.felt is not None:
             parts.append(self.felt(observation.proprio))
         code: Tensor = self.body(torch.cat(parts, -1))
         return code
+
+
+def _eye(config: TDMPC2Config, channels: int, size: int) -> nn.Module:
+    """ "N channels s s" -> "N hidden"."""
+    if config.points:
+        return KeypointEncoder(channels, config.hidden, width=config.width, points=config.points)
+    return ConvEncoder(channels, size, config.width, config.hidden)
 
 
 def two_of(values: Float[Tensor, "K B T"], noise: Noise) -> Float[Tensor, "2 B T"]:
