@@ -27,7 +27,7 @@ def test_everything_that_is_installed_for_tests_works(quick):
 
 def test_what_is_not_installed_is_named_with_its_remedy(monkeypatch):
     monkeypatch.setattr(job, "_version", lambda package: "" if package == "av" else "1.0")
-    assert job.extra("data") == job.Finding(what="extra data", ok=None, found="av missing, pillow 1.0, pyarrow 1.0", remedy='pip install "wam[data]".')
+    assert job.extra("data") == job.Part(what="extra data", ok=None, found="av missing, pillow 1.0, pyarrow 1.0", remedy='pip install "wam[data]".')
     assert "environment of its own" not in job.extra("sim").remedy and job.extra("sim").ok
 
 
@@ -43,12 +43,12 @@ def test_a_trial_that_fails_says_why(error, ok, found):
     def trial() -> str:
         raise error
 
-    assert job.tried("pictures", trial) == job.Finding(what="pictures", ok=ok, found=found, remedy=str(error))
+    assert job.tried("pictures", trial) == job.Part(what="pictures", ok=ok, found=found, remedy=str(error))
 
 
 def test_the_command_fails_where_something_does(monkeypatch):
-    broken = job.Finding(what="pictures", ok=False, found="RuntimeError", remedy="no display [EGL]")
-    for findings, code in (([broken], 1), ([job.Finding(what="data", ok=True, found="written")], 0)):
+    broken = job.Part(what="pictures", ok=False, found="RuntimeError", remedy="no display [EGL]")
+    for findings, code in (([broken], 1), ([job.Part(what="data", ok=True, found="written")], 0)):
         monkeypatch.setattr(job, "doctor", lambda tell, findings=findings: [tell(finding) or finding for finding in findings])
         done = CliRunner().invoke(app, ["doctor"])
         assert done.exit_code == code and findings[0].remedy in done.output

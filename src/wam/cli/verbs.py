@@ -40,20 +40,20 @@ def list_recipes(as_json: AsJson = False) -> None:
 @app.command(epilog="Example: [bold]wam doctor[/]")
 def doctor(as_json: AsJson = False) -> None:
     """What works on this machine: what is installed, whether data, pictures and training work, and how fast. Exit code 1 where something fails."""
-    from wam.jobs.doctor import Finding
+    from wam.jobs.doctor import Part
     from wam.jobs.doctor import doctor as examine
 
     mark = {True: "[green]works [/]", None: "[yellow]absent[/]", False: "[red]fails [/]"}
 
-    def tell(finding: Finding) -> None:
+    def tell(part: Part) -> None:
         if not as_json:
-            remedy = f"\n        [dim]{escape(finding.remedy)}[/]" if finding.remedy else ""
-            console.print(f"{mark[finding.ok]}  [bold]{finding.what}[/]: {escape(finding.found)}{remedy}", soft_wrap=True)
+            remedy = f"\n        [dim]{escape(part.remedy)}[/]" if part.remedy else ""
+            console.print(f"{mark[part.ok]}  [bold]{part.what}[/]: {escape(part.found)}{remedy}", soft_wrap=True)
 
     found = examine(tell)
     if as_json:
-        print(json.dumps([finding.to_dict() for finding in found], indent=2))
-    if any(finding.ok is False for finding in found):
+        print(json.dumps([part.to_dict() for part in found], indent=2))
+    if any(part.ok is False for part in found):
         raise typer.Exit(1)
 
 

@@ -24,7 +24,7 @@ RECIPE = "lewm"  # that of `wam demo`
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding(Spec):
+class Part(Spec):
     """One line of the table. `ok` None: not installed, which is no fault where it is not needed."""
 
     what: str
@@ -33,29 +33,29 @@ class Finding(Spec):
     remedy: str = ""
 
 
-def doctor(tell: Callable[[Finding], None] = lambda finding: None) -> list[Finding]:
-    """All findings; `tell` is given each as soon as it is known."""
-    found = list[Finding]()
-    for finding in (machine, accelerator, *(lambda name=name: extra(name) for name in extras()), data, picture, training):
-        found.append(finding())
+def doctor(tell: Callable[[Part], None] = lambda part: None) -> list[Part]:
+    """All parts; `tell` is given each as soon as it is known."""
+    found = list[Part]()
+    for part in (machine, accelerator, *(lambda name=name: extra(name) for name in extras()), data, picture, training):
+        found.append(part())
         tell(found[-1])
     return found
 
 
-def machine() -> Finding:
+def machine() -> Part:
     """Processor, Python, torch, and whether presets train in bfloat16 here."""
     fast = has_bfloat16(torch.device("cpu"))
     told = "presets train in bfloat16" if fast else "no AVX-512, so presets train in float32"
-    return Finding(what="machine", ok=True, found=f"{device_name()}; {told}; Python {platform.python_version()}, torch {torch.__version__}")
+    return Part(what="machine", ok=True, found=f"{device_name()}; {told}; Python {platform.python_version()}, torch {torch.__version__}")
 
 
-def accelerator() -> Finding:
+def accelerator() -> Part:
     """The device that `--device` can name beside the processor."""
     if not torch.accelerator.is_available():
-        return Finding(what="accelerator", ok=None, found="none", remedy="Everything tiny runs without; sizes from small on are meant for a GPU.")
+        return Part(what="accelerator", ok=None, found="none", remedy="Everything tiny runs without; sizes from small on are meant for a GPU.")
     here = torch.accelerator.current_accelerator()
     assert here is not None
-    return Finding(what="accelerator", ok=True, found=f"{here.type}: {device_name(here)}", remedy=f"Use it with --device {here.type}.")
+    return Part(what="accelerator", ok=True, found=f"{here.type}: {device_name(here)}", remedy=f"Use it with --device {here.type}.")
 
 
 def extras() -> list[str]:
@@ -64,7 +64,7 @@ def extras() -> list[str]:
     return sorted(set(known) - {"all", "dev", "test"})
 
 
-def extra(name: str) -> Finding:
+def extra(name: str) -> Part:
     """Which packages of an extra are there, and in which version."""
     needed = [re.split(r"[^\w.-]", line)[0] for line in metadata.requires("wam") or [] if re.search(rf"extra == ['\"]{name}['\"]", line)]
     there = {package: _version(package) for package in needed}
@@ -72,10 +72,10 @@ def extra(name: str) -> Finding:
     words = ", ".join(f"{package} {version or 'missing'}" for package, version in there.items())
     apart = " It needs an environment of its own: it does not go with MuJoCo 4." if name == "control-suite" else ""
     remedy = f'pip install "wam[{name}]".{apart}' if missing else ""
-    return Finding(what=f"extra {name}", ok=None if missing else True, found=words, remedy=remedy)
+    return Part(what=f"extra {name}", ok=None if missing else True, found=words, remedy=remedy)
 
 
-def data() -> Finding:
+def data() -> Part:
     """Record four episodes of `push` and read them back: simulation, tables, video."""
 
     def trial() -> str:
@@ -89,7 +89,7 @@ def data() -> Finding:
     return tried("data sets", trial)
 
 
-def picture() -> Finding:
+def picture() -> Part:
     """One picture of the arm at its table."""
 
     def trial() -> str:
@@ -104,7 +104,7 @@ def picture() -> Finding:
     return tried("MuJoCo's pictures", trial)
 
 
-def training() -> Finding:
+def training() -> Part:
     """A few steps of the demo's training, and how long all of it would take."""
 
     def trial() -> str:
@@ -125,13 +125,13 @@ def training() -> Finding:
     return tried("training", trial)
 
 
-def tried(what: str, trial: Callable[[], str]) -> Finding:
+def tried(what: str, trial: Callable[[], str]) -> Part:
     """What a trial found, or what stopped it. What the library says has to be installed first is no fault."""
     try:
-        return Finding(what=what, ok=True, found=trial())
+        return Part(what=what, ok=True, found=trial())
     except Exception as error:  # whatever it is, the person who asked what works wants to read it
         absent = isinstance(error, ImportError) and "pip install" in str(error)
-        return Finding(what=what, ok=None if absent else False, found="not tried" if absent else type(error).__name__, remedy=str(error))
+        return Part(what=what, ok=None if absent else False, found="not tried" if absent else type(error).__name__, remedy=str(error))
 
 
 def _version(package: str) -> str:

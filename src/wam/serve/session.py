@@ -77,7 +77,9 @@ class Session:
             if goal is not None:
                 raise
             inputs = [GOAL + key for key in (*self.keys.cameras, *self.keys.proprio)]
-            raise RequestError(f"the policy could not begin without a goal ({error}). Send {inputs} with the first message of an episode.") from error
+            raise RequestError(
+                f"the policy could not begin: {error} No goal came; where one is needed, send {inputs} with the first message."
+            ) from error
         return begun
 
     def _since(self, message: Mapping[str, object], frames: Observation, fresh: bool) -> Past:
