@@ -101,7 +101,9 @@ def test_what_a_policy_misses_is_told() -> None:
 
     with served(Wanting()) as port, OpenpiClient(port) as client:
         client.infer({**message(0), **{f"goal/{key}": value for key, value in message(1).items()}})
-        with pytest.raises(RuntimeError, match=r"without a goal \(a goal is needed\)\. Send \['goal/observation/image'.* with the first message"):
+        with pytest.raises(
+            RuntimeError, match=r"begin \(a goal is needed\)\. No goal came; where one is needed, send \['goal/observation/image'.* with the first message"
+        ):
             client.infer({**message(0), "reset": True})
 
 

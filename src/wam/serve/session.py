@@ -77,9 +77,7 @@ class Session:
             if goal is not None:
                 raise
             inputs = [GOAL + key for key in (*self.keys.cameras, *self.keys.proprio)]
-            raise RequestError(
-                f"the policy could not begin: {error} No goal came; where one is needed, send {inputs} with the first message."
-            ) from error
+            raise RequestError(f"the policy could not begin ({error}). No goal came; where one is needed, send {inputs} with the first message.") from error
         return begun
 
     def _since(self, message: Mapping[str, object], frames: Observation, fresh: bool) -> Past:
