@@ -27,6 +27,7 @@ CARD = Card(
         "Features at full noise, in one pass; the paper takes a low noise level of its own schedule. At tiny the video model is a regression: no noise.",
         "The instruction, and at tiny the places that the video model's eye sees, are also told as one vector; the paper's policy attends alone.",
         "At tiny the head is a small convolutional U-Net that attends once; the paper's is a transformer, as from small on.",
+        "At tiny what moves weighs more in the video model's error.",
         "The video model is small and learns from the data at hand; the paper's saw a hundred thousand human and robot clips.",
     ),
     data="videos with instructions for the video model; demonstrations with actions for the policy",
@@ -66,7 +67,7 @@ def _stages(*, video: int, policy: int, batch: int, learning_rate: float, frames
 
 
 TINY = Preset(
-    config=VPPConfig(law="regression", residual=True, stacked=True, width=16, eye=32),
+    config=VPPConfig(law="regression", residual=True, stacked=True, moving=10.0, width=16, eye=32),
     stages=_stages(video=2300, policy=3800, batch=32, learning_rate=2e-3),
     size=32,
     skip=3,
