@@ -1,10 +1,13 @@
 """Video without actions: whose labels are hidden, what windows and statistics make of it, on disk and back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from wam.data import Recorder, WindowDataset, cached_frames, compute_statistics, cut, open_dataset
+from wam.data.errors import DataError
 from wam.data.frames import frames_of
 from wam.data.meaning import DataSpec
 from wam.plan.control.rollout import rollout
@@ -81,3 +84,9 @@ def test_few_labels_are_shown_more_often():
     assert len(WindowDataset(FRAMES, unlabelled=True, labelled=0.5)) == len(WindowDataset(FRAMES))  # enough as they are
     with pytest.raises(ValueError, match="share of labelled"):
         WindowDataset(FRAMES, labelled=1.0)
+
+
+def test_nothing_labelled_is_said_so():
+    frames = replace(FRAMES, fields={**FRAMES.fields, "actions.labelled": np.zeros(len(FRAMES.fields["actions.valid"]), np.bool_)})
+    with pytest.raises(DataError, match=r"nobody recorded the actions of any of these .* learns from video alone"):
+        WindowDataset(frames, past=1, horizon=1)

@@ -1,11 +1,12 @@
 """Results say what they say of a recipe, and results that disagree do not make it true."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from wam.evaluate import Origin, Result, Sources, Verdicts
-from wam.evaluate.result import evidence_of, published
+from wam.evaluate.intervals import Interval
+from wam.evaluate.result import evidence_of, in_words, published, verdict_on
 from wam.world import SpecError
 
 
@@ -39,3 +40,18 @@ def test_a_file_that_is_no_result_is_an_error(tmp_path):
 def test_the_published_results_can_be_read():
     for _, origin, _ in published():
         assert origin.command and origin.commit and origin.sources.roots
+
+
+def test_a_verdict_takes_three_trainings_and_a_hundred_episodes():
+    clear, unclear, reversed_ = (Interval(value=0.0, low=low, high=high) for low, high in ((0.1, 0.2), (-0.1, 0.2), (-0.2, -0.1)))
+    said = [verdict_on(difference, trainings=3, episodes=100) for difference in (clear, unclear, reversed_)]
+    assert said == ["effect", "null", "reversed"]
+    assert verdict_on(clear, trainings=2, episodes=300) is None and verdict_on(clear, trainings=3, episodes=99) is None
+    assert in_words(None).startswith("no verdict") and in_words("null") == "null"
+
+
+def test_figures_of_weights_that_other_sources_trained_are_stale(tmp_path):
+    one = result("lewm tiny", Verdicts())
+    assert not one.origin.stale
+    assert replace(one.origin, weights=one.origin.sources).stale is False
+    assert replace(one.origin, weights=replace(one.origin.sources, digest="0" * 12)).stale

@@ -151,3 +151,9 @@ def test_chance_follows_the_row_and_not_the_batch():
     last = imagine(model, many.narrow("B", AT_ONCE, None), seeds=torch.arange(AT_ONCE, AT_ONCE + 6))
     assert torch.equal(whole.pictures["top"][AT_ONCE:], last.pictures["top"])
     assert not torch.equal(whole.pictures["top"][:5], imagine(DotModel(), many).pictures["top"][:5])
+
+
+def test_nothing_is_done_in_a_branch_once_its_episode_has_ended():
+    tried = branch(DotWorld(5, budget=10), Wanderer(), seeds=torch.tensor(evaluation_seeds(5)), past=2, horizon=6, branches=2)
+    assert tried.valid.tolist() == [[True, True, False, False, False, False]] * 10  # eight steps lead there
+    assert torch.equal(tried.actions.valid.any(-1), tried.valid)

@@ -70,7 +70,9 @@ def test_words_about_code_are_not_code(tmp_path):
             "one.py": "def f(x):\n    return x + 1\n",
             "two.py": '"""What it is."""\n\n\ndef f(x):  # adds\n    """One more."""\n    return x +   1\n',
             "three.py": "def f(x):\n    return x + 2\n",
+            "inside.py": "for x in y:\n    a()\n    b()\n",
+            "after.py": "for x in y:\n    a()\nb()\n",
         },
     )
-    one, two, three = (code_of(tmp_path / f"{name}.py") for name in ("one", "two", "three"))
-    assert one == two != three
+    one, two, three, inside, after = (code_of(tmp_path / f"{name}.py") for name in ("one", "two", "three", "inside", "after"))
+    assert one == two != three and inside != after

@@ -47,7 +47,7 @@ def test_both_arms_on_the_same_windows(sets, tmp_path):
     found = compare_prediction("cosmos_predict", data, fresh, tmp_path, tmp_path / "result.json", horizon=3, count=8, seeds=2, labels=0.5, steps=2)
     assert found.mechanism == "0 to 2 clean frames in one model" and (found.windows, found.horizon, len(found.on), len(found.off)) == (8, 3, 2, 2)
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["off-0", "off-1", "run-0", "run-1"]
-    assert found.difference.low <= found.difference.value <= found.difference.high and found.verdicts.mechanism in ("effect", "null", "reversed")
+    assert found.difference.low <= found.difference.value <= found.difference.high and found.verdicts.mechanism is None  # of two trainings
     assert "Actions of 50% of the episodes were shown" in found.origin.protocol
     assert PredictionComparison.from_json((tmp_path / "result.json").read_text()) == found
     assert prediction_summary(found).rows[-1][0] == "on minus off"

@@ -1,6 +1,7 @@
 """Leave one episode out, on a set made up here and on real episodes where they are present."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -77,6 +78,9 @@ def test_what_is_done_is_measured_in_deviations_of_the_training_actions(made_up,
         def act(self, memory, since, *, noise=None):
             return memory, window.actions
 
+    unknown = torch.zeros_like(window.valid)
+    unlabelled = replace(window, actions=replace(window.actions, labelled=unknown))
+    assert all(found.weight.max() == 0 for found in next(iter(decision_errors(Knows(), unlabelled, known=known).values())).values())
     ((measure, arms),) = decision_errors(Knows(), window, known=known).items()
     done, mean, std = window.actions.low_level[:, :, 0], torch.tensor(known.mean), torch.tensor(known.std)
     scale = torch.where(std > 0, std, 1)
@@ -104,6 +108,8 @@ def test_no_fold_trains_on_its_episode(made_up, tmp_path):
 def test_the_fingerprint_is_of_the_content(made_up, tmp_path):
     one = cached_frames(open_dataset(made_up), cameras=()).fingerprint()
     assert one == cached_frames(open_dataset(made_up), cameras=(), folder=tmp_path).fingerprint()
+    parts = {cached_frames(open_dataset(made_up), cameras=(), episodes=some).fingerprint() for some in ([0], [1], [0, 1])}
+    assert len(parts | {one}) == 4  # episodes of equal length are not the same
 
 
 def test_sets_without_a_position_are_judged_by_what_they_have(tmp_path):

@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
+import torch
 from rich.console import Console
 
 from wam import train
@@ -15,7 +16,7 @@ from wam.jobs.imagine import ImaginedResult, imagine_run
 from wam.jobs.record import record_world
 from wam.recipes import export, load, load_recipe, runs, train_recipe
 from wam.recipes.lewm import without_regulariser
-from wam.recipes.runs import frames_for
+from wam.recipes.runs import frames_for, sources_of, trained_now
 from wam.show.bars import Bars
 from wam.world import SpecError
 
@@ -104,6 +105,10 @@ def test_what_cannot_be_held_out_is_refused(data, other, tmp_path):
     fit(data, tmp_path / "run")
     with pytest.raises(ValueError, match="is what lewm tiny, changed was trained on"):
         imagine_run(tmp_path / "run", data, horizon=2, count=8)
+    fit(data, tmp_path / "some", episodes=[1, 3], labels=0.5)
+    with pytest.raises(ValueError, match="is a set with the episodes that lewm tiny, changed was trained on"):
+        imagine_run(tmp_path / "some", data, horizon=2, count=8)
+    imagine_run(tmp_path / "some", other, horizon=2, count=8)
     with pytest.raises(ValueError, match="the longest allows 14"):
         imagine_run(tmp_path / "run", other, horizon=15, count=8)
 
@@ -169,3 +174,46 @@ def test_a_model_that_knows_instructions_by_number_follows_one_table_alone(data,
     assert told.read(("go", "stay")) is told
     with pytest.raises(SpecError, match="does not read words"):
         told.read(("stay", "go"))
+
+
+def test_a_run_knows_the_sources_that_trained_it(data, tmp_path):
+    run = fit(data, tmp_path / "run")
+    known = run.sources
+    assert known is not None and not known.stale and load(tmp_path / "run").sources == known and sources_of(run) == known
+    assert trained_now(tmp_path / "run", run.trained_on.fingerprint) and not trained_now(tmp_path / "run", "of others")
+    path = tmp_path / "run" / "run.json"
+    path.write_text(path.read_text().replace(known.digest, "0" * 12))
+    again = fit(data, tmp_path / "run", resume=True)  # it goes on, and stays what it was
+    assert again.sources.stale and sources_of(run, again) == again.sources and not trained_now(tmp_path / "run", run.trained_on.fingerprint)
+    path.write_text(json.dumps({key: value for key, value in json.loads(path.read_text()).items() if key != "sources"}))
+    assert load(tmp_path / "run").sources is None and sources_of(load(tmp_path / "run")).stale
+    assert not trained_now(tmp_path / "nowhere", "")
+
+
+def test_a_change_of_steps_survives_fewer_steps(data, tmp_path):
+    """An idea may be switched off by training a stage for one step alone."""
+
+    def once(preset):
+        stages = tuple(replace(stage, learner=replace(stage.learner, steps=1)) for stage in preset.stages)
+        return replace(small(preset), stages=stages)
+
+    run = train_recipe("lewm", data, tmp_path / "run", change=once, steps=2, show=False)
+    assert [stage.learner.steps for stage in run.preset.stages] == [1]
+
+
+def test_a_resumed_run_says_which_seed_it_had(data, tmp_path):
+    fit(data, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    with pytest.raises(train.CheckpointError, match="seed was 0, is 1"):
+        fit(data, tmp_path / "run", seed=1, resume=True)
+
+
+def test_the_same_weights_act_as_another_preset_says(tmp_path):
+    asked = {"task": "instruction", "zones": 2}
+    shown = record_world("push", tmp_path / "set", episodes=6, policies={"expert": 1.0}, options=asked, truth=())
+    run = train_recipe(
+        "diffusion_policy", shown, tmp_path / "run", change=lambda preset: replace(preset, config=replace(preset.config, dim=32)), steps=1, show=False
+    )
+    other = run.policy_under(run.recipe.mechanism.off(run.preset))
+    assert other.spec == replace(run.policy().spec, execute=1) != run.policy().spec
+    assert all(torch.equal(one, two) for one, two in zip(other.state_dict().values(), run.model.state_dict().values(), strict=True))

@@ -51,6 +51,12 @@ class WindowDataset:
         object.__setattr__(self, "_now", self._numbered())
         if not len(self):
             longest = int(self.frames.lengths.max(initial=0))
+            if longest > self.skip and not (self.unlabelled or self.frames.labelled().any()):
+                raise DataError(
+                    f"nobody recorded the actions of any of these {len(self.frames.lengths)} episodes.",
+                    cause="the column actions.labelled says so.",
+                    remedy="Choose episodes with actions, or a model that learns from video alone (unlabelled = True).",
+                )
             raise DataError(
                 f"no episode has a single step: the longest has {longest} frames.", remedy=f"A step needs {self.skip + 1}: lower skip, or record more."
             )

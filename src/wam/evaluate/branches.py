@@ -7,12 +7,12 @@ every branch; it identifies 1 / K of them and explains nothing of what sets them
 from dataclasses import replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from wam.evaluate.card import BranchFigure
 from wam.evaluate.intervals import bootstrap_mean, bootstrap_ratio
-from wam.world import Actions, Env, Future, Noise, Outcome, Past, Policy, Record, Truth, Window, concatenate
+from wam.world import Actions, Env, Future, Noise, Past, Policy, Task, Truth, Window, concatenate
 
 LEAD = 8  # steps at least that the policy acts before the branches part, so that things are under way
 
@@ -28,15 +28,15 @@ def branch(env: Env, policy: Policy, *, seeds: Tensor, past: int, horizon: int, 
     observation, task = env.reset(torch.ones(env.batch, dtype=torch.bool), seeds)
     noise = noise.to(observation.device)
     start = Past(observation=observation, actions=env.spec.acts.nothing(env.batch, 1, observation.device))
-    seen, truths = _act(env, policy, policy.begin(env.batch, task), start, max(LEAD, past - 1), noise)
+    alive = torch.ones(env.batch, 1, dtype=torch.bool, device=observation.device)
+    seen, truths, alive = _act(env, policy, start, alive, max(LEAD, past - 1), task, noise)
     first = seen.size("T") - past
     before, known = seen.narrow("T", first), concatenate(truths, "T").narrow("T", len(truths) - past)
     snapshot, found = env.save(), []
     for index in range(branches):
         env.restore(snapshot)
         now = seen.narrow("T", seen.size("T") - 1)
-        memory = policy.begin(env.batch, task)
-        after, more = _act(env, policy, memory, now, horizon, noise.fork(f"branch {index}"))
+        after, more, _ = _act(env, policy, now, alive, horizon, task, noise.fork(f"branch {index}"))
         after, more = after.narrow("T", 1), more[1:]
         found.append(
             Window(
@@ -71,19 +71,23 @@ def judge_branches(predicted: Float[Tensor, "S K D"], truth: Float[Tensor, "S K 
     )
 
 
-def _act(env: Env, policy: Policy, memory: Record, now: Past, steps: int, noise: Noise) -> tuple[Past, list[Truth]]:
-    """`now` and the steps after it, with the truth of each instant."""
-    pieces, truths, done = [now], [env.truth()], 0
+def _act(
+    env: Env, policy: Policy, now: Past, alive: Bool[Tensor, "B 1"], steps: int, task: Task, noise: Noise
+) -> tuple[Past, list[Truth], Bool[Tensor, "B 1"]]:
+    """`now` and the steps after it, with the truth of each instant, and who is still alive then: once an episode has ended, nothing is done in it."""
+    memory, pieces, truths, done = policy.begin(env.batch, task), [now], [env.truth()], 0
     while done < steps:
         memory, chunk = policy.act(memory, pieces[-1], noise=noise.advance(done))
         actions = _within_limits(env, chunk.narrow("T", 0, min(policy.spec.execute, steps - done)))
-        outcomes: list[Outcome] = []
         for step in range(actions.size("T")):
-            outcomes.append(env.step(actions.narrow("T", step, step + 1)))
+            one = actions.narrow("T", step, step + 1)
+            one = replace(one, valid=one.valid & alive[..., None])
+            outcome = env.step(one)
+            alive = alive & outcome.alive
             truths.append(env.truth())
-        pieces.append(Past(observation=concatenate([outcome.observation for outcome in outcomes], "T"), actions=actions))
+            pieces.append(Past(observation=outcome.observation, actions=one))
         done += actions.size("T")
-    return concatenate(pieces, "T"), truths
+    return concatenate(pieces, "T"), truths, alive
 
 
 def _within_limits(env: Env, actions: Actions) -> Actions:

@@ -41,7 +41,7 @@ def decision_errors(policy: Policy, held_out: Window, *, known: Moments) -> Tabl
     `known`: of those actions. As many steps as a decision has; later ones, and those that nobody recorded, count nothing.
     """
     done, rows = actions_of(held_out), held_out.size("B")
-    low_level, recorded = done.low_level, done.valid & done.labelled if done.labelled is not None else done.valid
+    low_level, recorded = done.low_level, done.known()
     assert low_level is not None
     _, decided = policy.act(policy.begin(rows, held_out.task), held_out.past, noise=Noise.of(range(rows), held_out.device))
     steps = min(decided.size("T"), low_level.shape[1])

@@ -30,10 +30,25 @@ class Origin(Spec):
     commit: str = ""
     data: str = ""  # fingerprint of the data set
     statistics: str = ""  # hash of the statistics
+    weights: Sources | None = None  # what trained the models that were judged, where it was not this command
+
+    @property
+    def stale(self) -> bool:
+        """Has what made or judged it changed?"""
+        return self.sources.stale or (self.weights is not None and self.weights.stale)
 
     @staticmethod
     def now(
-        *, started: float, protocol: str, seeds: str, sources: Sources, device: str = "cpu", recipe: str = "", data: str = "", statistics: str = ""
+        *,
+        started: float,
+        protocol: str,
+        seeds: str,
+        sources: Sources,
+        device: str = "cpu",
+        recipe: str = "",
+        data: str = "",
+        statistics: str = "",
+        weights: Sources | None = None,
     ) -> "Origin":
         """Of figures that are done now. `started`: `time.monotonic()` at the beginning; `sources` as they were then: a run is long."""
         return Origin(
@@ -48,6 +63,7 @@ class Origin(Spec):
             commit=commit(),
             data=data,
             statistics=statistics,
+            weights=weights,
         )
 
 

@@ -26,9 +26,19 @@ class Verdicts(Spec):
     mechanism: Literal["effect", "null", "reversed"] | None = None  # the paper's idea on against off
 
 
-def verdict_on(difference: Interval) -> Literal["effect", "null", "reversed"]:
-    """Of a mechanism, by the interval of what it adds."""
+TRAININGS, EPISODES = 3, 100  # the least that a verdict on a mechanism rests on: of each arm, and over all its trainings
+
+
+def verdict_on(difference: Interval, *, trainings: int, episodes: int) -> Literal["effect", "null", "reversed"] | None:
+    """Of a mechanism, by the interval of what it adds; None where too little was tried: one training more may differ by more than the interval says."""
+    if trainings < TRAININGS or episodes < EPISODES:
+        return None
     return "effect" if difference.low > 0 else "reversed" if difference.high < 0 else "null"
+
+
+def in_words(verdict: Literal["effect", "null", "reversed"] | None) -> str:
+    """A verdict on a mechanism, for people."""
+    return verdict or f"no verdict, which takes {TRAININGS} trainings of each and {EPISODES} episodes"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +81,7 @@ def evidence_of(recipe: str, folder: Path = FOLDER) -> Evidence:
     for name, origin, verdicts in published(folder):
         if origin.recipe.split(" ")[0] != recipe:
             continue
-        if origin.sources.stale:
+        if origin.stale:
             stale.append(name)
         for part in fields(Verdicts):
             if (value := getattr(verdicts, part.name)) is not None:

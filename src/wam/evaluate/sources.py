@@ -8,9 +8,6 @@ What draws figures, or says where they come from, is left out: it changes none.
 
 import ast
 import hashlib
-import io
-import tokenize
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,8 +17,6 @@ from wam.world import Spec
 PACKAGE = Path(__file__).parents[1]
 PLACES = (PACKAGE.parent, PACKAGE.parent.parent)  # where `wam` lies, and the repository with its `tests`
 DESCRIBING = ("wam.show", "wam.evaluate.origin", "wam.evaluate.sources")
-
-Span = tuple[tuple[int, int], tuple[int, int]]  # (line from 1, column) of the first character and after the last
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,27 +55,12 @@ def source_hash(*roots: str) -> str:
 
 @cache
 def code_of(path: Path) -> str:
-    """A file's text without docstrings, comments and layout: the same as long as nothing was rewritten that computes."""
-    text = path.read_text(encoding="utf-8")
-    lines = text.splitlines(keepends=True)
-    for start, end in sorted([*_docstrings(text), *_comments(text)], reverse=True):
-        (first, left), (last, right) = start, end
-        lines[first - 1 : last] = [lines[first - 1][:left] + lines[last - 1][right:]]
-    return " ".join("".join(lines).split())
-
-
-def _docstrings(text: str) -> Iterator[Span]:
-    for node in ast.walk(ast.parse(text)):
+    """A file as its syntax tree is written, without comments and docstrings: the same as long as nothing was rewritten that computes."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node, clean=False) is not None:
-            told = node.body[0]
-            assert told.end_lineno is not None and told.end_col_offset is not None  # of parsed source they are known
-            yield (told.lineno, told.col_offset), (told.end_lineno, told.end_col_offset)
-
-
-def _comments(text: str) -> Iterator[Span]:
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT:
-            yield token.start, token.end
+            node.body = node.body[1:]
+    return ast.unparse(tree)
 
 
 def closure(roots: tuple[str, ...], places: tuple[Path, ...] = PLACES) -> dict[str, Path]:

@@ -1,8 +1,8 @@
 """The mechanism comparison: a recipe with its idea on and off, same data, steps, seeds and goals; judged by success in a world.
 
 `compare_prediction` judges by predictions instead. The verdict is "effect", "null" or "reversed" by whether the 95 % interval of the
-difference in success excludes zero. It covers goals and training seeds together: the interval is a bootstrap over seeds and, within a
-seed, over goals.
+difference in success excludes zero; no verdict rests on fewer than three trainings of each arm. The interval is a bootstrap over training seeds
+and over goals, which all seeds share.
 """
 
 import time
@@ -22,7 +22,7 @@ from wam.jobs.control import BATCH, size_of
 from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
 from wam.recipes.recipe import Mechanism, Preset, load_recipe
-from wam.recipes.runs import Run, train_recipe
+from wam.recipes.runs import Run, sources_of, train_recipe
 from wam.world import Env, SpecError
 
 
@@ -61,10 +61,11 @@ def compare_mechanism(
     """
     started, module = time.monotonic(), load_world(world)
     sources = Sources.of("wam.jobs.compare", f"wam.recipes.{recipe}", f"wam.sim.worlds.{world}")  # as they are now: a run is long
-    outcomes = dict[str, list[tuple[bool, ...]]](on=[], off=[])
+    outcomes, runs = dict[str, list[tuple[bool, ...]]](on=[], off=[]), list[Run]()
     for arm, run in trained_arms(recipe, data, folder, seeds=seeds, labels=labels, steps=steps, preset=preset, device=device):
         env: Env = module.make(min(BATCH, goals), device=device, **{**size_of(run, module), **(options or {})})
         policy = run.read(env.spec.sentences).policy()
+        runs.append(run)
         outcomes[arm].append(measure_success(as_shown(env, run.preset, device), policy, name=arm, seeds=evaluation_seeds(goals)).outcomes)
     on, off = (torch.tensor(outcomes[arm], dtype=torch.float64) for arm in ("on", "off"))
     difference = paired_by_seed(on - off)
@@ -77,7 +78,7 @@ def compare_mechanism(
         seeds=tuple(range(seeds)),
         outcomes_on=tuple(outcomes["on"]),
         outcomes_off=tuple(outcomes["off"]),
-        verdicts=Verdicts(mechanism=verdict_on(difference)),
+        verdicts=Verdicts(mechanism=verdict_on(difference, trainings=seeds, episodes=seeds * goals)),
         origin=Origin.now(
             started=started,
             protocol=(
@@ -90,6 +91,7 @@ def compare_mechanism(
             recipe=f"{recipe} {preset}",
             data=run.trained_on.fingerprint,
             statistics=run.trained_on.statistics,
+            weights=sources_of(*runs),
         ),
     )
     comparison.save(result)

@@ -19,11 +19,11 @@ from wam.evaluate.imagine import imagine
 from wam.evaluate.intervals import Interval
 from wam.evaluate.measure import picture_errors
 from wam.evaluate.origin import Origin
-from wam.evaluate.result import Result, Verdicts, verdict_on
+from wam.evaluate.result import Result, Verdicts, in_words, verdict_on
 from wam.evaluate.sources import Sources
 from wam.jobs.compare import mechanism_of, shown, trained_arms
-from wam.jobs.imagine import instructions_of, short, windows_of
-from wam.recipes.runs import Run
+from wam.jobs.imagine import instructions_of, require_unseen, short, windows_of
+from wam.recipes.runs import Run, sources_of
 from wam.show.report import Table
 from wam.world import SpecError, to_float
 
@@ -76,8 +76,9 @@ def compare_prediction(
     """
     started, mechanism = time.monotonic(), mechanism_of(recipe)
     sources = Sources.of("wam.jobs.compare_prediction", f"wam.recipes.{recipe}")  # as they are now: a run is long
-    judged: dict[str, list[Moving]] = {"on": [], "off": []}
+    judged, runs = dict[str, list[Moving]](on=[], off=[]), list[Run]()
     for arm, run in trained_arms(recipe, data, folder, seeds=seeds, labels=labels, steps=steps, preset=preset, device=device):
+        runs.append(run)
         judged[arm].append(moving_errors(run, data, held_out, horizon, count, device))
     same = shared([*judged["on"], *judged["off"]])
     on, off = (torch.stack([each.model for each in judged[arm]]) for arm in ("on", "off"))
@@ -92,7 +93,7 @@ def compare_prediction(
         on=tuple(decibels(float(row.sum()) / total) for row in on),
         off=tuple(decibels(float(row.sum()) / total) for row in off),
         copy=decibels(float(same.copy.sum()) / total),
-        verdicts=Verdicts(mechanism=verdict_on(difference)),
+        verdicts=Verdicts(mechanism=verdict_on(difference, trainings=seeds, episodes=seeds * len(groups.unique()))),
         origin=Origin.now(
             started=started,
             protocol=(
@@ -105,6 +106,7 @@ def compare_prediction(
             recipe=f"{recipe} {preset}",
             data=run.trained_on.fingerprint,
             statistics=run.trained_on.statistics,
+            weights=sources_of(*runs),
         ),
     )
     found.save(result)
@@ -120,7 +122,8 @@ def shared(judged: Sequence[Moving]) -> Moving:
 
 
 def moving_errors(run: Run, data: str | Path, held_out: str | Path, horizon: int, count: int, device: str) -> Moving:
-    """Of `count` windows of `held_out`, with the run's own horizon."""
+    """Of `count` windows of `held_out`, with the run's own horizon. ValueError for episodes that it was trained on."""
+    require_unseen(run, held_out)
     chunk = run.world_model.spec.chunk
     horizon = -(-horizon // chunk) * chunk
     run = run.read(instructions_of(run, [data, held_out]))
@@ -159,11 +162,12 @@ def decibels_by_seed(on: Float[Tensor, "S B"], off: Float[Tensor, "S B"], groups
 
 def prediction_summary(found: PredictionComparison) -> Table:
     """Both arms, the last frame seen, and the figure that decides: their difference with its interval."""
+    verdict = in_words(verdict_on(found.difference, trainings=len(found.on), episodes=len(found.on) * found.episodes))
     lines = [(arm, f"{sum(each) / len(each):.2f} dB", ", ".join(f"{one:.2f}" for one in each)) for arm, each in (("on", found.on), ("off", found.off))]
     value, low, high = (f"{end:+.2f}" for end in (found.difference.value, found.difference.low, found.difference.high))
     rows = (*lines, ("the last frame seen", f"{found.copy:.2f} dB", ""), ("on minus off", f"{value} dB ({low} to {high})", ""))
     return Table(
-        title=f"{found.mechanism}: {found.verdicts.mechanism}",
+        title=f"{found.mechanism}: {verdict}",
         columns=("arm", "PSNR of moving pixels", "training by training"),
         rows=rows,
         numbers=(1, 2),

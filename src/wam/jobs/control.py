@@ -16,7 +16,7 @@ from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessRow, compare_success, evaluation_seeds, measure_success
 from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
-from wam.recipes.runs import Run, load
+from wam.recipes.runs import Run, load, sources_of
 from wam.show.bars import Bars
 from wam.show.report import Report
 from wam.show.sections import episodes_section, origin_section, success_sections
@@ -70,6 +70,7 @@ def control_runs(
         recipe=run.name,
         data=run.trained_on.fingerprint,
         statistics=run.trained_on.statistics,
+        weights=sources_of(*runs),
     )
     result = ControlResult(
         rows=tuple(rows),

@@ -29,7 +29,7 @@ from wam.evaluate.places import COMMANDS, COPY, LATENTS, MOVED, PICTURE_FLOOR, S
 from wam.evaluate.probe import Positions, ProbeScore, position_of_slots
 from wam.evaluate.sources import Sources
 from wam.models.world_action.joint import JointModel
-from wam.recipes.runs import Run, frames_for, train_recipe
+from wam.recipes.runs import Run, frames_for, sources_of, train_recipe
 from wam.show.picture import Picture
 from wam.train import Gradient
 from wam.world import Decodes, Encodes, LatentSpec, Observation, Policy, SpecError, Window, WorldModel, WorldModelSpec, to_float
@@ -81,7 +81,7 @@ def cross_validate(
     counts = [len(next(iter(next(iter(fold.table.values())).values())).value) for fold in folds]
     groups = torch.cat([torch.full((count,), index) for index, count in enumerate(counts)])
     run = folds[0].run
-    learner = next(stage.learner for stage in run.preset.stages if isinstance(stage.learner, Gradient))
+    learners = [stage.learner for stage in run.preset.stages if isinstance(stage.learner, Gradient)]
     camera = next(iter(run.data.observes.cameras.values()))
     result = CrossValidated(
         data=run.data.source,
@@ -93,7 +93,7 @@ def cross_validate(
         size=camera.height,
         past=asked.past,
         windows=len(groups),
-        training_steps=learner.steps,
+        training_steps=sum(learner.steps for learner in learners),
         curves=curves(table, groups),
         contrasts=step_contrasts(table, groups, AGAINST, asked.ahead),
         probes=scores([fold.places for fold in folds if fold.places is not None], [measure.of for measure in table if measure.where == LATENTS]),
@@ -108,6 +108,7 @@ def cross_validate(
             seeds=f"every training {asked.seed}",
             sources=sources,
             device=asked.device,
+            weights=sources_of(*(fold.run for fold in folds)),
             recipe=f"{asked.recipe} {asked.preset}",
             data=f"{len(dataset)} episodes, {dataset.frames} frames, {frames_for(run.preset, data).fingerprint()}",
         ),

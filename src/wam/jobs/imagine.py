@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from wam.check import check_world_model
-from wam.data import DataSpec, WindowDataset
+from wam.data import DataSpec, WindowDataset, open_dataset
 from wam.evaluate.card import CLEAR, POSITION, Measure, RolloutCard
 from wam.evaluate.imagine import Imagined, imagine, others
 from wam.evaluate.origin import Origin
@@ -16,7 +16,7 @@ from wam.evaluate.probe import Positions, position_of_slots, positions_of_object
 from wam.evaluate.result import Result, Verdicts
 from wam.evaluate.rollouts import rollout_card
 from wam.evaluate.sources import Sources
-from wam.recipes.runs import Run, frames_for, load
+from wam.recipes.runs import Run, frames_for, load, sources_of
 from wam.show.report import Report, Section
 from wam.show.sections import card_sections, origin_section, strips_section, training_section
 from wam.show.training import read_training_log
@@ -47,9 +47,8 @@ def imagine_run(
     sources = Sources.of("wam.jobs.imagine", f"wam.recipes.{run.recipe.name}")
     learned = training or (run.trained_on.data if Path(run.trained_on.data).exists() else None)
     run = run.read(instructions_of(run, [data] if learned is None else [data, learned]))
+    require_unseen(run, data)
     held_out, episodes = windows_of(run, data, horizon, count)
-    if run.trained_on.episodes is None and frames_for(run.preset, data).fingerprint() == _seen(run):
-        raise ValueError(f"{data} is what {run.name} was trained on: predictions there say nothing. Pass episodes that it has not seen.")
     known = None if learned is None else windows_of(run, learned, horizon, 4 * count)[0].to(device)
     held_out = held_out.to(device)
     card = rollout_card(run.world_model, held_out, training=known, name=run.name, episodes=episodes, positions=places(run, held_out))
@@ -66,6 +65,7 @@ def imagine_run(
         recipe=run.name,
         data=run.trained_on.fingerprint,
         statistics=run.trained_on.statistics,
+        weights=sources_of(run),
     )
     log = run.folder / "log.jsonl"  # an exported run has none
     page = Report(
@@ -78,8 +78,8 @@ def imagine_run(
             origin_section(origin),
         ),
     )
-    used = all(contrast.better for contrast in card.action_use() if is_read(card, contrast.measure))
-    verdicts = Verdicts(conforms=check_world_model(run.world_model).ok, uses_conditions=used)
+    used = [contrast.better for contrast in card.action_use() if is_read(card, contrast.measure)]
+    verdicts = Verdicts(conforms=check_world_model(run.world_model).ok, uses_conditions=all(used) if used else None)
     return ImaginedResult(card=card, origin=origin, verdicts=verdicts), page.save(run.folder / "report.html")
 
 
@@ -94,12 +94,17 @@ def short(data: str | Path) -> str:
     return "/".join(Path(data).parts[-2:])
 
 
-def _seen(run: Run) -> str:
-    """Fingerprint of the data that the run learned from; of a world that it acted in, what it lived through there, where that still lies."""
+def require_unseen(run: Run, data: str | Path) -> None:
+    """ValueError where a data set holds the episodes that the run learned from; of a world that it acted in, where they still lie."""
     about = run.trained_on
-    if not about.world:
-        return about.fingerprint
-    return frames_for(run.preset, about.data).fingerprint() if Path(about.data).exists() else ""
+    seen = about.fingerprint
+    if about.world:
+        seen = frames_for(run.preset, about.data).fingerprint() if Path(about.data).exists() else ""
+    if about.episodes is not None and max(about.episodes) >= len(open_dataset(data)):
+        return
+    if frames_for(run.preset, data, about.episodes).fingerprint() == seen:
+        which = "what" if about.episodes is None else "a set with the episodes that"
+        raise ValueError(f"{data} is {which} {run.name} was trained on: predictions there say nothing. Pass episodes that it has not seen.")
 
 
 def imagined_sections(run: Run, window: Window) -> tuple[Section, ...]:

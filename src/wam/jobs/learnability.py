@@ -21,7 +21,7 @@ from wam.evaluate.sources import Sources
 from wam.jobs.imagine import imagine_run, imagined_sections, windows_of
 from wam.recipes.cosmos_predict import in_latents
 from wam.recipes.recipe import Preset
-from wam.recipes.runs import Run, frames_for, load, train_recipe
+from wam.recipes.runs import Run, frames_for, load, sources_of, train_recipe
 from wam.show.picture import Picture
 from wam.show.report import Figures
 from wam.train import Gradient
@@ -89,11 +89,12 @@ def learnability(data: str, held_out: str, folder: Path, result: Path, *, seeds:
     if unknown := sorted(set(arms) - set(ARMS)):
         raise ValueError(f"there are no arms {unknown}. Choose from {list(ARMS)}.")
     started, sources = time.monotonic(), Sources.of("wam.jobs.learnability", "wam.recipes.cosmos_predict")
-    rows = []
+    rows, runs = [], list[Run]()
     for seed in range(seeds):
         for arm in arms:
             place = place_of(folder, arm, seed)
             run = train_recipe("cosmos_predict", data, place, change=ARMS[arm], seed=seed, resume=place.exists())
+            runs.append(run)
             rows.append(learned(arm, seed, run, imagine_run(place, held_out, horizon=HORIZON, count=WINDOWS)[0].card))
     made = LearnabilityResult(
         rows=tuple(rows),
@@ -106,6 +107,7 @@ def learnability(data: str, held_out: str, folder: Path, result: Path, *, seeds:
             recipe="cosmos_predict tiny",
             data=f"{run.trained_on.fingerprint}, held out {frames_for(run.preset, held_out).fingerprint()}",
             statistics=run.trained_on.statistics,
+            weights=sources_of(*runs),
         ),
     )
     made.save(result)

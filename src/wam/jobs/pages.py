@@ -14,7 +14,7 @@ from typing import Any
 from wam.evaluate.cross_validation import CrossValidated
 from wam.evaluate.grid import SuccessGrid
 from wam.evaluate.intervals import Interval
-from wam.evaluate.result import FOLDER, Result
+from wam.evaluate.result import FOLDER, Result, in_words, verdict_on
 from wam.jobs.compare import MechanismComparison
 from wam.jobs.compare_prediction import PredictionComparison, prediction_summary
 from wam.jobs.control import ControlResult
@@ -75,12 +75,13 @@ def control(result: ControlResult) -> str:
 def mechanism(result: MechanismComparison) -> str:
     """A recipe's idea on and off."""
     arms = (("on", result.solved_on), ("off", result.solved_off))
+    verdict = in_words(verdict_on(result.difference, trainings=len(result.seeds), episodes=result.episodes))
     table = Table(
         title="",
         columns=(result.mechanism, "solved", "of"),
         rows=tuple((arm, str(count), str(result.episodes)) for arm, count in arms),
         numbers=(1, 2),
-        note=f"Difference {told(result.difference, points=True)}: {result.verdicts.mechanism}. {counted(len(result.seeds))} per arm.",
+        note=f"Difference {told(result.difference, points=True)}: {verdict}. {counted(len(result.seeds))} per arm.",
     )
     return markdown(table)
 

@@ -16,18 +16,17 @@ import torch
 from wam.data import open_dataset
 from wam.evaluate.intervals import Interval, paired_by_seed
 from wam.evaluate.origin import Origin
-from wam.evaluate.result import Result, Verdicts, verdict_on
+from wam.evaluate.result import EPISODES, TRAININGS, Result, Verdicts, verdict_on
 from wam.evaluate.returns import ReturnRow, measure_return
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds
 from wam.jobs.control import require_alike, size_of
 from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
-from wam.recipes.runs import Run, load, planning
+from wam.recipes.runs import Run, load, sources_of
 from wam.world import Env, Idle, Policy, Uniform
 
 BATCH = 10  # episodes played together
-SEEDS, EPISODES = 3, 100  # the least that a verdict rests on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +70,7 @@ def score_runs(
             progress(done + 1, len(arms))
     on, off = returns_of(rows, "on"), returns_of(rows, "off")
     over_off, over_trivial = paired_by_seed(on - off) if len(off) else None, paired_by_seed(on - returns_of(rows, best.name))
-    claims = len(runs) >= SEEDS and episodes * len(runs) >= EPISODES
+    enough = len(runs) >= TRAININGS and episodes * len(runs) >= EPISODES
     return ScoreResult(
         world=described(world, options),
         rows=tuple(rows),
@@ -84,14 +83,14 @@ def score_runs(
         steps=lived(run),
         parameters=sum(parameter.numel() for parameter in run.model.parameters()),
         verdicts=Verdicts(
-            learns=over_trivial.low > 0 if claims else None,
-            mechanism=verdict_on(over_off) if claims and over_off is not None else None,
+            learns=over_trivial.low > 0 if enough else None,
+            mechanism=None if over_off is None else verdict_on(over_off, trainings=len(runs), episodes=episodes * len(runs)),
         ),
         origin=Origin.now(
             started=started,
             protocol=(
                 f"{episodes} held-out starts per run and arm, the same for all; undiscounted return of whole episodes. "
-                f"Learns: above the better of random and idle, whole interval. Verdicts need {SEEDS} trainings and {EPISODES} episodes an arm."
+                f"Learns: above the better of random and idle, whole interval. Verdicts need {TRAININGS} trainings and {EPISODES} episodes an arm."
             ),
             seeds=f"training {', '.join(str(each.seed) for each in runs)}; evaluation 2,000,000 and up",
             sources=sources,
@@ -99,6 +98,7 @@ def score_runs(
             recipe=run.name,
             data=run.trained_on.fingerprint,
             statistics=run.trained_on.statistics,
+            weights=sources_of(*runs),
         ),
     )
 
@@ -107,7 +107,7 @@ def arms_of(run: Run) -> list[tuple[str, Policy[Any]]]:
     """With the recipe's mechanism, and without where the same model can do that."""
     found, mechanism = [("on", run.policy())], run.recipe.mechanism
     if mechanism is not None and not mechanism.trained:
-        found.append(("off", planning(run.model, run.recipe, mechanism.off(run.preset), run.statistics)))
+        found.append(("off", run.policy_under(mechanism.off(run.preset))))
     return found
 
 

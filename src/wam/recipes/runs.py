@@ -7,7 +7,7 @@ Knows: recipes, data, training, planning.   Does not know: the command line.
 import hashlib
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import torch
 
 from wam import train
 from wam.data import DataSpec, Frames, WindowDataset, as_episodes, cached_frames, compute_statistics, open_dataset
+from wam.evaluate.sources import Sources
 from wam.plan.control.receding import RecedingHorizon
 from wam.plan.control.safety import Safety
 from wam.recipes.recipe import Preset, Recipe, load_recipe
@@ -29,7 +30,7 @@ class TrainedOn(Spec):
     """The data set that a run learned from; where it acted in a world, the data set that came of it."""
 
     data: str  # absolute path, or Hub id
-    fingerprint: str  # of what was done and felt in it; of the world, where one was acted in
+    fingerprint: str  # of what was done and felt in these episodes, shown or not; of the world, where one was acted in
     statistics: str  # hash of the statistics
     frames: int  # learned from; as planned, where a world was acted in
     episodes: tuple[int, ...] | None = None  # which; None = all
@@ -48,6 +49,7 @@ class RunFile(Spec):
     shows: DataSpec  # what its windows showed
     trained_on: TrainedOn
     labels: float = 1.0  # share of the episodes whose actions it was shown
+    sources: Sources | None = None  # that its training began with; None = not known
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Run:
     trained_on: TrainedOn
     seed: int
     labels: float = 1.0  # share of the episodes whose actions were shown
+    sources: Sources | None = None  # that its training began with; None = not known
 
     @property
     def name(self) -> str:
@@ -98,6 +101,15 @@ class Run:
             policy: Policy[Any] = self.model
             return policy
         return planning(self.model, self.recipe, self.preset, self.statistics, safety=safety)
+
+    def policy_under(self, preset: Preset) -> Policy[Any]:
+        """How the same weights act as another preset says, whose networks are those of this one."""
+        if isinstance(self.model.spec, WorldModelSpec):
+            return planning(self.model, self.recipe, preset, self.statistics)
+        model: Any = self.recipe.build(preset.config, self.data, self.statistics)
+        model.load_state_dict(self.model.state_dict())
+        policy: Policy[Any] = model.to(next(self.model.parameters()).device).eval()
+        return policy
 
 
 def planning(
@@ -156,8 +168,8 @@ def train_recipe(
     chosen = chosen if skip is None else replace(chosen, skip=skip)
     if chosen.practises:
         raise SpecError(f"{name} {preset} learns from a world that it acts in, not from a data set. Name a world: wam train {name} --world push.")
-    frames = frames_for(chosen, data, episodes)
-    frames = frames if labels == 1 else frames.with_labels(labels)
+    recorded = frames_for(chosen, data, episodes)
+    frames = recorded if labels == 1 else recorded.with_labels(labels)
     apart = _apart(chosen, frames)
     windows = WindowDataset(frames, skip=apart)
     if windows.too_short and show:
@@ -166,13 +178,21 @@ def train_recipe(
     model = _built(recipe, chosen, windows.spec, statistics, seed)
     trained_on = TrainedOn(
         data=str(Path(data).absolute()) if Path(data).exists() else str(data),
-        fingerprint=frames.fingerprint(),
+        fingerprint=recorded.fingerprint(),
         statistics=_hash(statistics.to_json()),
         frames=int(frames.lengths.sum()),
         episodes=None if episodes is None else tuple(episodes),
     )
     told = RunFile(
-        preset=preset, changed=change is not None, size=chosen.size, skip=chosen.skip, seed=seed, shows=windows.spec, trained_on=trained_on, labels=labels
+        preset=preset,
+        changed=change is not None,
+        size=chosen.size,
+        skip=chosen.skip,
+        seed=seed,
+        shows=windows.spec,
+        trained_on=trained_on,
+        labels=labels,
+        sources=_sources(recipe),
     )
     train.run(
         model,
@@ -188,7 +208,7 @@ def train_recipe(
         tensorboard=tensorboard,
         show=show,
     )
-    return Run(folder, recipe, _named(told), chosen, model.eval(), windows.spec, statistics, trained_on, seed, labels)
+    return Run(folder, recipe, _named(told), chosen, model.eval(), windows.spec, statistics, trained_on, seed, labels, _read(folder).sources)
 
 
 def practise_recipe(
@@ -225,7 +245,16 @@ def practise_recipe(
         frames=sum(stage.learner.rounds * stage.learner.worlds * spec.budget for stage in online if isinstance(stage.learner, train.Online)),
         world=about,
     )
-    told = RunFile(preset=preset, changed=change is not None, size=chosen.size, skip=chosen.skip, seed=seed, shows=shows, trained_on=trained_on)
+    told = RunFile(
+        preset=preset,
+        changed=change is not None,
+        size=chosen.size,
+        skip=chosen.skip,
+        seed=seed,
+        shows=shows,
+        trained_on=trained_on,
+        sources=_sources(recipe),
+    )
     train.run(
         model,
         chosen.stages,
@@ -239,14 +268,15 @@ def practise_recipe(
         tensorboard=tensorboard,
         show=show,
     )
-    return Run(folder, recipe, _named(told), chosen, model.eval(), shows, statistics, trained_on, seed)
+    return Run(folder, recipe, _named(told), chosen, model.eval(), shows, statistics, trained_on, seed, sources=_read(folder).sources)
 
 
 def _chosen(name: str, preset: str, change: Callable[[Preset], Preset] | None, steps: int | None) -> tuple[Recipe, Preset]:
-    """A recipe, and its preset as it is to be trained."""
+    """A recipe, and its preset as it is to be trained: shortened first, since a change may be one of steps."""
     recipe = load_recipe(name)
-    chosen = recipe.preset(preset) if change is None else change(recipe.preset(preset))
-    return recipe, chosen if steps is None else replace(chosen, stages=tuple(_shortened(stage, steps) for stage in chosen.stages))
+    chosen = recipe.preset(preset)
+    chosen = chosen if steps is None else replace(chosen, stages=tuple(_shortened(stage, steps) for stage in chosen.stages))
+    return recipe, chosen if change is None else change(chosen)
 
 
 def _apart(preset: Preset, frames: Frames) -> int:
@@ -267,6 +297,10 @@ def _built(recipe: Recipe, preset: Preset, shows: DataSpec, statistics: Statisti
 def _provenance(model: Any, statistics: Statistics, recipe: Recipe, chosen: Preset, preset: str) -> train.Provenance:
     known = statistics.for_proprio(model.spec.observes.proprio)
     return train.Provenance(spec=model.spec, statistics=known, recipe=recipe.name, preset=preset, config=asdict(chosen.config))
+
+
+def _sources(recipe: Recipe) -> Sources:
+    return Sources.of("wam.recipes.runs", f"wam.recipes.{recipe.name}")
 
 
 def _hash(text: str) -> str:
@@ -291,7 +325,23 @@ def load(folder: str | Path, *, device: str = "cpu") -> Run:
     preset = replace(base, config=config, size=told.size, skip=told.skip)
     model: Any = recipe.build(config, told.shows, about.statistics)
     checkpoint.restore(model)
-    return Run(folder, recipe, _named(told), preset, model.to(device).eval(), told.shows, about.statistics, told.trained_on, told.seed, told.labels)
+    known = about.statistics
+    return Run(folder, recipe, _named(told), preset, model.to(device).eval(), told.shows, known, told.trained_on, told.seed, told.labels, told.sources)
+
+
+def sources_of(*runs: Run) -> Sources:
+    """What trained runs of one recipe: of the first whose sources have changed since, else of all. Unknown ones count as changed."""
+    told = [run.sources or Sources(roots=_sources(run.recipe).roots, digest="unknown") for run in runs]
+    return next((sources for sources in told if sources.stale), told[0])
+
+
+def trained_now(folder: Path, fingerprint: str) -> bool:
+    """Was what lies in a run's folder trained by the sources as they are now, on the data with this fingerprint?"""
+    try:
+        told = _read(folder)
+    except CheckpointError:
+        return False
+    return told.sources is not None and not told.sources.stale and told.trained_on.fingerprint == fingerprint
 
 
 def _named(told: RunFile) -> str:
@@ -303,9 +353,10 @@ def _write(told: RunFile, folder: Path) -> None:
     path = folder / FILE
     if path.exists():
         before = _read(folder)
+        told = replace(told, sources=before.sources)  # that it began with
         moved = replace(before, trained_on=replace(before.trained_on, data=told.trained_on.data))  # the same data may lie elsewhere now
         if moved != told:
-            pairs = ((name, getattr(moved, name), getattr(told, name)) for name in ("preset", "changed", "size", "skip", "labels", "trained_on"))
+            pairs = ((part.name, getattr(moved, part.name), getattr(told, part.name)) for part in fields(RunFile))
             differ = "; ".join(f"{name} was {then}, is {now}" for name, then, now in pairs if then != now)
             raise CheckpointError(f"{folder} cannot go on, it was started with something else: {differ}. Start a new run.")
     partial = path.with_suffix(".partial")

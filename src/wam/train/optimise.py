@@ -27,7 +27,7 @@ def learning_rate(learner: Gradient, step: int) -> float:
 
 
 def adamw(learner: Gradient, parameters: Parameters) -> torch.optim.AdamW:
-    """The optimiser: tensors with two or more axes decay, vectors do not. Each group has its `factor` of the learning rate.
+    """The optimiser: tensors with two or more axes decay (stacked biases and scales too), vectors do not. Each group has its `factor` of the learning rate.
 
     ValueError where `learner.factors` names a part without trained parameters.
     """

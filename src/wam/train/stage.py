@@ -34,7 +34,7 @@ class Gradient:
     learning_rate: float = 3e-4  # at the end of the warm-up
     final_learning_rate: float = 0.1  # fraction of it that the cosine ends at
     warmup: int = 100  # steps of linear rise
-    weight_decay: float = 0.01  # on matrices and kernels; vectors (biases, norms) are never decayed
+    weight_decay: float = 0.01  # on tensors of two and more axes; vectors (biases, norms) are not decayed, but stacks of them are
     factors: Mapping[str, float] = field(default_factory=dict)  # of the learning rate, by submodule; 1 elsewhere
     betas: tuple[float, float] = (0.9, 0.999)  # memory of the first and second moment
     clip: float | None = 1.0  # largest gradient norm; None = only measured

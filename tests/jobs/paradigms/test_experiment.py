@@ -1,6 +1,7 @@
 """The whole command on a tiny scale: stopped and resumed it says the same; a partial one says what is missing."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -105,3 +106,21 @@ def test_cells_of_other_sources_or_another_recording_stay_until_they_are_renewed
     assert begun == [] and ParadigmResult.from_json(path.read_text()).older == ("random",)
     path, begun = run(tmp_path / "later", alone, result=figures, renew=True)
     assert begun == ["random"] and not ParadigmResult.from_json(path.read_text()).older
+
+
+def test_weights_of_other_sources_are_trained_again(finished, tmp_path):
+    """A cell is missing, and what it would be measured with was trained by other sources: its figures would not be those of these."""
+    folder = tmp_path / "copy"
+    shutil.copytree(finished.parent, folder)
+    (folder / "oracle_future-0.5-0.json").unlink()
+    path = folder / "unipi-0.5-0" / "run.json"
+    told = json.loads(path.read_text())
+    path.write_text(json.dumps({**told, "sources": {**told["sources"], "digest": "older"}}))
+    _, begun = run(folder)
+    assert len(begun) == 2 and begun[0].startswith("unipi-0.5-0: what lies there was trained by other sources") and begun[1] == "oracle_future-0.5-0"
+    assert json.loads(path.read_text())["sources"] == told["sources"]
+
+
+def test_more_demonstrations_than_asked_for_are_refused(finished):
+    with pytest.raises(ValueError, match=r"holds 10 demonstrations, 4 were asked for\. Name another folder"):
+        run(finished.parent, replace(ASKED, episodes=4))

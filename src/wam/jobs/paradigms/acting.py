@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-from wam.jobs.paradigms.arms import Arm
+from wam.jobs.paradigms.arm import Arm
 from wam.jobs.paradigms.setting import policy_of_world
 from wam.jobs.practise import as_shown
 from wam.models.policies.chunk_policy import ChunkPolicy

@@ -5,40 +5,13 @@ Does not know: data, worlds, how anything is measured.
 """
 
 import difflib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Literal
 
-from torch import nn
-
-from wam.models.world_action.joint import JointModel
+from wam.jobs.paradigms.arm import Arm
+from wam.jobs.paradigms.staged import staged
 from wam.recipes import fast_wam, susie, uwm
-from wam.recipes.latents import remember
-from wam.recipes.recipe import Preset
-from wam.train import Gradient, Stage
-from wam.world import Windows
-
-Acts = Literal["model", "oracle future", "zero future", "random", "expert"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Arm:
-    """One line of every table."""
-
-    name: str
-    paradigm: str  # how future and actions are coupled, in words
-    recipe: str = ""  # "" = nothing is learned
-    change: Callable[[Preset], Preset] | None = None  # of its preset
-    trained_as: str = ""  # the arm whose training is used; "" = its own
-    acts: Acts = "model"  # the trained model, its grounder with another future, or a policy of the world
-    stride: int = 1  # model steps from one imagined frame to the next
-
-    @property
-    def run(self) -> str:
-        """Name of the training."""
-        return self.trained_as or self.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,35 +21,6 @@ class Question:
     asks: str
     first: str
     second: str
-
-
-def staged(preset: Preset) -> Preset:
-    """Fast-WAM in two stages of as many steps each: video alone; then actions alone, with all that computes the video held fixed.
-
-    Windows and batches are those of the joint training, so actions are learned from as many labelled steps.
-    """
-    *pictures, joint = preset.stages
-    assert isinstance(joint.learner, Gradient)
-    video, actions = (replace(joint.learner, weights={"video": share, "actions": 1 - share}) for share in (1.0, 0.0))
-    layers = tuple(f"network.net.layers.{depth}.0" for depth in range(preset.config.depth))
-    eye = ("network.eye",) if preset.config.eye else ()
-    held = ("codec", "words", "network.heard", *eye, "network.level", "network.given.video", "network.tokens.video", *layers)
-    stages = (
-        *pictures,
-        replace(joint, name="video", learner=video),
-        Stage(name="actions", after=("video",), learner=actions, frozen=held, derives=held_fast),
-    )
-    return replace(preset, stages=stages)
-
-
-def held_fast(model: nn.Module, windows: Windows, folder: Path) -> Windows:
-    """Latents where there are some, as in the joint training.
-
-    The vector that marks observed frames belongs to the video; it is no module that a stage could freeze.
-    """
-    assert isinstance(model, JointModel)
-    model.network.observed.requires_grad_(False)
-    return windows if model.codec.autoencoder is None else remember(model, windows, folder)
 
 
 CLONING = "diffusion_policy"

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from wam.evaluate.intervals import Interval, wilson
 from wam.evaluate.sources import Sources
-from wam.jobs.paradigms.arms import Arm
+from wam.jobs.paradigms.arm import Arm
 from wam.world import Spec, SpecError
 
 

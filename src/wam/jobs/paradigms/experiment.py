@@ -14,7 +14,8 @@ from pathlib import Path
 
 from wam.evaluate.origin import Origin
 from wam.evaluate.sources import Sources
-from wam.jobs.paradigms.arms import CLONING, Arm, arms_named
+from wam.jobs.paradigms.arm import Arm
+from wam.jobs.paradigms.arms import CLONING, arms_named
 from wam.jobs.paradigms.cell import Cell, Wanted, read, wanted, write
 from wam.jobs.paradigms.finder import Finder
 from wam.jobs.paradigms.measure import Plans, instrument, measure
@@ -23,7 +24,7 @@ from wam.jobs.paradigms.result import ParadigmResult, answers, costs, inverse_ro
 from wam.jobs.paradigms.setting import OPTIONS, POLICIES, WORLD, Asked, Progress, Task, demonstrations
 from wam.jobs.practise import described
 from wam.recipes.recipe import load_recipe
-from wam.recipes.runs import Run, frames_for, train_recipe
+from wam.recipes.runs import Run, frames_for, train_recipe, trained_now
 
 PRESET = "tiny"
 SEEN = 200  # episodes of the expert that the instrument is fitted on
@@ -48,8 +49,8 @@ def compare_paradigms(
     started, arms = time.monotonic(), arms_named(asked.arms)
     if only_report and not (folder / "data").exists():
         raise ValueError(f"{folder} holds no experiment to report. Name the folder that `wam compare paradigms` wrote, or leave --only-report out.")
-    sources = {arm.name: sources_of((arm,)) for arm in arms}
-    every = sources_of(arms)  # as they are now: a run is long
+    sources = {arm.name: sources_of((arm,)) for arm in arms}  # as they are now: a run is long
+    every = sources_of(arms, "wam.jobs.paradigms.result")
     cells = wanted(arms, asked.labels, asked.seeds)
     data = folder / "data" if only_report else demonstrations(folder / "data", asked, task)
     fingerprint = frames_for(load_recipe(CLONING).preset(PRESET), data).fingerprint()
@@ -75,16 +76,14 @@ def run_cells(
 ) -> None:
     """Each that is not there yet; with `renew` also those that earlier sources measured, which stay until they are measured again."""
     finder: Finder | None = None
-    fresh = set[str]()  # runs trained anew
     for done, cell in enumerate(cells):
         progress(done, len(cells))
         found = kept(folder, cell, asked)
-        older = found is not None and renew and outdated(found, fingerprint)
-        if found is not None and not older:
+        if found is not None and not (renew and outdated(found, fingerprint)):
             continue
-        if older and cell.run not in fresh:
-            shutil.rmtree(folder / cell.run, ignore_errors=True)
-        fresh.add(cell.run)
+        if (folder / cell.run).exists() and not trained_now(folder / cell.run, fingerprint):
+            tell(f"{cell.run}: what lies there was trained by other sources, or on another recording; it is trained again")
+            shutil.rmtree(folder / cell.run)
         finder = finder or instrument(asked, range(expert_episodes(asked)))
         tell(cell.name)
         run = trained(folder, cell, asked, data)
@@ -175,10 +174,11 @@ def protocol(asked: Asked) -> str:
     )
 
 
-def sources_of(arms: tuple[Arm, ...]) -> Sources:
-    """What the figures of these arms depend on."""
-    recipes = sorted({f"wam.recipes.{arm.recipe}" for arm in arms if arm.recipe})
-    return Sources.of("wam.jobs.paradigms.measure", "wam.jobs.paradigms.result", *recipes, f"wam.sim.worlds.{WORLD}")
+def sources_of(arms: tuple[Arm, ...], *more: str) -> Sources:
+    """What the figures of these arms depend on: measuring, their recipes and changes of them, the world."""
+    changes = {getattr(arm.change, "func", arm.change).__module__ for arm in arms if arm.change is not None}
+    recipes = {f"wam.recipes.{arm.recipe}" for arm in arms if arm.recipe}
+    return Sources.of("wam.jobs.paradigms.measure", *more, *sorted(changes | recipes), f"wam.sim.worlds.{WORLD}")
 
 
 def expert_episodes(asked: Asked) -> int:

@@ -23,8 +23,11 @@ from wam.use.futures import pictures
 from wam.world import Actions, Future, Noise
 
 
-def inverse_errors(model: ImagineThenExecute, world: Any, seeds: Sequence[int], *, skip: int) -> InverseErrors | None:
-    """On the expert's episodes with these seeds, one per row of `world`; windows do not overlap. None for a grounder of another kind."""
+def inverse_errors(model: ImagineThenExecute, world: Any, seeds: Sequence[int], *, skip: int, usual: Sequence[float]) -> InverseErrors | None:
+    """On the expert's episodes with these seeds, one per row of `world`; windows do not overlap. None for a grounder of another kind.
+
+    `usual`: the mean action "A" of the training data, which always answering counts as the trivial reader.
+    """
     if not isinstance(model.grounder, ByInverseDynamics):
         return None
     done = rollout(world, policy_of_world("expert", world), world.spec.budget, seeds=seeds)
@@ -49,7 +52,7 @@ def inverse_errors(model: ImagineThenExecute, world: Any, seeds: Sequence[int], 
     with torch.no_grad():
         real = Future(observation=pictures(window.future.observation))
         return InverseErrors(
-            real=error(read(real)), generated=error(read(model.imagine(memory, window.past, noise=noise))), mean=error(true.mean((0, 1, 2)).expand_as(true))
+            real=error(read(real)), generated=error(read(model.imagine(memory, window.past, noise=noise))), mean=error(true.new_tensor(usual).expand_as(true))
         )
 
 

@@ -54,7 +54,10 @@ def measure(wanted: Wanted, run: Run | None, asked: Asked, finder: Finder, data:
         cost = cost_of(*acting(wanted.arm, run, one, shadow, asked.device), evaluation_seeds(TIMED))
     imagines = run is not None and wanted.arm.acts == "model" and isinstance(run.model, ImagineThenExecute)
     later = evaluation_seeds(asked.goals, LATER)
-    inverse = inverse_errors(run.model, world_of(asked, FIRST, asked.goals), later, skip=run.preset.skip) if imagines and run is not None else None
+    inverse = None
+    if imagines and run is not None and run.statistics.action is not None:
+        world = world_of(asked, FIRST, asked.goals)
+        inverse = inverse_errors(run.model, world, later, skip=run.preset.skip, usual=run.statistics.action.mean)
     cell = Cell(
         arm=wanted.arm.name,
         labels=wanted.labels,

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from wam.evaluate.intervals import Interval, paired_by_seed, paired_difference, wilson
 from wam.evaluate.result import Result
-from wam.jobs.paradigms.arms import CLONING, QUESTIONS, Arm
+from wam.jobs.paradigms.arm import Arm
+from wam.jobs.paradigms.arms import CLONING, QUESTIONS
 from wam.jobs.paradigms.cell import Cell
 from wam.jobs.paradigms.setting import SPLITS
 from wam.world import Spec

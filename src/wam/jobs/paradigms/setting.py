@@ -57,8 +57,10 @@ def policy_of_world(name: str, world: Env) -> Any:
 
 
 def demonstrations(folder: Path, asked: Asked, task: Task) -> Path:
-    """The training episodes of split "train"; recorded where they are missing, and to their end where that was stopped."""
-    if held(folder) < asked.episodes:
+    """The training episodes of split "train"; recorded where they are missing, and to their end where that was stopped. ValueError where there are more."""
+    if (there := held(folder)) > asked.episodes:
+        raise ValueError(f"{folder} holds {there} demonstrations, {asked.episodes} were asked for. Name another folder for this experiment.")
+    if there < asked.episodes:
         options = {**OPTIONS, "budget": asked.budget}
         record_world(
             WORLD,

@@ -26,8 +26,9 @@ Given = tuple[Bool[Tensor, "B _"] | None, ...]  # per stream: frames "B T" that 
 def denoise(net: Net, processes: tuple[Process, ...], streams: Streams, table: Table, *, given: Given | None = None, second_order: bool = False) -> Streams:
     """The streams at the levels of the table's last row, from where they stand at its first.
 
-    second_order: Heun's method, two network evaluations per step (Karras et al., 2206.00364, algorithm 1). Written for any process:
-    what is read at the end of a step is put as an answer to the question of its beginning, and the two answers are averaged.
+    second_order: Heun's method, two network evaluations per step (as Karras et al., 2206.00364, algorithm 1, which leaves the last step to no
+    noise uncorrected: better where next to one future is possible, worse elsewhere). Written for any process: what is read at the end of a step
+    is put as an answer to the question of its beginning, and the two answers are averaged.
     """
     require(table, len(streams))
     for now, to in pairwise(table.tolist()):
