@@ -18,6 +18,7 @@ from wam.world import Actions, ActionSpec, Camera, EnvSpec, Noise, Observation, 
 from wam.world.slots import Slot
 
 SEES = ObservationSpec(cameras={"front": Camera(height=4, width=6), "wrist": Camera(height=2, width=2)}, proprio=(Slot(name="place"), Slot(name="count")))
+LARGE = ObservationSpec(cameras={"front": Camera(height=2200, width=4000)})  # 26 MB
 ACTS = ActionSpec(low_level=(Slot(name="target", unit="m"), Slot(name="forward", relative=True)))
 SENTENCES = ("push the red disc", "push the blue disc")
 
@@ -65,6 +66,20 @@ class Walking(Summing):
         targets = since.observation.proprio[:, -1, :1] + torch.arange(1, self.spec.chunk + 1)
         low_level = torch.stack([targets, torch.ones_like(targets)], -1)[:, :, None]
         return memory, Actions(valid=torch.ones_like(low_level[..., 0], dtype=torch.bool), low_level=low_level)
+
+
+class Staring(Summing):
+    """Sees a picture that fits into no socket's buffers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spec = dataclasses.replace(self.spec, observes=LARGE)
+
+    def begin(self, batch, task):
+        return task
+
+    def act(self, memory, since, *, noise=None):
+        return memory, self.spec.acts.nothing(1, self.spec.chunk)
 
 
 class Robot:

@@ -12,6 +12,7 @@ class Relay:
     def __init__(self, target: int, delay: float = 0.0, jitter: float = 0.0, seed: int = 0) -> None:
         self.target, self.delay, self.jitter, self.chance = target, delay, jitter, random.Random(seed)
         self.swallow, self.connections, self.open = False, 0, set[asyncio.StreamWriter]()
+        self.most: int | None = None  # bytes that are read of each connection that is made from now on; then the line is silent
         self.loop, self.up = asyncio.new_event_loop(), threading.Event()
         self.thread = threading.Thread(target=self._run)
         self.thread.start()
@@ -61,12 +62,16 @@ class Relay:
             self.open.discard(writer)
             return
         self.open.add(back)
-        await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
+        await asyncio.gather(self._pass(reader, back, self.most), self._pass(there, writer))
         self.open -= {writer, back}
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, most: int | None = None) -> None:
+        read = 0
         with contextlib.suppress(OSError):
             while data := await reader.read(2**16):
+                read += len(data)
+                if most is not None and read > most:
+                    await asyncio.sleep(3600)
                 await asyncio.sleep(self.delay + self.jitter * self.chance.random())
                 if not self.swallow:
                     writer.write(data)

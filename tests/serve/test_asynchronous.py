@@ -10,7 +10,7 @@ import time
 import pytest
 import torch
 
-from tests.serve.mocks import Robot, Summing, Walking, served
+from tests.serve.mocks import LARGE, Robot, Staring, Summing, Walking, served
 from tests.serve.relay import Relay
 from wam.serve import AsyncRemotePolicy, Backoff, RemoteError
 from wam.world import Noise, Past, SpecError, Task
@@ -85,6 +85,30 @@ def test_over_a_troubled_link_it_holds_and_executes_nothing_twice() -> None:
                 for _ in range(30):
                     drive.step()
                 assert drive.check() > before and relay.connections >= 4
+        finally:
+            relay.close()
+
+
+def test_a_line_that_goes_silent_in_the_middle_of_a_message_is_made_again_and_can_be_closed() -> None:
+    """Pictures fill every buffer on the way, and nobody reads on: neither `act` nor `close` waits for it."""
+    since = Past(observation=LARGE.sample(1, 1), actions=Staring().spec.acts.nothing(1, 1))
+    with served(Staring()) as port:
+        relay = Relay(port)
+        relay.most = 2**20
+        try:
+            for timeout, lines in ((0.2, 3), (60, 1)):
+                relay.connections = 0
+                policy = AsyncRemotePolicy(f"ws://127.0.0.1:{relay.port}", timeout=timeout, backoff=QUICK)
+                memory = policy.begin(1, Task())
+                deadline = time.monotonic() + 20
+                while (relay.connections < lines or policy.courier.connection() is not None) and time.monotonic() < deadline:
+                    memory, _ = policy.act(memory, since)
+                    time.sleep(0.01)
+                assert relay.connections >= lines
+                time.sleep(0.1)  # until it is in the middle of it
+                started = time.monotonic()
+                policy.close()
+                assert time.monotonic() - started < 10
         finally:
             relay.close()
 

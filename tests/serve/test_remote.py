@@ -2,16 +2,17 @@
 
 import dataclasses
 import threading
+import time
 
 import pytest
 import torch
 
 from tests.plan.mocks import LatentIntegrator, PointWorld
-from tests.serve.mocks import SEES, SENTENCES, Robot, Summing, Walking, served
+from tests.serve.mocks import LARGE, SEES, SENTENCES, Robot, Staring, Summing, Walking, served
 from tests.serve.relay import Relay
 from wam.plan import CEM, GoalImage
 from wam.plan.control import RecedingHorizon, rollout
-from wam.serve import Backoff, Keys, LinkLost, RemoteError, RemotePolicy
+from wam.serve import AsyncRemotePolicy, Backoff, Keys, LinkLost, RemoteError, RemotePolicy
 from wam.serve.remote import as_seen
 from wam.world import Episodes, Noise, Observation, Past, SpecError, Task
 
@@ -114,6 +115,48 @@ def test_a_cut_link_and_a_swallowed_answer_begin_anew_and_an_action_is_given_onc
                 assert remote.losses >= 1 and relay.connections >= 3
         finally:
             relay.close()
+
+
+def test_a_line_that_goes_silent_in_the_middle_of_a_message_is_given_up() -> None:
+    """Pictures fill every buffer on the way, and nobody reads on."""
+    since = Past(observation=LARGE.sample(1, 1), actions=Staring().spec.acts.nothing(1, 1))
+    with served(Staring()) as port:
+        relay = Relay(port)
+        relay.most = 2**20
+        try:
+            with RemotePolicy(f"ws://127.0.0.1:{relay.port}", timeout=0.5, patience=1, backoff=QUICK) as remote:
+                started = time.monotonic()
+                with pytest.raises(LinkLost, match=r"did not answer within 0.5 s. Pass a larger timeout="):
+                    remote.act(remote.begin(1, Task()), since)
+                assert time.monotonic() - started < 10
+                started = time.monotonic()
+            assert time.monotonic() - started < 10
+        finally:
+            relay.close()
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1", "127.0.0.1:8000", "localhost:8000", "ws://", "ws://robot:brain"])
+def test_an_address_of_another_kind_is_refused_at_once(address: str) -> None:
+    for client in (RemotePolicy, AsyncRemotePolicy):
+        with pytest.raises(SpecError, match=r"expected ws://host:port"):
+            client(address, patience=0.05)
+
+
+def test_an_answer_that_is_late_says_how_long_it_was_waited_for() -> None:
+    enough = threading.Event()
+
+    class Slow(Summing):
+        def act(self, memory, since, *, noise=None):
+            assert enough.wait(10)
+            return super().act(memory, since, noise=noise)
+
+    since = Past(observation=SEES.sample(1, 1), actions=Slow().spec.acts.nothing(1, 1))
+    with served(Slow()) as port, RemotePolicy(f"ws://127.0.0.1:{port}", timeout=0.2, patience=0) as remote:
+        try:
+            with pytest.raises(LinkLost, match=r"did not answer within 0.2 s. Pass a larger timeout="):
+                remote.act(remote.begin(1, Task()), since)
+        finally:
+            enough.set()
 
 
 def test_of_a_goal_only_what_the_policy_could_see_is_sent() -> None:

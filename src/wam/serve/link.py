@@ -3,17 +3,22 @@
 A server's memory lives as long as its connection. So a new connection begins anew, and `open` says that it is new. A message is
 never sent twice: whose answer got lost is told so (`LinkLost`) and makes a new one from what it sees by then. Messages carry
 sequence numbers, and an answer to anything but the last message is dropped.
+
+A network that goes silent stops a message halfway, and nobody says so. So what is sent, goodbyes too, has its time as well.
 """
 
+import contextlib
 import logging
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.sync.client import ClientConnection, connect
+from websockets.uri import parse_uri
 
 from wam.serve.keys import Keys
 from wam.serve.limits import Limits
@@ -21,6 +26,8 @@ from wam.serve.wire import WireError, pack, unpack
 from wam.world import PolicySpec, SpecError
 
 logger = logging.getLogger(__name__)
+
+GOODBYE = 0.2  # seconds for each part of a farewell: a broken link cannot say it
 
 
 class LinkLost(ConnectionError):
@@ -60,7 +67,8 @@ class Link:
     """One connection at a time to one server."""
 
     def __init__(self, address: str, *, token: str | None = None, timeout: float = 10.0, patience: float = 30.0, backoff: Backoff | None = None) -> None:
-        """`address`: ws://host:port. `timeout`: seconds to wait for an answer; `patience`: to try to connect."""
+        """`address`: ws://host:port. `timeout`: seconds for a message and its answer; `patience`: to try to connect. SpecError for another address."""
+        _require_address(address)
         self.address, self.token, self.timeout, self.patience, self.backoff = address, token, timeout, patience, backoff or Backoff()
         self.connection: ClientConnection | None = None
         self.greeting: Greeting | None = None
@@ -92,7 +100,8 @@ class Link:
         self.sequence += 1
         deadline = time.monotonic() + self.timeout
         try:
-            connection.send(pack({**message, "sequence": self.sequence}))
+            with _within(self.timeout, connection):
+                connection.send(pack({**message, "sequence": self.sequence}))
             while True:
                 reply = _read(connection.recv(max(0.0, deadline - time.monotonic())), self.address)
                 if reply.get("sequence") == self.sequence:
@@ -101,14 +110,18 @@ class Link:
             self.drop()
             raise
         except (OSError, TimeoutError, ConnectionClosed) as error:
+            late = time.monotonic() >= deadline
             self.drop()
-            raise LinkLost(f"{self.address} did not answer ({type(error).__name__}).") from error
+            if late:
+                slow = f"{self.address} did not answer within {self.timeout:g} s. Pass a larger timeout= where its policy or the network needs longer."
+                raise LinkLost(slow) from error
+            raise LinkLost(f"the connection to {self.address} broke before the answer came ({error}).") from error
 
     def drop(self) -> None:
         """Give the connection up; `open` makes a new one."""
         connection, self.connection = self.connection, None
         if connection is not None:
-            connection.close()
+            _end(connection)
 
     def close(self) -> None:
         """The end: no further attempts."""
@@ -125,7 +138,7 @@ class Link:
             max_size=None,
             proxy=None,
             open_timeout=self.timeout,
-            close_timeout=0.2,  # a broken link cannot say goodbye
+            close_timeout=GOODBYE,
         ).__enter__()  # closed by `drop`
         try:
             data = connection.recv(self.timeout)
@@ -135,9 +148,38 @@ class Link:
             if self.greeting is not None and greeting.spec != self.greeting.spec:
                 raise RemoteError(f"{self.address} serves another policy than before. Make a new client for it.")
         except BaseException:
-            connection.close()
+            _end(connection)
             raise
         self.connection, self.greeting = connection, greeting
+
+
+@contextlib.contextmanager
+def _within(seconds: float, connection: ClientConnection) -> Iterator[None]:
+    """What is done inside has so long, then the socket is shut down: whoever waits to send on it, or for one who does, fails."""
+    watchdog = threading.Timer(seconds, _shut, [connection])
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+
+
+def _shut(connection: ClientConnection) -> None:
+    with contextlib.suppress(OSError):  # it is closed already
+        connection.socket.shutdown(socket.SHUT_RDWR)
+
+
+def _end(connection: ClientConnection) -> None:
+    with _within(GOODBYE, connection):
+        connection.close()
+
+
+def _require_address(address: str) -> None:
+    try:
+        parse_uri(address)
+    except (InvalidURI, ValueError) as error:
+        raise SpecError(f"the address is {address!r}, expected ws://host:port, e.g. ws://127.0.0.1:8000, as `wam serve` says it.") from error
 
 
 def _read(data: str | bytes, address: str) -> dict[str, Any]:
