@@ -57,6 +57,14 @@ def array(**changes) -> bytes:
     )
 
 
+def scalar(data: object, dtype: str) -> bytes:
+    return msgpack.packb({b"__npgeneric__": True, b"data": data, b"dtype": dtype})
+
+
+def test_text_and_bytes_may_be_scalars_too() -> None:
+    assert unpack(scalar("push", "<U4")) == "push" and unpack(scalar(b"push", "|S4")) == b"push" and unpack(scalar(1, "<f4")) == 1.0
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -76,7 +84,16 @@ def array(**changes) -> bytes:
         (array(dtype="i4,i4"), "Numbers, booleans and text"),
         (array(dtype="nonsense"), "NumPy does not know"),
         (array(dtype=None), "None, which NumPy does not know"),
-        (msgpack.packb({b"__npgeneric__": True, b"data": 1000, b"dtype": "|i1"}), "no MessagePack"),
+        (scalar(1000, "|i1"), "no MessagePack"),
+        (scalar(-1, "|u1"), "no MessagePack"),
+        (scalar(2**40, "|S1"), "data of type int, expected bytes"),  # NumPy would allocate a terabyte
+        (scalar([1, 2], "<f4"), "data of type list, expected float"),
+        (scalar(None, "<f4"), "data of type NoneType, expected float"),
+        (scalar("1", "<f4"), "data of type str, expected float"),
+        (scalar(1.5, "<i4"), "data of type float, expected int"),
+        (scalar(True, "<i4"), "data of type bool, expected int"),
+        (scalar(1, "|b1"), "data of type int, expected bool"),
+        (scalar(3, "<U1"), "data of type int, expected str"),
         (msgpack.packb({1: 2}), "no MessagePack"),
     ],
 )

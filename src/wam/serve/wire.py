@@ -13,7 +13,7 @@ from typing import Any
 import msgpack
 import numpy as np
 
-KINDS = "biufUS"  # bool, int, unsigned, float, text, bytes
+KINDS: dict[str, tuple[type, ...]] = {"b": (bool,), "i": (int,), "u": (int,), "f": (float, int), "U": (str,), "S": (bytes,)}  # and their scalars' data
 
 
 class WireError(ValueError):
@@ -59,8 +59,15 @@ def _decoded(value: dict[Any, Any]) -> object:
             raise WireError(f"an array of shape {tuple(shape)} and type {dtype} came with {found}, expected {math.prod(shape) * dtype.itemsize} bytes.")
         return np.frombuffer(data, dtype).reshape(shape) if data else np.zeros(shape, dtype)
     if b"__npgeneric__" in value:
-        return _dtype(value).type(value.get(b"data"))
+        return _scalar(value.get(b"data"), _dtype(value))
     return value
+
+
+def _scalar(data: object, dtype: np.dtype[Any]) -> Any:
+    """One value. NumPy itself would take a list for an array, nothing for NaN, and a number for that many empty bytes."""
+    if type(data) not in KINDS[dtype.kind]:
+        raise WireError(f"a scalar of type {dtype} came with data of type {type(data).__name__}, expected {KINDS[dtype.kind][0].__name__}.")
+    return dtype.type(data)
 
 
 def _dtype(value: dict[Any, Any]) -> np.dtype[Any]:
