@@ -96,7 +96,7 @@ def test_a_reset_another_prompt_and_nothing_else_begin_anew() -> None:
     assert len(policy.tasks) == 1 and policy.tasks[0].instruction.tolist() == [0]
     first = talk.answer({**message(0), "reset": True})
     assert len(policy.tasks) == 2 and not policy.pasts[-1].actions.valid.any()
-    other = session(instructed=True)[0].answer({**message(0), "noise": {"seed": 0, "step": 2, "stream": 0}})
+    other = session(instructed=True)[0].answer({**message(0), "noise": {"seed": 0, "step": 3, "stream": 0}})
     assert np.array_equal(first["actions"], other["actions"])  # nothing of before is left but the chance, which goes on
     talk.answer({**message(1), "prompt": SENTENCES[1] + " "})
     assert policy.tasks[-1].instruction.tolist() == [1] and not policy.pasts[-1].actions.valid.any()
@@ -120,10 +120,16 @@ def test_a_goal_comes_with_the_beginning() -> None:
     assert policy.tasks[-1].goal.proprio is None and torch.equal(policy.tasks[-1].goal.rgb["wrist"], observation(9).rgb["wrist"])
 
 
-def test_chance_is_the_clients_or_counts_executed_steps() -> None:
-    talk, policy = session()
+def test_chance_is_the_clients_or_counts_the_steps_that_went_by() -> None:
+    """As `rollout` counts them: a robot that holds, or begins anew, must not meet the chance of before again."""
+    talk, policy = session(instructed=True)
     talk.answer(message(0)), talk.answer(message(1))
-    assert [int(noise.step) for noise in policy.noises] == [0, 2]
+    for number in (2, 3):  # holding
+        talk.answer({**message(number), "executed": np.zeros((1, 2)), "executed_valid": np.array([False])})
+    talk.answer({**message(4), "executed": np.zeros((0, 2))})
+    talk.answer({**message(0), "reset": True})
+    talk.answer({**message(1), "prompt": SENTENCES[1]})
+    assert [int(noise.step) for noise in policy.noises] == [0, 2, 3, 4, 5, 6, 7]
     mine = Noise.of([-5]).advance(3).fork("rollout")
     talk.answer({**message(2), "noise": {"seed": -5, "step": 3, "stream": mine.stream}})
     assert torch.equal(policy.noises[-1].normal(2, 3), mine.normal(2, 3))

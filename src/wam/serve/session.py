@@ -6,7 +6,8 @@ A message shows what the table of `Keys` names. Beside it may stand, and existin
 - `executed` (E*R, A): the E steps, R actions each, that were executed since the last message, in physical units, the last one
   leading to the last frame; `executed_valid` (E*R,) bool marks those that really were (all by default). Whoever holds still
   executes something too and says so. Empty: nothing was done, and a new stretch begins.
-- `noise` {seed, step, stream}: the chance to act with, else the server's own.
+- `noise` {seed, step, stream}: the chance to act with, else the server's own. That goes on with every step that went by, executed
+  or held, and with every beginning, so no two answers have the same.
 - `sequence`: a number that comes back with the answer.
 
 Without `executed` the server assumes that the first n = `execute` steps of its last answer were executed, within their limits.
@@ -117,9 +118,10 @@ class Session:
         return Actions(valid=torch.tensor(valid, device=self.device).view(1, -1, per_step), low_level=low_level)
 
     def _noise(self, message: Mapping[str, object], since: Past) -> Noise:
-        """The client's chance, or the server's own, as far on as steps were executed."""
+        """The client's chance, or the server's own, as far on as steps went by: a step on which nothing was executed is one too."""
+        if self.given is not None:
+            self.chance = self.chance.advance(since.size("T"))
         if "noise" not in message:
-            self.chance = self.chance.advance(int(since.actions.valid.any(-1).sum()))
             return self.chance
         told = message["noise"]
         if not isinstance(told, dict) or any(type(told.get(name)) is not int or not low <= told[name] < high for name, (low, high) in SEEDS.items()):
