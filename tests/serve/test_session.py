@@ -105,6 +105,18 @@ def test_a_reset_another_prompt_and_nothing_else_begin_anew() -> None:
     assert policy.tasks[-1].instruction.tolist() == [-1]
 
 
+def test_a_client_that_shows_every_frame_may_begin_anew_with_the_last_one() -> None:
+    talk, policy = session(instructed=True)
+    frames = {key: np.stack([message(number)[key] for number in (1, 2)]) for key in Keys.of(SEES).inputs(SEES)}
+    told = {**message(0), **frames}
+    talk.answer(message(0)), talk.answer(told)
+    assert same(policy.pasts[-1].observation, concatenate([observation(1), observation(2)], "T"))
+    for beginning in ({"prompt": SENTENCES[1]}, {"prompt": SENTENCES[1], "reset": True}):
+        talk.answer({**told, **beginning})
+        assert same(policy.pasts[-1].observation, observation(2)) and policy.pasts[-1].actions.valid.tolist() == [[[False]]]
+    assert len(policy.tasks) == 3
+
+
 def test_a_goal_comes_with_the_beginning() -> None:
     talk, policy = session()
     goal = {f"goal/{key}": value for key, value in message(9).items()}
@@ -212,7 +224,7 @@ def test_too_many_instants_and_too_few() -> None:
     with pytest.raises(RequestError, match="0 instants"):
         session()[0].answer({key: value[:0] for key, value in many.items()})
     with pytest.raises(RequestError, match="2 instants for 1 executed steps"):
-        session()[0].answer({key: value[:2] for key, value in many.items()})
+        session()[0].answer({**{key: value[:2] for key, value in many.items()}, "executed": np.zeros((1, 2))})
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ A message shows what the table of `Keys` names. Beside it may stand, and existin
 
 Without `executed` the server assumes that the first n = `execute` steps of its last answer were executed, within their limits.
 With one frame for E > 1 steps, the last frame is held until it: what was in between was not seen. That is exact for policies that
-look at the last frame only; send all T = E frames to the others.
+look at the last frame only; send all T = E frames to the others. Where it begins anew without `executed`, nothing was done, and of
+several frames only the last one counts: those before it belong to what is over.
 
 The answer is {"actions": (K*R, A) float32, "valid": (K*R,) bool, ...}; rows follow each other at `rate` * R Hz. A row that is not
 valid is not to be executed; for clients that do not read the mask (they send no `executed_valid`) it stands still.
@@ -85,14 +86,13 @@ class Session:
         """What was seen and done since the last message."""
         if not fresh and any(key.startswith(GOAL) for key in message if isinstance(key, str)):
             raise RequestError("a goal came in the middle of an episode. Send it with the first message, or with reset = True.")
-        seen = frames.size("T")
         if "executed" in message:
             actions = self._executed(message)
         elif fresh or self.given is None:
-            actions = self.spec.acts.nothing(1, 1, self.device)
+            frames, actions = frames.narrow("T", -1), self.spec.acts.nothing(1, 1, self.device)
         else:
             actions = self.given
-        done = actions.size("T")
+        seen, done = frames.size("T"), actions.size("T")
         if seen == done:
             return Past(observation=frames, actions=actions)
         if seen != 1:
