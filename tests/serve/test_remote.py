@@ -12,7 +12,7 @@ from tests.serve.mocks import LARGE, SEES, SENTENCES, Robot, Staring, Summing, W
 from tests.serve.relay import Relay
 from wam.plan import CEM, GoalImage
 from wam.plan.control import RecedingHorizon, rollout
-from wam.serve import AsyncRemotePolicy, Backoff, Keys, LinkLost, RemoteError, RemotePolicy
+from wam.serve import AsyncRemotePolicy, Backoff, Keys, Limits, LinkLost, RemoteError, RemotePolicy
 from wam.serve.remote import as_seen
 from wam.world import Episodes, Noise, Observation, Past, SpecError, Task
 
@@ -140,6 +140,49 @@ def test_an_address_of_another_kind_is_refused_at_once(address: str) -> None:
     for client in (RemotePolicy, AsyncRemotePolicy):
         with pytest.raises(SpecError, match=r"expected ws://host:port"):
             client(address, patience=0.05)
+
+
+def test_more_rows_than_the_server_lets_in_are_refused_at_once_and_a_full_server_is_not_the_networks_fault() -> None:
+    since = Past(observation=SEES.sample(1, 1), actions=Summing().spec.acts.nothing(1, 1))
+    with served(Summing(), limits=Limits(clients=2)) as port, RemotePolicy(f"ws://127.0.0.1:{port}", patience=0.1, backoff=QUICK) as remote:
+        with pytest.raises(SpecError, match=r"3 rows are that many clients of ws://.*, which lets 2 in at once. Ask in smaller batches"):
+            remote.begin(3, Task())
+        remote.act(remote.begin(2, Task()), since.repeat(2))
+        for client in (RemotePolicy, AsyncRemotePolicy):
+            with pytest.raises(LinkLost, match=r"let this client wait for 0.1 s: 2 clients are connected, which is the limit"):
+                client(f"ws://127.0.0.1:{port}", patience=0.1, backoff=QUICK)
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["with the same", "with what is seen later"])
+def test_after_a_lost_link_all_rows_can_be_asked_again(later: bool) -> None:
+    """Row 0 had its answer: it is not asked for it again, but begins anew where more was seen since."""
+    policy, world, noise = Summing(), Robot(2), Noise.of([1, 2])
+    seen = rollout(world, policy, 3, seeds=[1, 2])
+    first, more = (Past(observation=seen.observation.narrow("T", *at), actions=seen.actions.narrow("T", *at)) for at in ((0, 1), (1, 3)))
+    with served(policy) as port:
+        relay = Relay(port)
+        try:
+            with RemotePolicy(f"ws://127.0.0.1:{relay.port}", timeout=2, patience=0.1, backoff=QUICK) as remote:
+                memory = remote.begin(2, Task())
+                relay.target = 9  # nobody is there: row 0 has a connection, row 1 gets none
+                with pytest.raises(LinkLost):
+                    remote.act(memory, first, noise=noise)
+                relay.target = port
+                if not later:
+                    memory, again = remote.act(memory, first, noise=noise)
+                    local, wanted = policy.act(policy.begin(2, Task()), first, noise=noise)
+                    assert torch.equal(again.low_level, wanted.low_level) and remote.losses == 0
+                    told, wanted = remote.act(memory, more, noise=noise)[1], policy.act(local, more, noise=noise)[1]
+                    assert torch.equal(told.low_level, wanted.low_level)
+                else:
+                    told = remote.act(memory, more, noise=noise)[1]
+                    last = Past(observation=more.observation.narrow("T", -1), actions=more.actions.narrow("T", -1))
+                    for row, known in ((0, last), (1, more)):
+                        wanted = policy.act(policy.begin(2, Task()), known, noise=noise)[1]
+                        assert torch.equal(told.low_level[row], wanted.low_level[row])
+                    assert remote.losses == 1
+        finally:
+            relay.close()
 
 
 def test_an_answer_that_is_late_says_how_long_it_was_waited_for() -> None:

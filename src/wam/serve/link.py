@@ -34,6 +34,10 @@ class LinkLost(ConnectionError):
     """There is no connection, or it broke before the answer came."""
 
 
+class NoPlace(ConnectionError):
+    """The server answers, but lets nobody more in for now."""
+
+
 class RemoteError(RuntimeError):
     """The server says that something is wrong; trying again would not help."""
 
@@ -88,6 +92,8 @@ class Link:
                 if isinstance(error, InvalidStatus) and error.response.status_code in (401, 403):
                     raise RemoteError(f"{self.address} refuses this client: {error.response.body.decode(errors='replace').strip()}") from error
                 if self.stopped.is_set() or time.monotonic() - started > self.patience:
+                    if isinstance(error, NoPlace):
+                        raise LinkLost(f"{self.address} let this client wait for {self.patience:g} s: {error}.") from error
                     raise LinkLost(f"no server answers at {self.address} ({error}). Is `wam serve` running there, and the port open?") from error
                 logger.info("no server at %s yet: %s", self.address, error)
             self.stopped.wait(next(waits))
@@ -143,7 +149,7 @@ class Link:
         try:
             data = connection.recv(self.timeout)
             if isinstance(data, str):
-                raise ConnectionRefusedError(data)  # e.g. too many clients: try again
+                raise NoPlace(data)  # too many clients: try again
             greeting = _greeting(_read(data, self.address), self.address)
             if self.greeting is not None and greeting.spec != self.greeting.spec:
                 raise RemoteError(f"{self.address} serves another policy than before. Make a new client for it.")

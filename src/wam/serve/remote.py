@@ -2,7 +2,8 @@
 
 All frames and executed actions since the last call are sent, and the chance to act with, so that acting remotely is acting
 locally, bit for bit. Where a connection broke, it is made again and the policy begins anew from the last frame (`losses` counts);
-meanwhile `act` waits, and a robot that is given nothing holds. Use `AsyncRemotePolicy` where it must not wait.
+meanwhile `act` waits, and a robot that is given nothing holds. Use `AsyncRemotePolicy` where it must not wait. After LinkLost `act`
+may be called again: rows that had their answer are not asked again for the same, and begin anew where it is about something else.
 
 The memory here is only a number: the real one is in the server. It cannot be copied, and an old one cannot be gone back to.
 """
@@ -20,6 +21,7 @@ from torch import Tensor
 from wam.serve.keys import GOAL, Keys
 from wam.serve.limits import Limits
 from wam.serve.link import Backoff, Link, LinkLost
+from wam.serve.wire import pack
 from wam.world import Actions, Noise, Observation, ObservationSpec, Past, PolicySpec, Record, SpecError, Task, concatenate, record
 
 logger = logging.getLogger(__name__)
@@ -41,13 +43,19 @@ class RemotePolicy:
         """`address`: ws://host:port; `timeout`: seconds for an answer, `patience`: until LinkLost is raised where none comes."""
         self.settings: dict[str, Any] = {"token": token, "timeout": timeout, "patience": patience, "backoff": backoff}
         self.address, self.links, self.rows, self.losses = address, dict[int, tuple[Link, int]](), 0, 0
+        self.kept = dict[int, tuple[Message, Actions]]()  # what rows were asked and answered in an `act` that did not come to its end
         self.spare: Link | None = Link(address, **self.settings)
         self.spare.open()
         assert self.spare.greeting is not None
         self.spec, self.keys, self.limits = self.spare.greeting.spec, self.spare.greeting.keys, self.spare.greeting.limits
 
     def begin(self, batch: int, task: Task) -> RemoteMemory:
-        """New conversations; nothing is sent yet. SpecError for a goal that is a state: only pictures and readings can be sent."""
+        """New conversations; nothing is sent yet. SpecError for more than the server lets in, or a goal that is a state: it cannot be sent."""
+        if batch > self.limits.clients:
+            raise SpecError(
+                f"{batch} rows are that many clients of {self.address}, which lets {self.limits.clients} in at once. "
+                "Ask in smaller batches, or serve with larger Limits(clients=...)."
+            )
         if task.goal_state is not None and task.goal is None:
             raise SpecError(f"a goal that is a {type(task.goal_state).__name__} cannot be sent to a policy server. Give a goal that is seen.")
         row = torch.arange(self.rows, self.rows + batch)
@@ -56,21 +64,24 @@ class RemotePolicy:
 
     def act(self, memory: RemoteMemory, since: Past, *, noise: Noise | None = None) -> tuple[RemoteMemory, Actions]:
         """The server's answer, row by row. Conversations that are not in this memory end."""
-        wanted = memory.row.tolist()
+        wanted, counts = memory.row.tolist(), memory.asked.tolist()
+        self._require_known(wanted, counts)
         for row in self.links.keys() - set(wanted):
             self.links.pop(row)[0].close()
-        answers = []
-        for place, (row, asked) in enumerate(zip(wanted, memory.asked.tolist(), strict=True)):
+            self.kept.pop(row, None)
+        for place, (row, asked) in enumerate(zip(wanted, counts, strict=True)):
             at = torch.tensor([place])
             message = Message(self.spec, self.keys, self.limits, memory.task.select(at), since.select(at), None if noise is None else noise.select(at))
-            answers.append(self._answer(row, asked, message))
+            self.kept[row] = (message, self._answer(row, asked, message))
+        answers = [self.kept.pop(row)[1] for row in wanted]
+        self.links = {row: (self.links[row][0], asked + 1) for row, asked in zip(wanted, counts, strict=True)}
         return dataclasses.replace(memory, asked=memory.asked + 1), concatenate(answers, "B").to(since.observation.device)
 
     def close(self) -> None:
         """End all conversations."""
         for link in (*(link for link, _ in self.links.values()), *([self.spare] if self.spare is not None else [])):
             link.close()
-        self.links, self.spare = {}, None
+        self.links, self.kept, self.spare = {}, {}, None
 
     def __enter__(self) -> "RemotePolicy":
         return self
@@ -78,17 +89,26 @@ class RemotePolicy:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _require_known(self, rows: list[int], counts: list[int]) -> None:
+        """SpecError where a conversation is not where the memory says, before anything is sent."""
+        for place, (row, asked) in enumerate(zip(rows, counts, strict=True)):
+            known = (self.links[row][1] if row in self.links else 0) + rows[:place].count(row)
+            if known != asked:
+                raise SpecError(
+                    f"conversation {row} was asked {known} times, the memory says {asked}: it was copied, is an old one, or was given up for another. "
+                    "The server's memory moves on with each call. Use one RemotePolicy per rollout."
+                )
+
     def _answer(self, row: int, asked: int, message: "Message") -> Actions:
         """Ask until there is an answer. A message that may have arrived is not sent again: the next one begins anew."""
-        if row not in self.links and asked == 0:
+        if row not in self.links:
             self.links[row], self.spare = (self.spare or Link(self.address, **self.settings), 0), None
-        link, known = self.links.get(row, (None, -1))
-        if link is None or known != asked:
-            raise SpecError(
-                f"conversation {row} was asked {max(known, 0)} times, the memory says {asked}: it was copied, is an old one, or was given up for another. "
-                "The server's memory moves on with each call. Use one RemotePolicy per rollout."
-            )
-        lost, started = False, time.monotonic()
+        link = self.links[row][0]
+        before, answer = self.kept.pop(row, (message, None))
+        if answer is not None and message.repeats(before):
+            return answer
+        lost, started = answer is not None, time.monotonic()  # the server's memory went on without this client's
+        self.losses += lost
         while True:
             lost = (link.open() and asked > 0) or lost
             try:
@@ -100,7 +120,6 @@ class RemotePolicy:
                 self.losses += 1
                 lost = lost or asked > 0
                 continue
-            self.links[row] = (link, asked + 1)
             return actions_of(reply, self.spec)
 
 
@@ -139,6 +158,10 @@ class Message:
     def anew(self) -> dict[str, Any]:
         """A beginning from the last frame, after the server lost its memory."""
         return dataclasses.replace(self, since=self.since_last()).first()
+
+    def repeats(self, other: "Message") -> bool:
+        """Is it the same, bit for bit?"""
+        return pack(self.first()) == pack(other.first())
 
     def since_last(self) -> Past:
         """The last instant."""
