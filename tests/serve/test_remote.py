@@ -76,9 +76,10 @@ def test_a_memory_that_was_copied_or_is_old_is_refused() -> None:
             remote.begin(1, Task(goal_state=PointWorld(1).reset(torch.tensor([True]), torch.tensor([1]))[1].goal_state))
 
 
-def test_the_servers_complaints_arrive() -> None:
+def test_the_servers_complaints_arrive(monkeypatch) -> None:
+    monkeypatch.delenv("WAM_TOKEN", raising=False)
     with served(Summing(), token="secret") as port:
-        with pytest.raises(RemoteError, match="refuses this client: the token is missing or wrong"):
+        with pytest.raises(RemoteError, match=r"refuses this client: the token is missing or wrong.* token=, or WAM_TOKEN"):
             RemotePolicy(f"ws://127.0.0.1:{port}", patience=1)
         with RemotePolicy(f"ws://127.0.0.1:{port}", token="secret") as remote:
             since = rollout(Robot(1), Summing(), 1, seeds=[1])
@@ -87,6 +88,16 @@ def test_the_servers_complaints_arrive() -> None:
             )
             with pytest.raises(RemoteError, match="'observation/state' has numbers that are not finite"):
                 remote.act(remote.begin(1, Task()), wrong)
+
+
+def test_a_token_may_stand_in_the_environment(monkeypatch) -> None:
+    monkeypatch.setenv("WAM_TOKEN", "secret")
+    with served(Summing(), token="secret") as port:
+        for client in (RemotePolicy, AsyncRemotePolicy):
+            with client(f"ws://127.0.0.1:{port}", patience=1) as remote:
+                assert remote.spec.acts == Summing().spec.acts
+            with pytest.raises(RemoteError, match="the token is missing or wrong"):
+                client(f"ws://127.0.0.1:{port}", token="another", patience=1)
 
 
 def test_where_no_server_answers_it_says_so() -> None:

@@ -42,7 +42,7 @@ class AsyncRemotePolicy:
     """`Policy` over `wam serve` for one robot (one row). Close it, or use it in a `with` block."""
 
     def __init__(self, address: str, *, token: str | None = None, timeout: float = 2.0, patience: float = 10.0, backoff: Backoff | None = None) -> None:
-        """`address`: ws://host:port; `timeout`: seconds until an answer counts as lost; `patience`: for the first connection.
+        """`address`: ws://host:port; `token`: else WAM_TOKEN; `timeout`: seconds until an answer counts as lost; `patience`: for the first connection.
 
         LinkLost where no server answers at first; later it is tried again for ever.
         """

@@ -9,6 +9,7 @@ A network that goes silent stops a message halfway, and nobody says so. So what 
 
 import contextlib
 import logging
+import os
 import socket
 import threading
 import time
@@ -71,9 +72,13 @@ class Link:
     """One connection at a time to one server."""
 
     def __init__(self, address: str, *, token: str | None = None, timeout: float = 10.0, patience: float = 30.0, backoff: Backoff | None = None) -> None:
-        """`address`: ws://host:port. `timeout`: seconds for a message and its answer; `patience`: to try to connect. SpecError for another address."""
+        """`address`: ws://host:port. `token`: else WAM_TOKEN of the environment. `timeout`: seconds for a message and its answer; `patience`: to connect.
+
+        SpecError for an address of another kind.
+        """
         _require_address(address)
-        self.address, self.token, self.timeout, self.patience, self.backoff = address, token, timeout, patience, backoff or Backoff()
+        self.address, self.timeout, self.patience, self.backoff = address, timeout, patience, backoff or Backoff()
+        self.token = os.environ.get("WAM_TOKEN") if token is None else token
         self.connection: ClientConnection | None = None
         self.greeting: Greeting | None = None
         self.sequence = 0
@@ -90,7 +95,8 @@ class Link:
                 return True
             except (OSError, TimeoutError, InvalidHandshake, ConnectionClosed) as error:
                 if isinstance(error, InvalidStatus) and error.response.status_code in (401, 403):
-                    raise RemoteError(f"{self.address} refuses this client: {error.response.body.decode(errors='replace').strip()}") from error
+                    words = error.response.body.decode(errors="replace").strip()
+                    raise RemoteError(f"{self.address} refuses this client: {words}. Here that is token=, or WAM_TOKEN.") from error
                 if self.stopped.is_set() or time.monotonic() - started > self.patience:
                     if isinstance(error, NoPlace):
                         raise LinkLost(f"{self.address} let this client wait for {self.patience:g} s: {error}.") from error

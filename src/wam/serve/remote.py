@@ -40,7 +40,7 @@ class RemotePolicy:
     """`Policy` over `wam serve`. Close it, or use it in a `with` block."""
 
     def __init__(self, address: str, *, token: str | None = None, timeout: float = 10.0, patience: float = 30.0, backoff: Backoff | None = None) -> None:
-        """`address`: ws://host:port; `timeout`: seconds for an answer, `patience`: until LinkLost is raised where none comes."""
+        """`address`: ws://host:port; `token`: else WAM_TOKEN; `timeout`: seconds for an answer, `patience`: until LinkLost is raised where none comes."""
         self.settings: dict[str, Any] = {"token": token, "timeout": timeout, "patience": patience, "backoff": backoff}
         self.address, self.links, self.rows, self.losses = address, dict[int, tuple[Link, int]](), 0, 0
         self.kept = dict[int, tuple[Message, Actions]]()  # what rows were asked and answered in an `act` that did not come to its end
