@@ -259,6 +259,17 @@ def test_a_table_of_ones_own_must_cover_the_policy() -> None:
         Keys(cameras={"exterior": "front"}, proprio={"joints": 1}).require_fit(policy.spec)
 
 
+def test_a_reading_in_another_unit_is_refused_and_one_a_little_beyond_its_limits_is_not() -> None:
+    elbow, free = Slot(name="elbow", unit="rad", low=-1.5, high=1.5), Slot(name="free", low=-3.4e38, high=3.4e38)
+    joints = ObservationSpec(proprio=(elbow, free, Slot(name="fixed", low=0.0, high=0.0)))
+    keys = Keys.of(joints)
+    for angle in (-4.4, 0.0, 4.4):
+        keys.observation({"observation/state": np.array([angle, 1e6, 0.1])}, joints, most=1)
+    for angle in (-90.0, 90.0):
+        with pytest.raises(RequestError, match=rf"'observation/state' has {angle:g} for 'elbow', expected -1.5 to 1.5 rad.* degrees for radians"):
+            keys.observation({"observation/state": np.array([[0.0, 0.0, 0.0], [angle, 0.0, 0.0]])}, joints, most=2)
+
+
 def test_the_way_there_and_back() -> None:
     keys, seen = Keys.of(SEES), SEES.sample(1, 3, Noise.of([4]))
     assert same(keys.observation(keys.told(seen), SEES, most=3), seen)

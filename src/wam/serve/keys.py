@@ -2,7 +2,8 @@
 
 A message is a dict by nature: it is read here, checked value by value, and is a record from here on.
 On the wire pictures are uint8, channels last, (h, w, 3) or, for several instants, (T, h, w, 3); readings are numbers (n,) or (T, n)
-in the spec's units. Nothing is resized: a network that was trained at another size would see something it does not know.
+in the spec's units; what lies beyond its limits by more than they span is in another one. Nothing is resized: a network that was
+trained at another size would see something it does not know.
 Goal pictures and readings, for policies that need them, come with "goal/" before their key, as many of them as there are.
 
 Knows: keys, shapes, types.   Does not know: connections, memories.   Cannot carry: depth, points, camera poses, states.
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from wam.world import Observation, PolicySpec, Spec, SpecError, to_uint8
+from wam.world import Observation, PolicySpec, Slot, Spec, SpecError, to_uint8
 from wam.world.specs import ObservationSpec
 
 GOAL = "goal/"
@@ -67,7 +68,9 @@ class Keys(Spec):
             camera = spec.cameras[name]
             frames = _timed(_picture(_array(message, prefix + key), prefix + key, camera.height, camera.width), 3)
             rgb[name] = torch.tensor(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))[None]
-        readings = [torch.tensor(_timed(_reading(_array(message, prefix + key), prefix + key, count), 1)) for key, count in self.proprio.items()]
+        slots = iter(spec.proprio)
+        meant = {prefix + key: [next(slots) for _ in range(count)] for key, count in self.proprio.items()}
+        readings = [torch.tensor(_timed(_reading(_array(message, key), key, of), 1)) for key, of in meant.items()]
         lengths = {prefix + key: part.shape[1] for key, part in zip(self.cameras, rgb.values(), strict=True)}
         lengths |= {prefix + key: len(part) for key, part in zip(self.proprio, readings, strict=True)}
         if len(set(lengths.values())) != 1:
@@ -148,12 +151,26 @@ def _picture(value: np.ndarray, key: str, height: int, width: int) -> np.ndarray
     return value
 
 
-def _reading(value: np.ndarray, key: str, count: int) -> np.ndarray:
+def _reading(value: np.ndarray, key: str, slots: list[Slot]) -> np.ndarray:
     if value.dtype.kind not in "iuf":
         raise RequestError(f"{key!r} has the type {value.dtype}, expected numbers.")
-    if value.ndim not in (1, 2) or value.shape[-1] != count:
-        raise RequestError(f"{key!r} has the shape {value.shape}, expected ({count},), or (T, {count}) for T instants.")
-    return finite(value, key)
+    if value.ndim not in (1, 2) or value.shape[-1] != len(slots):
+        raise RequestError(f"{key!r} has the shape {value.shape}, expected ({len(slots)},), or (T, {len(slots)}) for T instants.")
+    numbers = finite(value, key)
+    for index, slot in enumerate(slots):
+        _require_unit(numbers[..., index].ravel().astype(np.float64), key, slot)
+    return numbers
+
+
+def _require_unit(numbers: np.ndarray, key: str, slot: Slot) -> None:
+    """RequestError for what lies beyond the slot's limits by more than they span; a real robot may go a little beyond."""
+    span = slot.high - slot.low
+    far = numbers[np.abs(numbers - np.clip(numbers, slot.low, slot.high)) > span]
+    if 0 < span < np.inf and len(far):
+        raise RequestError(
+            f"{key!r} has {far[0]:g} for {slot.name!r}, expected {slot.low:g} to {slot.high:g} {slot.unit}. "
+            "Another unit, such as degrees for radians, is the usual cause: convert it before sending."
+        )
 
 
 def finite(value: np.ndarray, key: str) -> np.ndarray:
