@@ -62,6 +62,17 @@ def test_a_perfect_model_and_one_that_knows_nothing():
     assert advantage(pearson, real, blind, blind).high == 0
 
 
+def test_equal_rates_of_resamples_are_ties():
+    """Against rates that were counted: a rate that differs in its last digit alone would put two policies in the wrong order."""
+    real = torch.rand(8, 40, generator=CHANCE) < torch.linspace(0.3, 0.7, 8)[:, None]
+    shown = torch.randint(40, (500, 40), generator=torch.Generator().manual_seed(0))
+    exact = [[float(row[some].sum()) / 40 for row in real] for some in shown]
+    drawn = rank_violation(torch.tensor(exact), torch.tensor(exact).flip(1))
+    low, high = torch.quantile(drawn.double(), torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+    found = over_starts(rank_violation, real, real.flip(0), resamples=500)
+    assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
+
+
 def test_tables_must_belong_together():
     with pytest.raises(ValueError, match="same starts"):
         over_starts(bias, torch.ones(2, 3).bool(), torch.ones(2, 4).bool())

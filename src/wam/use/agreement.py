@@ -70,11 +70,11 @@ def advantage(
 
 
 def _resampled(real: Tensor, imagined: Tensor, resamples: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Rates "S P" over starts drawn with replacement."""
+    """Rates "S P" over starts drawn with replacement. Counts are whole numbers until the last division, so equal rates are equal to the last digit."""
     count = real.shape[1]
     chosen = torch.randint(count, (resamples, count), generator=torch.Generator().manual_seed(seed))
-    weights = torch.zeros(resamples, count, dtype=torch.float64).scatter_add(1, chosen, torch.ones(resamples, count, dtype=torch.float64)) / count
-    return weights @ real.double().cpu().T, weights @ imagined.double().cpu().T
+    times = torch.zeros(resamples, count, dtype=torch.float64).scatter_add(1, chosen, torch.ones(resamples, count, dtype=torch.float64))
+    return times @ real.double().cpu().T / count, times @ imagined.double().cpu().T / count
 
 
 def _interval(whole: Tensor, drawn: Tensor, confidence: float) -> Interval:
