@@ -11,7 +11,7 @@ import torch
 from wam.evaluate.intervals import bootstrap_mean
 from wam.evaluate.success import require_seeds
 from wam.plan.control.rollout import rollout
-from wam.world import Env, Episodes, Noise, Policy, Spec, SpecError
+from wam.world import Env, Episodes, Noise, Policy, Spec, SpecError, in_batches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +43,9 @@ def measure_return(
     """
     require_seeds(seeds)
     returns, solved, seconds, decisions, device = list[float](), list[bool](), 0.0, 0, "cpu"
-    for start in range(0, len(seeds), env.batch):
-        some = list(seeds[start : start + env.batch])
-        filled = torch.tensor(some + some[-1:] * (env.batch - len(some)))
+    for filled, count in in_batches(seeds, env.batch):
         whole = rollout(env, policy, env.spec.budget, seeds=filled, noise=Noise.of(filled).fork(f"evaluation {noise_seed}"))
-        episodes = whole.narrow("B", 0, len(some))
+        episodes = whole.narrow("B", 0, count)
         if episodes.reward is None:
             raise SpecError(f"the world {env.spec.name!r} gives no rewards, so there is no return. Measure success instead.")
         assert episodes.success is not None and episodes.seconds is not None and episodes.decided is not None  # every rollout has them

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from wam.evaluate.intervals import Interval, paired_difference, wilson
 from wam.plan.control.rollout import rollout
-from wam.world import EVALUATION_SEEDS, Env, Episodes, Noise, Policy, Spec
+from wam.world import EVALUATION_SEEDS, Env, Episodes, Noise, Policy, Spec, in_batches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,15 +82,12 @@ def measure_success(
         raise ValueError(f"steps is {budget}, but episodes of {env.spec.name!r} are over after {env.spec.budget}. Pass at most that many, or none.")
     solved, first, seconds, decisions = list[bool](), list[int | None](), 0.0, 0
     device = torch.device("cpu")
-    for start in range(0, len(seeds), env.batch):
-        some = list(seeds[start : start + env.batch])
-        filled = torch.tensor(some + some[-1:] * (env.batch - len(some)))
+    for batch, (filled, count) in enumerate(in_batches(seeds, env.batch)):
         device = _refuse_solved(env, filled)
         noise = Noise.of(filled, device).fork(f"evaluation {noise_seed}")
-        batch = start // env.batch
         tell = None if progress is None else partial(_tell, progress, batch * budget, -(-len(seeds) // env.batch) * budget)
         whole = rollout(env, policy, budget, seeds=filled, noise=noise, progress=tell)
-        episodes = whole.narrow("B", 0, len(some))
+        episodes = whole.narrow("B", 0, count)
         assert episodes.success is not None and episodes.seconds is not None and episodes.decided is not None  # every rollout has them
         solved += [bool(value) for value in episodes.success[:, -1]]
         first += [_first(row) for row in episodes.success]

@@ -19,9 +19,8 @@ from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result, Verdicts
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessRow
+from wam.jobs.control import MARGIN
 from wam.jobs.demo import DemoConfig, act, judge, record, train
-
-MARGIN = 0.25  # over the trivial row: what "learns" asks for
 
 
 @dataclass(frozen=True, kw_only=True)

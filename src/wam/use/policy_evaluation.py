@@ -31,7 +31,7 @@ from wam.use.environment import ImaginedWorld
 from wam.use.judge import Judge, JudgeScore
 from wam.use.pictured import pictured
 from wam.use.starts import Starts, world_starts
-from wam.world import Env, Episodes, Noise, Policy, Spec, WorldModel
+from wam.world import Env, Episodes, Noise, Policy, Spec, WorldModel, in_batches
 
 POLICIES, CLOSE, POINTS = 8, 4, 0.25  # least policies; so many of them within so many points of each other
 
@@ -152,12 +152,11 @@ def _acted(env: Env, policy: Policy[Any], seeds: Sequence[int], name: str, judge
 def _imagined(world: ImaginedWorld, policy: Policy[Any], seeds: Sequence[int]) -> Bool[Tensor, "N"]:
     """What is solved at the end, start by start; the policy meets the same chance as in `measure_success`."""
     found, seen = [], at_clock_of(world, policy)
-    for first in range(0, len(seeds), world.batch):
-        numbers = torch.arange(first, first + world.batch).clamp(max=len(seeds) - 1)  # the last batch is filled up
+    for numbers, count in in_batches(range(len(seeds)), world.batch):
         noise = Noise.of(torch.tensor(seeds)[numbers]).fork("evaluation 0")
         success = rollout(seen, policy, seen.spec.budget, seeds=numbers, noise=noise).success
         assert success is not None  # every rollout has it
-        found.append(success[: len(seeds) - first, -1].cpu())
+        found.append(success[:count, -1].cpu())
     return torch.cat(found)
 
 

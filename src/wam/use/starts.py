@@ -11,7 +11,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from wam.data import WindowDataset
-from wam.world import EVALUATION_SEEDS, Env, Past, Task, concatenate
+from wam.world import EVALUATION_SEEDS, Env, Past, Task, concatenate, in_batches
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,11 @@ class Starts:
 def world_starts(env: Env, seeds: Sequence[int]) -> Starts:
     """The first frames and tasks of a world, one per seed. The last batch is filled up with its last seed."""
     pasts, tasks = [], []
-    for start in range(0, len(seeds), env.batch):
-        some = list(seeds[start : start + env.batch])
-        filled = torch.tensor(some + some[-1:] * (env.batch - len(some)))
+    for filled, count in in_batches(seeds, env.batch):
         observation, task = env.reset(torch.ones(env.batch, dtype=torch.bool), filled)
         past = Past(observation=observation, actions=env.spec.acts.nothing(env.batch, 1, observation.device))
-        pasts.append(past.narrow("B", 0, len(some)))
-        tasks.append(task.narrow("B", 0, len(some)))
+        pasts.append(past.narrow("B", 0, count))
+        tasks.append(task.narrow("B", 0, count))
     return Starts(
         past=concatenate(pasts, "B"),
         task=concatenate(tasks, "B"),

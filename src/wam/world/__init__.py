@@ -55,6 +55,7 @@ from wam.world.records import Tracks as Tracks
 from wam.world.records import Truth as Truth
 from wam.world.records import Window as Window
 from wam.world.seeds import EVALUATION_SEEDS as EVALUATION_SEEDS
+from wam.world.seeds import in_batches as in_batches
 from wam.world.slots import Slot as Slot
 from wam.world.spec import Spec as Spec
 from wam.world.spec import SpecError as SpecError

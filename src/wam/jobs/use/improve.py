@@ -38,7 +38,7 @@ from wam.use.judge import Judge, JudgeConfig, JudgeScore
 from wam.use.pictured import pictured
 from wam.use.starts import world_starts
 from wam.use.synthesis import Imaginer, imagined_in, synthesise
-from wam.world import Noise, Spec
+from wam.world import Noise, Spec, in_batches
 
 STUDENT = "diffusion_policy"
 BATCH = 50  # episodes that happen together
@@ -189,14 +189,12 @@ def live(base: Run, seed: int, asked: ImproveTest, options: Mapping[str, object]
     policy, seeds = stepwise(base.policy(), env.spec.rate), tried(seed, asked)
     progress = bars.task(f"in the true world, training {seed}")
     with Recorder(path, DataSpec.of_world(env.spec, source=f"a policy's own solved episodes in {asked.world}")) as recorder:
-        for first in range(0, len(seeds), env.batch):
-            some = seeds[first : first + env.batch]
-            filled = torch.tensor([*some, *[some[-1]] * (env.batch - len(some))])
-            done = rollout(env, policy, env.spec.budget, seeds=filled, noise=Noise.of(filled).fork("synthesise")).narrow("B", 0, len(some))
+        for number, (filled, count) in enumerate(in_batches(seeds, env.batch)):
+            done = rollout(env, policy, env.spec.budget, seeds=filled, noise=Noise.of(filled).fork("synthesise")).narrow("B", 0, count)
             for episode in cut(replace(done, truth=None).to("cpu"), env.spec.sentences, source=base.folder.name):
                 if episode.success is not None and bool(episode.success[0, -1]):
                     recorder.write(episode)
-            progress(first + len(some), len(seeds))
+            progress(number * env.batch + count, len(seeds))
         if not recorder.episodes:
             raise ValueError(f"{base.name} solves none of {len(seeds)} starts in the true world, so there is nothing to learn from. Show more demonstrations.")
 
