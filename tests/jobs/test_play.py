@@ -91,6 +91,8 @@ def test_it_must_be_said_where_to_start(run: Run, tmp_path: Path) -> None:
         job.sessions(run, options={})
     with pytest.raises(ValueError, match="name one of the two"):
         job.sessions(run, world="push", data=tmp_path, options={})
+    with pytest.raises(ValueError, match=r"^--option pusher is of a world: name it with --world\.$"):
+        job.sessions(run, data=tmp_path, options={"pusher": "anywhere"})
     with pytest.raises(ValueError, match=r"no world 'pish'\. Did you mean"):
         job.sessions(run, world="pish", options={})
     with pytest.raises(SpecError, match="nothing can be imagined"):

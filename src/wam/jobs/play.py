@@ -16,7 +16,7 @@ from rich.markup import escape
 from wam.data import WindowDataset
 from wam.jobs.control import size_of
 from wam.jobs.imagine import skip_of
-from wam.jobs.practise import as_shown, described
+from wam.jobs.practise import as_shown, described, require_named
 from wam.jobs.record import load_world
 from wam.recipes.runs import Run, frames_for, load
 from wam.show.play import PlaySession, Start
@@ -72,6 +72,7 @@ def sessions(
     run: Run, *, world: str | None = None, options: Mapping[str, object], data: str | Path | None = None, seed: int = 0, device: str = "cpu"
 ) -> tuple[Callable[[], PlaySession], str]:
     """A maker of sessions, and in words what is beside the imagination. ValueError where it is not said where to start from."""
+    require_named(world, options)
     if world is not None and data is not None:
         raise ValueError("a world and data were both given. The world cannot be put where a recording began: name one of the two.")
     slots = reachable(run.world_model.spec.consumes.low_level, load_checkpoint(run.folder).provenance.statistics.action)

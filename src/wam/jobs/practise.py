@@ -52,6 +52,12 @@ def as_shown(env: Env, preset: Preset, device: str = "cpu") -> Env:
     return Skip(shown, preset.skip) if preset.skip > 1 else shown
 
 
+def require_named(world: str | None, options: Mapping[str, object]) -> None:
+    """ValueError for options of a world that nobody named: they would be left aside in silence."""
+    if world is None and options:
+        raise ValueError(f"--option {next(iter(options))} is of a world: name it with --world.")
+
+
 def described(world: str, options: Mapping[str, object]) -> str:
     """A world's name with its options, as they are written on the command line."""
     return " ".join([world, *(f"{name}={value}" for name, value in sorted(options.items()))])

@@ -43,6 +43,8 @@ def test_what_cannot_be_made_is_said_before_anything_runs(model, susie, diffusio
     data = str(demonstrations)
     refused("say where to start", susie)
     refused("a judge learns what is solved in a world", susie, data=data, only_solved=True)
+    refused("--option zones is of a world: name it with --world", susie, data=data, options={"zones": 2})
+    refused("nothing is asked of the world 'push': leave --world out, or add --only-solved", susie, data=data, world="push")
     refused("nobody acts", data=data)
     refused("diffusion_policy cannot act in what the model imagines: proprio", diffusion, error=SpecError, data=data)
     refused("lewm-push cannot begin at these starts: .*Data sets keep no goal pictures", GOALS, error=SpecError, data=data)

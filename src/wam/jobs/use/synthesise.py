@@ -17,7 +17,7 @@ import torch
 from wam.data import Frames, WindowDataset
 from wam.jobs.control import size_of
 from wam.jobs.imagine import skip_of
-from wam.jobs.practise import as_shown
+from wam.jobs.practise import as_shown, require_named
 from wam.jobs.record import load_world
 from wam.jobs.use.judging import EPISODES, USUAL, judge_of
 from wam.jobs.use.policies import named, require_sight
@@ -65,13 +65,17 @@ class Synthesised(Spec):
 def synthesise_set(folder: Path, policies: Sequence[Path], out: Path, wanted: Wanted, *, bars: Bars) -> Synthesised:
     """Imagine with the model of the run `folder`, acted in by the runs `policies`, and write the data set `out`.
 
-    ValueError where it is not said where to start, or who says what is solved; for seeds of evaluation; where nothing is worth keeping.
+    ValueError where it is not said where to start, or who says what is solved; for a world of which nothing is asked; for seeds of evaluation; where
+    nothing is worth keeping.
     SpecError where a policy, the model and the starts do not fit each other.
     """
     if wanted.data is None and wanted.world is None:
         raise ValueError("say where to start: frames of a data set (--data runs/push), or first frames of a world (--world push).")
     if wanted.only_solved and wanted.world is None:
         raise ValueError("only solved episodes are to be kept, and a judge learns what is solved in a world. Name it: --world push.")
+    require_named(wanted.world, wanted.options or {})
+    if wanted.data is not None and wanted.world is not None and not wanted.only_solved:
+        raise ValueError(f"starts are frames of {wanted.data}, so nothing is asked of the world {wanted.world!r}: leave --world out, or add --only-solved.")
     if not policies:
         raise ValueError("nobody acts. Name one run or more: --policy runs/diffusion.")
     if wanted.world is not None and wanted.only_solved:
