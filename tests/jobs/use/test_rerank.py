@@ -1,12 +1,15 @@
 """A policy alone and helped: the same starts, paired differences, the true simulator as ceiling."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from tests.evaluate.dots import DotModel
 from tests.jobs.use.conftest import OPTIONS, QUICK
-from wam.jobs.use.rerank import CEILING, JUDGED, WORDS, RerankResult, RerankTest, allowed, rerank
+from wam.jobs.use.rerank import CEILING, JUDGED, WORDS, RerankResult, RerankTest, allowed, in_words, rerank, wanted
+from wam.recipes.recipe import load_recipe
+from wam.sim.worlds.push import make
 from wam.world import SpecError
 
 
@@ -29,6 +32,15 @@ def test_refining_is_tried_where_the_model_has_gradients():
     assert allowed(model) == ("rank", "opt", "both") and WORDS["both"].format(16) == "best of 16 refined"
     model.spec = replace(model.spec, differentiable=False)
     assert allowed(model) == ("rank",)
+
+
+def test_what_was_wanted_is_said_as_it_was(bars):
+    """Where tasks show a goal, it is what the recipe plans for: td_mpc2 does not look at the picture."""
+    env = make(2)
+    for recipe, words in (("td_mpc2", "the reward that the model predicts, and what it expects"), ("lewm", "likeness to the goal picture")):
+        run = SimpleNamespace(world_model=DotModel(), recipe=load_recipe(recipe))
+        _, objective, score = wanted(run, env, RerankTest("push", {}), {}, bars)
+        assert in_words(objective).startswith(words) and score is None
 
 
 def test_a_policy_imagines_nothing(susie, diffusion, bars):

@@ -1,7 +1,8 @@
 """Does a world model make a frozen policy better while it acts? The policy alone, re-ranked, refined, both; and with the true simulator.
 
 All act from the same held-out starts of the true world, whose own label says what is solved. What is wanted of an imagined future
-is the goal picture where the world's tasks show one, otherwise a judge's verdict (fitted on real rollouts). The ceiling ranks what
+is what the model's recipe plans for where the world's tasks show a goal picture (likeness to it, or the return that the model
+predicts), otherwise a judge's verdict (fitted on real rollouts). The ceiling ranks what
 the simulator itself says would happen, by its reward; where a judge says what is wanted, also by its verdict on the simulator's
 frames: what is lost there is lost by the judge, the rest by the model.
 Does not know: what the policy is, how the model learned.
@@ -24,7 +25,7 @@ from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
 from wam.jobs.use.judging import EPISODES, USUAL, judge_of
 from wam.jobs.use.tables import judge_summary
-from wam.plan import GoalImage, Objective, Reward
+from wam.plan import GoalImage, Objective, Return, Reward
 from wam.recipes.runs import Run, load
 from wam.show.bars import Bars
 from wam.show.report import Report
@@ -94,7 +95,7 @@ def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = 
             arms[JUDGED] = Reranking(alone, simulator, objective, draws=asked.draws)
     rows, films = measured(env, world.spec, arms, asked.goals, bars)
     differences = tuple(compare_success(row, rows[0]) for row in rows[1:])
-    said = "the judge's verdict on the last imagined frame" if score is not None else "likeness to the goal picture"
+    said = in_words(objective)
     result = RerankResult(
         rows=tuple(rows),
         differences=differences,
@@ -125,7 +126,7 @@ def allowed(model: WorldModel[Any]) -> tuple[Mode, ...]:
 
 
 def wanted(run: Run, env: Env, asked: RerankTest, options: Mapping[str, object], bars: Bars) -> tuple[WorldModel[Any], Objective[Any], JudgeScore | None]:
-    """The model as it is judged, and what judges: the goal picture where tasks show one, a judge where they do not."""
+    """The model as it is judged, and what judges: as its recipe plans where tasks show a goal picture, a judge where they do not."""
     _, task = env.reset(torch.ones(env.batch, dtype=torch.bool), torch.zeros(env.batch, dtype=torch.int64))
     if task.goal is not None:
         return run.world_model, run.recipe.objective or GoalImage(), None
@@ -133,6 +134,18 @@ def wanted(run: Run, env: Env, asked: RerankTest, options: Mapping[str, object],
         asked.world, options, episodes=asked.judge_episodes, config=asked.judge, device=asked.device, progress=bars.task("judge of success")
     )
     return pictured(run.world_model, env.spec.sentences), Verdict(judge), score
+
+
+def in_words(objective: Objective[Any]) -> str:
+    """What is wanted of a future."""
+    match objective:
+        case Verdict():
+            return "the judge's verdict on the last imagined frame"
+        case GoalImage():
+            return "likeness to the goal picture"
+        case Return():
+            return "the reward that the model predicts, and what it expects after the last step"
+    return repr(objective)
 
 
 def measured(env: Env, own: EnvSpec, arms: Mapping[str, Policy[Any]], goals: int, bars: Bars) -> tuple[list[SuccessRow], list[Episodes]]:
