@@ -20,10 +20,10 @@ from wam.nets.generate.flow import Flow
 from wam.nets.generate.generation import Denoising
 from wam.nets.generate.laws import Uniform
 from wam.plan.control.rollout import rollout
-from wam.use.judge import fit_judge
+from wam.use.judge import Judge, fit_judge
 from wam.use.starts import recorded_starts, world_starts
 from wam.use.synthesis import Imagined, Imaginer, imagined_in, synthesise
-from wam.world import Noise, Statistics, Task
+from wam.world import Noise, SpecError, Statistics, Task
 
 BY = Imaginer(run="dots-0", checkpoint="00-train-00000100", recipe="dots tiny", source="abc123")
 
@@ -118,6 +118,8 @@ def test_evaluation_starts_are_refused(tmp_path):
         made(tmp_path / "set", seed=1_999_990)
     with pytest.raises(ValueError, match="Pass a judge"):
         made(tmp_path / "set", only_solved=True)
+    with pytest.raises(SpecError, match=r"\('go', 'stay'\)\.\.\. \(2\) to the judge and \(\)\.\.\. \(0\) to the tasks"):
+        made(tmp_path / "set", judge=Judge(("top",), goal=False, sentences=("go", "stay")))
     with pytest.raises(ValueError, match="none of 20 imagined episodes solved"):
         made(tmp_path / "none", judge=fit_judge(replace(dots(8, 0), success=dots(8, 0).success.roll(1, 0)), config=replace(QUICK, steps=1)), only_solved=True)
     assert not (tmp_path / "set").exists()

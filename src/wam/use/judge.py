@@ -112,6 +112,14 @@ class Judge(nn.Module):
         if self.sentences and (task.instruction is None or bool((task.instruction < 0).any())):
             raise SpecError("the judge reads instructions, and this task has none. Judge tasks of the kind that it was fitted on.")
 
+    def require_table(self, sentences: tuple[str, ...]) -> None:
+        """SpecError where tasks tell their instructions as ids into another table than the judge's."""
+        if self.sentences and self.sentences != sentences:
+            raise SpecError(
+                f"instruction ids mean {self.sentences[:3]}... ({len(self.sentences)}) to the judge and {sentences[:3]}... ({len(sentences)}) to the tasks. "
+                "Use one table: tasks of the world that it was fitted in, or frames in its table (Frames.in_table)."
+            )
+
     def _pictures(self, observation: Observation) -> Float[Tensor, "B T C h w"]:
         shown: Tensor = pictures({name: (observation.rgb or {})[name] for name in self.cameras})
         return shown

@@ -100,7 +100,11 @@ class Reality:
 
 
 def in_the_world(env: Env, policies: Mapping[str, Policy[Any]], seeds: Sequence[int], *, judge: Judge) -> Reality:
-    """Every policy over every start, for the world's whole budget. ValueError as `measure_success` has it: seeds that are not held out, solved starts."""
+    """Every policy over every start, for the world's whole budget. ValueError as `measure_success` has it: seeds that are not held out, solved starts.
+
+    SpecError for a judge of other sentences than the world's.
+    """
+    judge.require_table(env.spec.sentences)
     real: dict[str, Tensor] = {}
     judged: dict[str, Tensor] = {}
     for name, policy in policies.items():
@@ -117,6 +121,7 @@ def in_a_model(
     """
     if list(policies) != list(reality.real):
         raise ValueError(f"the policies are {list(policies)}, in the world they were {list(reality.real)}. Evaluate the same ones, in the same order.")
+    judge.require_table(reality.starts.sentences)
     starts, batch = reality.starts, min(reality.batch, len(reality.seeds))
     world = ImaginedWorld(pictured(model, starts.sentences), starts.past, starts.task, batch, budget=reality.steps, success=judge.of_future)
     found = []

@@ -75,13 +75,15 @@ def synthesise(
 
     An episode with seed s begins at start s modulo their number; `seed` is that of the first. `judge` says what is solved. `progress` is told
     (episodes imagined, all). ValueError for held-out starts and evaluation seeds, and where nothing is worth keeping; SpecError where a policy
-    and the model do not fit.
+    and the model do not fit, or the judge reads other sentences than those of the starts.
     """
     total = episodes * len(policies)
     if starts.held_out or seed + total > EVALUATION_SEEDS:
         raise ValueError(f"seeds from {EVALUATION_SEEDS:,} on, and their starts, are for evaluation. Synthesise from training starts, with smaller seeds.")
     if only_solved and judge is None:
         raise ValueError("only solved episodes are to be kept, and nobody says which are. Pass a judge.")
+    if judge is not None:
+        judge.require_table(starts.sentences)
     told = Imagined(model=imaginer, starts=starts.names, policies=tuple(policies), seed=seed, tried=episodes, only_solved=only_solved)
     world = ImaginedWorld(pictured(model, starts.sentences), starts.past, starts.task, batch, budget=steps, success=None if judge is None else judge.of_future)
     spec = replace(DataSpec.of_world(world.spec, source=IMAGINED + json.dumps(told.to_dict())), embodiment=f"imagined by {type(model).__name__}")

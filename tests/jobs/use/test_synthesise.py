@@ -9,6 +9,7 @@ from wam.data import open_dataset
 from wam.data.joining import join
 from wam.jobs.use.synthesise import Wanted, synthesise_set
 from wam.recipes import train_recipe
+from wam.use.judge import Judge
 from wam.use.synthesis import imagined_in
 from wam.world import SpecError
 
@@ -35,6 +36,22 @@ def test_from_first_frames_of_a_world_each_judged(model, susie, tmp_path, bars):
         assert imagined_in(open_dataset(tmp_path / "set")).starts[0] == "push, seed 50"
 
 
+def test_the_judge_reads_what_each_start_was_told(model, susie, demonstrations, tmp_path, bars, monkeypatch):
+    """A data set numbers its instructions in the order of their first use, the world in another."""
+    read: list[str] = []
+
+    def all_solved(self, observation, task):
+        read[:] = [self.sentences[number] for number in task.instruction.tolist()]
+        return observation.rgb["top"].float().mean((2, 3, 4)) * 0 + 1
+
+    monkeypatch.setattr(Judge, "logits", all_solved)
+    wanted = Wanted(6, data=str(demonstrations), world="push", options=OPTIONS, steps=2, only_solved=True, judge_episodes=6, judge=QUICK)
+    made = synthesise_set(model, [susie], tmp_path / "set", wanted, bars=bars)
+    dataset, real = open_dataset(tmp_path / "set"), open_dataset(demonstrations)
+    begun = [int(name.split(", ")[1].removeprefix("episode ")) for name in imagined_in(dataset).starts]
+    assert made.written == 6 and read == [real.read(number).instruction for number in begun] == [episode.instruction for episode in dataset]
+
+
 def test_what_cannot_be_made_is_said_before_anything_runs(model, susie, diffusion, demonstrations, tmp_path, bars):
     def refused(words: str, *policies, error: type[Exception] = ValueError, run=model, **wanted) -> None:
         with pytest.raises(error, match=words):
@@ -46,6 +63,7 @@ def test_what_cannot_be_made_is_said_before_anything_runs(model, susie, diffusio
     refused("--option zones is of a world: name it with --world", susie, data=data, options={"zones": 2})
     refused("nothing is asked of the world 'push': leave --world out, or add --only-solved", susie, data=data, world="push")
     refused("nobody acts", data=data)
+    refused("compares with goal pictures, and data sets keep none", susie, data=data, world="push", options={"zones": 2}, only_solved=True)
     refused("diffusion_policy cannot act in what the model imagines: proprio", diffusion, error=SpecError, data=data)
     refused("lewm-push cannot begin at these starts: .*Data sets keep no goal pictures", GOALS, error=SpecError, data=data)
     refused("in which nothing can be imagined", susie, error=SpecError, run=susie, data=data)

@@ -1,7 +1,8 @@
 """Make data in a model: policies act from real starts, and what was imagined becomes a LeRobot data set that says so.
 
 Starts are frames of a data set, or first frames of a world. Goal pictures are not kept in data sets, so policies that go to one need
-starts of a world; so does the judge that says which episodes are solved. A policy of a slower clock acts step by step, so the set has
+starts of a world; so does a judge that compares with them. One that reads instructions reads them in the world's table, into which those
+of a data set are translated. A policy of a slower clock acts step by step, so the set has
 the model's clock.
 Does not know: whether it helps to learn from it.
 """
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 
 from wam.data import Frames, WindowDataset
-from wam.jobs.control import size_of
+from wam.jobs.control import shows_goal, size_of
 from wam.jobs.imagine import skip_of
 from wam.jobs.practise import as_shown, require_named
 from wam.jobs.record import load_world
@@ -125,17 +126,34 @@ def require_beginning(name: str, policy: Policy[Any], starts: Starts) -> None:
 
 
 def begins(run: Run, wanted: Wanted, options: Mapping[str, object], count: int) -> tuple[Starts, int]:
-    """As many different starts as there are episodes, where there are so many, and how many model steps follow unless said otherwise."""
+    """As many different starts as there are episodes, where there are so many, and how many model steps follow unless said otherwise.
+
+    Where a judge chooses, instructions are ids into its table, the world's.
+    """
     if wanted.data is None:
         assert wanted.world is not None  # one of the two was named
         env: Env = as_shown(load_world(wanted.world).make(min(BATCH, count), device=wanted.device, **options), run.preset, wanted.device)
         return world_starts(env, range(wanted.seed, wanted.seed + count)), env.spec.budget
     frames, (fewest, most) = frames_for(run.preset, wanted.data), run.world_model.spec.context
+    if wanted.only_solved:
+        frames = as_judged(frames, wanted, options)
     skip = skip_of(run, frames.spec, wanted.data)
     windows = WindowDataset(frames, past=max(fewest, min(most, FRAMES)), skip=skip)
     drawn = torch.randperm(len(windows), generator=torch.Generator().manual_seed(wanted.seed))[:count]
     found = recorded_starts(windows, drawn, Path(wanted.data).name)
     return replace(found, past=found.past.to(wanted.device), task=found.task.to(wanted.device)), middle_length(frames, skip)
+
+
+def as_judged(frames: Frames, wanted: Wanted, options: Mapping[str, object]) -> Frames:
+    """Frames whose instructions are ids into the world's table. ValueError where a judge of that world cannot say what is solved in them."""
+    assert wanted.world is not None  # a judge learns in it
+    env: Env = load_world(wanted.world).make(1, device=wanted.device, **options)
+    if shows_goal(env):
+        raise ValueError(f"a judge of {wanted.world!r} compares with goal pictures, and data sets keep none. Start from the world's first frames: no --data.")
+    try:
+        return frames.in_table(env.spec.sentences)
+    except ValueError as error:
+        raise ValueError(f"{wanted.data} asks for what the world {wanted.world!r} never does: {error} Name the world that it was recorded in.") from error
 
 
 def middle_length(frames: Frames, skip: int) -> int:
