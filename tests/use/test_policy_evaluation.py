@@ -19,7 +19,7 @@ from wam.use.pictured import pictured
 from wam.use.policy_evaluation import PolicyEvaluation, Reality, in_a_model, in_the_world
 from wam.use.reranking import Reranking
 from wam.use.true_model import TrueModel
-from wam.world import Actions, Idle, Noise, SpecError, Task, concatenate
+from wam.world import Actions, Idle, Noise, SpecError, Task, Uniform, concatenate
 
 SEEDS = evaluation_seeds(21)
 
@@ -85,6 +85,30 @@ def test_a_policy_may_decide_less_often_than_the_model(judge, score):
     odd.spec = dataclasses.replace(odd.spec, rate=0.7 * odd.spec.rate)
     with pytest.raises(SpecError, match="or slower by a whole number"):
         in_the_world(DotWorld(8), {"odd": odd}, SEEDS, judge=judge)
+
+
+class Committed(Slow):
+    """Decides on four steps at once: the same step again."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__(share)
+        self.spec = dataclasses.replace(self.spec, chunk=4, execute=4)
+
+    def _acts(self, push):
+        return Actions(valid=torch.ones(len(push), 4, 1).bool(), low_level=push[:, None, None].expand(-1, 4, 1, 2))
+
+
+def test_a_model_that_predicts_several_steps_at_once_is_acted_in_as_the_world_is(judge, score):
+    """The episodes last seven steps, the model predicts four at once: the last chunk ends with the budget, in both worlds."""
+    model = DotModel()
+    model.spec = dataclasses.replace(model.spec, chunk=4)
+    chunked = dataclasses.replace(DotWorld(1).spec, chunk=4)
+    policies = {"steady": Committed(0.25), "hardly": Committed(0.02), "random": Uniform(chunked), "idle": Idle(chunked), "held": Held(Seeker(), 4)}
+    real = in_the_world(DotWorld(8, budget=7), policies, SEEDS, judge=judge)
+    found = in_a_model(model, policies, real, judge=judge, score=score, name="dots")
+    assert found.steps == 7 and found.policies[0].real.value > found.policies[1].real.value
+    for one in found.policies:
+        assert sum(a != b for a, b in zip(one.imagined_outcomes, one.judged_outcomes, strict=True)) <= 2, one.name
 
 
 def test_a_latent_model_is_judged_by_what_it_decodes(reality, judge, score):

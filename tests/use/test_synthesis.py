@@ -8,7 +8,7 @@ import torch
 
 from tests.evaluate.dots import SEES, DotModel, DotWorld, LatentDotModel, Seeker, Wanderer
 from tests.use.test_judge import QUICK
-from tests.use.test_policy_evaluation import dots
+from tests.use.test_policy_evaluation import Committed, dots
 from wam import train
 from wam.data import DataSpec, Recorder, WindowDataset, cached_frames, compute_statistics, cut, open_dataset
 from wam.data.frames import frames_of
@@ -93,6 +93,16 @@ def test_only_what_the_judge_calls_solved_is_kept(tmp_path, judge):
     solved = [bool(episode.success[0, -1]) for episode in open_dataset(tmp_path / "all")]
     assert everything == 20 and 0 < kept == sum(solved) < 20
     assert all(bool(episode.success[0, -1]) for episode in open_dataset(tmp_path / "solved"))
+
+
+def test_episodes_end_within_what_a_model_predicts_at_once(tmp_path):
+    model = DotModel()
+    model.spec = replace(model.spec, chunk=4)
+    count = synthesise(model, {"steady": Committed(0.25)}, starts(), tmp_path / "set", imaginer=BY, episodes=5, steps=6, batch=5)
+    alone = rollout(DotWorld(1), Committed(0.25), 6, seeds=[12], noise=Noise.of([0]))
+    episode = open_dataset(tmp_path / "set").read(2)
+    apart = episode.observation.rgb["top"].int() - alone.observation.rgb["top"].int()
+    assert count == 5 and episode.length == 7 and int(apart.abs().max()) <= 3
 
 
 def test_a_policy_learns_from_its_windows(tmp_path):

@@ -2,7 +2,8 @@
 
 Starts come from recorded pasts; seed s begins at start s modulo their number. What the world shows is what the model predicts:
 an observation, or a state in `Observation.state`. Rewards are the model's, or zero where it predicts none. Everything lies on
-the device of the starts; the model must lie there too. An episode is over after `budget` steps, and its row then stays still.
+the device of the starts; the model must lie there too. An episode is over after `budget` steps, and its row then stays still: a
+model that predicts several steps at once may predict beyond it, so a rollout takes `whole_steps`.
 Does not know what success is unless told: `success` judges a predicted future.
 """
 
@@ -136,6 +137,11 @@ class ImaginedWorld:
 
     def _show(self, future: Future) -> Observation:
         return replace(future.observation or Observation(), state=future.state)
+
+
+def whole_steps(world: EnvSpec) -> int:
+    """Steps of a rollout until every row is over: the budget, filled up to whole chunks."""
+    return -(-world.budget // world.chunk) * world.chunk
 
 
 def _held(going: Bool[Tensor, "B T"], new: Tensor, old: Tensor) -> Tensor:

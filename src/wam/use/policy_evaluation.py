@@ -27,7 +27,7 @@ from wam.evaluate.success import measure_success
 from wam.plan.control.rollout import rollout
 from wam.sim.adapters.skip import at_clock_of
 from wam.use.agreement import Figure, advantage, bias, over_starts, pearson, rank_violation
-from wam.use.environment import ImaginedWorld
+from wam.use.environment import ImaginedWorld, whole_steps
 from wam.use.judge import Judge, JudgeScore
 from wam.use.pictured import pictured
 from wam.use.starts import Starts, world_starts
@@ -159,7 +159,7 @@ def _imagined(world: ImaginedWorld, policy: Policy[Any], seeds: Sequence[int]) -
     found, seen = [], at_clock_of(world, policy)
     for numbers, count in in_batches(range(len(seeds)), world.batch):
         noise = Noise.of(torch.tensor(seeds)[numbers]).fork("evaluation 0")
-        success = rollout(seen, policy, seen.spec.budget, seeds=numbers, noise=noise).success
+        success = rollout(seen, policy, whole_steps(seen.spec), seeds=numbers, noise=noise).success
         assert success is not None  # every rollout has it
         found.append(success[:count, -1].cpu())
     return torch.cat(found)

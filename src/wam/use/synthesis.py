@@ -20,7 +20,7 @@ from wam.data import DataSpec, EpisodeDataset, Recorder, cut
 from wam.data.meaning import IMAGINED
 from wam.plan.control.rollout import rollout
 from wam.train.checkpoint import load
-from wam.use.environment import ImaginedWorld
+from wam.use.environment import ImaginedWorld, whole_steps
 from wam.use.judge import Judge
 from wam.use.pictured import pictured
 from wam.use.starts import Starts
@@ -92,7 +92,7 @@ def synthesise(
             for first in range(0, episodes, batch):
                 count = min(batch, episodes - first)
                 seeds = seed + number * episodes + first + torch.arange(batch)  # rows beyond `count` are dropped
-                done = rollout(world, policy, steps, seeds=seeds, noise=Noise.of(seeds).fork("synthesise"))
+                done = rollout(world, policy, whole_steps(world.spec), seeds=seeds, noise=Noise.of(seeds).fork("synthesise"))
                 for row, episode in enumerate(cut(_kept(done.narrow("B", 0, count), model, judge), starts.sentences)):
                     if only_solved and not (episode.success is not None and bool(episode.success[0, -1])):
                         continue

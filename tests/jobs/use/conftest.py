@@ -1,11 +1,13 @@
 """Tiny runs on one tiny data set of instructed demonstrations: nothing is learned, everything fits together."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from wam.jobs.record import record_world
 from wam.recipes import train_recipe
+from wam.recipes.recipe import Preset
 from wam.show.bars import Bars
 from wam.use.judge import JudgeConfig
 
@@ -21,6 +23,17 @@ def demonstrations(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def model(demonstrations) -> Path:
     return trained("cosmos_predict", demonstrations)
+
+
+@pytest.fixture(scope="session")
+def chunked(demonstrations) -> Path:
+    """A model that predicts two steps at once."""
+
+    def at_once(preset: Preset) -> Preset:
+        stages = tuple(replace(stage, learner=replace(stage.learner, horizon=2)) for stage in preset.stages)
+        return replace(preset, config=replace(preset.config, chunk=2), stages=stages)
+
+    return train_recipe("cosmos_predict", demonstrations, demonstrations.parent / "chunked", change=at_once, steps=2, skip=3, show=False).folder
 
 
 @pytest.fixture(scope="session")

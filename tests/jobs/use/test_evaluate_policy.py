@@ -1,6 +1,7 @@
 """Named policies in the world and in a model: the result is whole, reads back, and its page and tables are for people."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from wam.jobs.use.evaluate_policy import PolicyEvaluationResult, PolicyTest, eva
 from wam.jobs.use.policies import Grade, Named
 from wam.world import SpecError
 
+GOALS = Path(__file__).parents[3] / "checkpoints" / "lewm-push"
 ASKED = PolicyTest("push", OPTIONS, starts=3, judge_episodes=6, judge=QUICK)
 
 
@@ -38,6 +40,15 @@ def test_without_a_control_it_says_so(model, susie, tmp_path, bars, few):
     pytest.importorskip("matplotlib", reason='needs the extra "show"')
     found, _ = evaluate_policies(model, [susie], replace(ASKED, starts=1), out=tmp_path, bars=bars)
     assert found.control is None and found.over_control is None and found.lacking[-1] == "no control trained with shuffled actions"
+
+
+def test_in_a_model_that_predicts_several_steps_at_once(chunked, susie, tmp_path, bars, few):
+    """An episode of five of its steps, of which it predicts two at once."""
+    pytest.importorskip("matplotlib", reason='needs the extra "show"')
+    found, _ = evaluate_policies(chunked, [susie], replace(ASKED, options={**OPTIONS, "budget": 15}, starts=2), out=tmp_path, bars=bars)
+    assert found.evaluation.steps == 5 and [one.name for one in found.evaluation.policies][-2:] == ["random", "idle"]
+    with pytest.raises(SpecError, match=r"^lewm-push, as trained executes 1 of its actions .* the model predicts 2 steps at once"):
+        evaluate_policies(chunked, [GOALS], ASKED, bars=bars)
 
 
 def test_what_cannot_be_evaluated_is_said_before_anything_runs(model, susie, diffusion, bars):

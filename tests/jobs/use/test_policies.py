@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from tests.evaluate.dots import ACTS, SEES, DotModel, DotWorld, Seeker
-from wam.jobs.use.policies import NAMED, Grade, Graded, named, policies_of, require_sight, watched
+from wam.jobs.use.policies import NAMED, Grade, Graded, named, policies_of, require_pace, require_sight, watched
 from wam.plan.control.rollout import rollout
 from wam.recipes.runs import load
 from wam.sim.worlds.push import make
 from wam.use.pictured import pictured
-from wam.world import Noise, PolicySpec, Slot, SpecError
+from wam.world import Idle, Noise, PolicySpec, Slot, SpecError
 
 
 def relative(policy: Seeker) -> Seeker:
@@ -51,6 +51,21 @@ def test_who_sees_more_than_the_model_predicts_cannot_act_in_it():
     feels.spec = PolicySpec(observes=replace(SEES, proprio=(Slot(name="x"),)), acts=ACTS)
     with pytest.raises(SpecError, match=r"^feels cannot act in what the model imagines: proprio has size 0, the spec says 1\. Name a policy"):
         require_sight("feels", feels, shown)
+
+
+def test_who_decides_within_what_a_model_predicts_at_once_cannot_act_in_it():
+    model = DotModel()
+    model.spec = replace(model.spec, chunk=4)
+    patient, slow = Seeker(), Seeker()
+    patient.spec = replace(patient.spec, chunk=9, execute=8)
+    slow.spec = replace(slow.spec, acts=replace(ACTS, per_step=2), rate=slow.spec.rate / 2, chunk=2, execute=2)
+    for policy in (patient, slow, Idle(replace(DotWorld(1).spec, chunk=4))):
+        require_pace("waits", policy, model.spec)
+    with pytest.raises(SpecError, match=r"^seeks executes 1 of its actions .* \(execute\), and the model predicts 4 steps at once \(chunk\).* a multiple of 4"):
+        require_pace("seeks", Seeker(), model.spec)
+    slow.spec = replace(slow.spec, rate=7.0)
+    with pytest.raises(SpecError, match=r"^slow decides at 7 Hz with 2 actions per step, the model goes at .* train both at one clock"):
+        require_pace("slow", slow, model.spec)
 
 
 def test_progress_is_told_decision_by_decision():

@@ -52,7 +52,7 @@ def test_the_judge_reads_what_each_start_was_told(model, susie, demonstrations, 
     assert made.written == 6 and read == [real.read(number).instruction for number in begun] == [episode.instruction for episode in dataset]
 
 
-def test_what_cannot_be_made_is_said_before_anything_runs(model, susie, diffusion, demonstrations, tmp_path, bars):
+def test_what_cannot_be_made_is_said_before_anything_runs(model, chunked, susie, diffusion, demonstrations, tmp_path, bars):
     def refused(words: str, *policies, error: type[Exception] = ValueError, run=model, **wanted) -> None:
         with pytest.raises(error, match=words):
             synthesise_set(run, list(policies), tmp_path / "set", Wanted(2, **wanted), bars=bars)
@@ -66,6 +66,7 @@ def test_what_cannot_be_made_is_said_before_anything_runs(model, susie, diffusio
     refused("compares with goal pictures, and data sets keep none", susie, data=data, world="push", options={"zones": 2}, only_solved=True)
     refused("diffusion_policy cannot act in what the model imagines: proprio", diffusion, error=SpecError, data=data)
     refused("lewm-push cannot begin at these starts: .*Data sets keep no goal pictures", GOALS, error=SpecError, data=data)
+    refused("lewm-push executes 1 of its actions .* the model predicts 2 steps at once", GOALS, error=SpecError, data=data, run=chunked)
     refused("in which nothing can be imagined", susie, error=SpecError, run=susie, data=data)
     refused("are for evaluation", susie, world="push", options=OPTIONS, seed=2_000_000)
     assert not (tmp_path / "set").exists()

@@ -1,5 +1,7 @@
 """A world on a slower clock does what the world does, k steps at a time."""
 
+from dataclasses import replace
+
 import torch
 
 from wam.check import check_env
@@ -25,6 +27,12 @@ def test_every_third_frame_of_the_world():
     two = fast.step(fast.spec.acts.sample(4, 6).map(lambda axes, leaf: held if leaf.ndim == 4 else leaf))
     assert torch.equal(one.observation.rgb["top"], two.observation.rgb["top"][:, 2::3])
     assert torch.allclose(one.reward, two.reward.unflatten(1, (2, 3)).sum(2))
+
+
+def test_a_world_of_chunks_is_seen_where_slow_steps_and_chunks_meet():
+    world = PushWorld(2)
+    world.spec = replace(world.spec, chunk=4)
+    assert [Skip(world, count).spec.chunk for count in (1, 2, 3, 4, 6, 8)] == [4, 2, 4, 1, 2, 1]
 
 
 def test_a_held_policy_acts_on_the_slower_clock():

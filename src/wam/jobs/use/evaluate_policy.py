@@ -7,7 +7,7 @@ Does not know: what the policies are, how the model learned.
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wam.evaluate.intervals import Interval
@@ -19,7 +19,7 @@ from wam.jobs.control import size_of
 from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
 from wam.jobs.use.judging import EPISODES, USUAL, judge_of
-from wam.jobs.use.policies import named, policies_of, require_sight, same_run, watched
+from wam.jobs.use.policies import named, policies_of, require_pace, require_sight, same_run, watched
 from wam.jobs.use.shuffled import control_of
 from wam.jobs.use.tables import BIAS, agreement_summary, figure, judge_summary, policies_summary
 from wam.recipes.runs import Run, load
@@ -75,9 +75,11 @@ def evaluate_policies(
     options = {**size_of(run, module), **asked.options}
     env: Env = as_shown(module.make(min(BATCH, asked.starts), device=asked.device, **options), run.preset, asked.device)
     runs = [each.read(env.spec.sentences) for each in (run, *acting)]
-    tried, shown = policies_of(runs[1:], asked.world, env.spec), pictured(model, env.spec.sentences).spec
+    shown = pictured(model, env.spec.sentences).spec
+    tried = policies_of(runs[1:], asked.world, replace(env.spec, chunk=shown.chunk))
     for name, policy in tried.items():
         require_sight(name, policy, shown)
+        require_pace(name, policy, shown)
         at_clock_of(env, policy)  # whether there is one
     deaf = None if control is None else ready_control(run, control, asked.device, bars).read(env.spec.sentences)
     judge, score = judge_of(

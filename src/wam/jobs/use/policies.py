@@ -84,7 +84,10 @@ class Graded:
 
 
 def policies_of(runs: Sequence[Run], world: str, spec: EnvSpec) -> dict[str, Policy[Any]]:
-    """Every run in every grade, then random and idle. ValueError for two runs of one name, SpecError for actions that cannot be graded."""
+    """Every run in every grade, then random and idle, which decide on `spec.chunk` steps at once.
+
+    ValueError for two runs of one name, SpecError for actions that cannot be graded.
+    """
     names = [run.folder.resolve().name for run in runs]
     if len(set(names)) < len(names):
         raise ValueError(f"the policies come from folders named {names}; two of one name cannot be told apart in a table. Rename one.")
@@ -101,6 +104,24 @@ def require_sight(name: str, policy: Policy[Any], model: WorldModelSpec) -> None
     assert shown is not None  # the model is `pictured`
     if wrong := policy.spec.observes.problems(shown.sample(1, 1)):
         raise SpecError(f"{name} cannot act in what the model imagines: {' '.join(wrong)} Name a policy that sees no more than the model predicts.")
+
+
+def require_pace(name: str, policy: Policy[Any], model: WorldModelSpec) -> None:
+    """SpecError where a policy decides at a clock that does not fit the model's, or within what the model predicts at once."""
+    spec, per_step = policy.spec, model.consumes.per_step
+    count, rest = divmod(spec.acts.per_step, per_step)  # steps of the model in one of the policy
+    if rest or count > 1 < per_step or abs(spec.rate * count - model.rate) > 1e-6 * model.rate:
+        raise SpecError(
+            f"{name} decides at {spec.rate:.3g} Hz with {spec.acts.per_step} actions per step, the model goes at {model.rate:.3g} Hz with {per_step}. It must "
+            "be as fast, or slower by a whole number than a model with one action per step: train both at one clock (wam train --skip)."
+        )
+    if spec.execute * count % model.chunk:
+        held = f", each for {count} steps" if count > 1 else ""
+        raise SpecError(
+            f"{name} executes {spec.execute} of its actions before it looks again (execute){held}, and the model predicts "
+            f"{model.chunk} steps at once (chunk), with nothing to see in between. Name a policy that executes a multiple of {model.chunk} steps, or a model "
+            "that predicts one step at a time."
+        )
 
 
 class Watched:

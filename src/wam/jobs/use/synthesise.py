@@ -21,7 +21,7 @@ from wam.jobs.imagine import skip_of
 from wam.jobs.practise import as_shown, require_named
 from wam.jobs.record import load_world
 from wam.jobs.use.judging import EPISODES, USUAL, judge_of
-from wam.jobs.use.policies import named, require_sight
+from wam.jobs.use.policies import named, require_pace, require_sight
 from wam.recipes.runs import Run, frames_for, load
 from wam.show.bars import Bars
 from wam.sim.adapters.stepwise import stepwise
@@ -93,6 +93,7 @@ def synthesise_set(folder: Path, policies: Sequence[Path], out: Path, wanted: Wa
     shown = pictured(model, starts.sentences).spec
     for name, policy in tried.items():
         require_sight(name, policy, shown)
+        require_pace(name, policy, shown)
         require_beginning(name, policy, starts)
     tried = {name: stepwise(policy, shown.rate) for name, policy in tried.items()}
     judge, score = None, None

@@ -4,6 +4,7 @@ The counterpart of `skip` in training windows: a model that was trained on every
 Knows: clocks.   Does not know: which world it is.
 """
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -21,10 +22,9 @@ class Skip:
         spec = world.spec
         if spec.acts.per_step != 1 or count < 1:
             raise SpecError(f"Skip needs a world with one action per step and a count of at least 1, got {spec.acts.per_step} and {count}.")
-        if count % spec.chunk:
-            raise SpecError(f"the world {spec.name!r} moves {spec.chunk} steps at once, so it cannot be seen at every {count}th.")
         self.world, self.count = world, count
-        self._spec = replace(spec, acts=replace(spec.acts, per_step=count), rate=spec.rate / count, chunk=1, budget=-(-spec.budget // count))
+        chunk = spec.chunk // math.gcd(spec.chunk, count)  # the fewest slow steps that are whole chunks of the world
+        self._spec = replace(spec, acts=replace(spec.acts, per_step=count), rate=spec.rate / count, chunk=chunk, budget=-(-spec.budget // count))
 
     @property
     def spec(self) -> EnvSpec:
