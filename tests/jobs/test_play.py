@@ -86,7 +86,15 @@ def test_recorded_frames_are_starts_and_can_be_replayed(run: Run, tmp_path: Path
     assert frame.action == tuple(start.recorded.actions.low_level[0, -1, -1].tolist())
 
 
-def test_it_must_be_said_where_to_start(run: Run, tmp_path: Path) -> None:
+def test_it_must_be_said_where_to_start(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run.trained_on.data == "data"  # an exported run keeps the bare name
+    with pytest.raises(ValueError, match="learned from is not here"):
+        job.sessions(run, options={})
+    (tmp_path / "data").mkdir()
+    with pytest.raises(ValueError, match="learned from is not here"):
+        job.sessions(run, options={})
+    record_world("push", tmp_path / "data", episodes=1)
     with pytest.raises(ValueError, match="learned from is not here"):
         job.sessions(run, options={})
     with pytest.raises(ValueError, match="name one of the two"):

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from wam.data import WindowDataset
+from wam.jobs.at_hand import data_of
 from wam.jobs.control import size_of
 from wam.jobs.imagine import skip_of
 from wam.jobs.practise import as_shown, described, require_named
@@ -80,7 +81,7 @@ def sessions(
         make = world_maker(run, world, options, device)
         starts = held_out_starts(run, make())
         return lambda: PlaySession(run.world_model, starts, world=make(), slots=slots, seed=seed), f"beside the world {described(world, options)}"
-    source = run.trained_on.data if data is None and Path(run.trained_on.data).exists() else data
+    source = data_of(run) if data is None else data
     if source is None:
         raise ValueError(f"what {run.name} learned from is not here. Say where to start: a world (--world push), or a data set (--data runs/push).")
     recorded = recorded_starts(run, source, device)

@@ -14,8 +14,11 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from wam import train
+from wam.jobs.at_hand import data_of
+from wam.jobs.use.policies import same_run
 from wam.recipes.recipe import Preset
 from wam.recipes.runs import Run, load, train_recipe
+from wam.train.checkpoint import CheckpointError
 from wam.train.stage import Derive
 from wam.world import Actions, Window, Windows
 
@@ -39,13 +42,17 @@ class ShuffledActions:
 def control_of(run: Run, folder: Path, *, device: str = "cpu", show: bool = True) -> Run:
     """The control in `folder`: trained there where there is none, finished where it was stopped, used again where it is done.
 
-    ValueError where it must be trained and the data is not here; CheckpointError for a run of something else.
+    ValueError where it must be trained and the data is not here, and for the run itself; CheckpointError for a run of something else, and for
+    one that was stopped where the data is not here.
     """
-    data = run.trained_on.data
-    if not Path(data).exists():
+    if same_run(run.folder, folder):
+        raise ValueError(f"{folder} is the model itself, and was named as its own control. Name another folder: where there is none, a control is trained.")
+    data = data_of(run)
+    if data is None:
         if folder.is_dir():
-            return load(folder, device=device)
-        raise ValueError(f"the control in {folder} must be trained on what {run.name} learned from, and {data} is not here. Copy that data set to its place.")
+            return require_control(load(folder, device=device), run)
+        told = run.trained_on.data
+        raise ValueError(f"the control in {folder} must be trained on what {run.name} learned from, and {told} is not here. Copy that data set to its place.")
     return train_recipe(
         run.recipe.name,
         data,
@@ -59,6 +66,34 @@ def control_of(run: Run, folder: Path, *, device: str = "cpu", show: bool = True
         resume=folder.is_dir(),
         show=show,
     )
+
+
+def require_control(found: Run, run: Run) -> Run:
+    """A run that was loaded as the control of another. CheckpointError where it learned something else, from something else, or not to its end."""
+    place, base = train.load(found.folder).place, run.preset_name.removesuffix(", changed")
+    pairs = (
+        ("recipe", run.recipe.name, found.recipe.name),
+        ("preset", f"{base}, changed", found.preset_name),  # with the actions of others
+        ("configuration", run.preset.config, found.preset.config),
+        ("skip", run.preset.skip, found.preset.skip),
+        ("data", run.trained_on.fingerprint, found.trained_on.fingerprint),
+        ("share of labels", run.labels, found.labels),
+        ("seed", run.seed, found.seed),
+        ("steps", [*steps_of(run).values()], [*steps_of(found).values()]),
+    )
+    if differ := "; ".join(f"{what} {wanted} was expected, it has {there}" for what, wanted, there in pairs if wanted != there):
+        raise CheckpointError(f"{found.folder} is no control of {run.folder}: {differ}. Name another folder: where there is none, a control is trained.")
+    if not place.ended or place.index + 1 < len(place.stages):
+        raise CheckpointError(
+            f"{found.folder} was stopped after step {place.step} of stage {place.stage!r}, and what it learns from, {run.trained_on.data}, is not here. "
+            "Copy that data set to its place, and it is finished."
+        )
+    return found
+
+
+def steps_of(run: Run) -> dict[str, int]:
+    """Of each gradient stage, by its name."""
+    return {stage.name: stage.learner.steps for stage in as_trained(run).stages if isinstance(stage.learner, train.Gradient)}
 
 
 def as_trained(run: Run) -> Preset:
