@@ -46,11 +46,11 @@ def test_eight_policies_are_named_and_every_teacher_exists(susie):
 
 def test_who_sees_more_than_the_model_predicts_cannot_act_in_it():
     shown = pictured(DotModel()).spec
-    require_sight("seeks", Seeker(), shown)
+    require_sight("seeks", Seeker().spec, shown)
     feels = Seeker()
     feels.spec = PolicySpec(observes=replace(SEES, proprio=(Slot(name="x"),)), acts=ACTS)
     with pytest.raises(SpecError, match=r"^feels cannot act in what the model imagines: proprio has size 0, the spec says 1\. Name a policy"):
-        require_sight("feels", feels, shown)
+        require_sight("feels", feels.spec, shown)
 
 
 def test_who_decides_within_what_a_model_predicts_at_once_cannot_act_in_it():
@@ -60,12 +60,12 @@ def test_who_decides_within_what_a_model_predicts_at_once_cannot_act_in_it():
     patient.spec = replace(patient.spec, chunk=9, execute=8)
     slow.spec = replace(slow.spec, acts=replace(ACTS, per_step=2), rate=slow.spec.rate / 2, chunk=2, execute=2)
     for policy in (patient, slow, Idle(replace(DotWorld(1).spec, chunk=4))):
-        require_pace("waits", policy, model.spec)
+        require_pace("waits", policy.spec, model.spec)
     with pytest.raises(SpecError, match=r"^seeks executes 1 of its actions .* \(execute\), and the model predicts 4 steps at once \(chunk\).* a multiple of 4"):
-        require_pace("seeks", Seeker(), model.spec)
+        require_pace("seeks", Seeker().spec, model.spec)
     slow.spec = replace(slow.spec, rate=7.0)
     with pytest.raises(SpecError, match=r"^slow decides at 7 Hz with 2 actions per step, the model goes at .* train both at one clock"):
-        require_pace("slow", slow, model.spec)
+        require_pace("slow", slow.spec, model.spec)
 
 
 def test_progress_is_told_decision_by_decision():

@@ -78,8 +78,8 @@ def evaluate_policies(
     shown = pictured(model, env.spec.sentences).spec
     tried = policies_of(runs[1:], asked.world, replace(env.spec, chunk=shown.chunk))
     for name, policy in tried.items():
-        require_sight(name, policy, shown)
-        require_pace(name, policy, shown)
+        require_sight(name, policy.spec, shown)
+        require_pace(name, policy.spec, shown)
         at_clock_of(env, policy)  # whether there is one
     deaf = None if control is None else ready_control(run, control, asked.device, bars).read(env.spec.sentences)
     judge, score = judge_of(

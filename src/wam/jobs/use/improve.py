@@ -26,21 +26,23 @@ from wam.jobs.control import size_of
 from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
 from wam.jobs.use.judging import EPISODES, USUAL, judge_of
-from wam.jobs.use.policies import require_sight
+from wam.jobs.use.policies import require_pace, require_sight
 from wam.jobs.use.tables import points, rate
 from wam.plan.control.rollout import rollout
+from wam.recipes.recipe import load_recipe
 from wam.recipes.runs import Run, frames_for, load, train_recipe
 from wam.show.bars import Bars
 from wam.show.report import Table
 from wam.show.words import percent
 from wam.sim.adapters.stepwise import stepwise
+from wam.train.session import differences
 from wam.use.judge import Judge, JudgeConfig, JudgeScore
 from wam.use.pictured import pictured
 from wam.use.starts import world_starts
-from wam.use.synthesis import Imaginer, imagined_in, synthesise
-from wam.world import Noise, Spec, in_batches
+from wam.use.synthesis import Imaginer, synthesise
+from wam.world import ActionSpec, Noise, ObservationSpec, PolicySpec, Spec, SpecError, in_batches
 
-STUDENT = "diffusion_policy"
+STUDENT, SIGHT = "diffusion_policy", "sight"
 BATCH = 50  # episodes that happen together
 FIRST = 1_300_000  # seed of the first start that is acted from; those of evaluation and of the judge lie above
 DEMONSTRATIONS, IMAGINED, LIVED = "demonstrations alone", "and imagined episodes", "and episodes in the true world"
@@ -60,6 +62,17 @@ class ImproveTest:
     judge_episodes: int = EPISODES  # of each teacher
     judge: JudgeConfig = USUAL
     device: str = "cpu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeOf(Spec):
+    """What was asked of a set that is used again; it lies beside the set."""
+
+    world: str  # with its options
+    data: str  # fingerprint of the demonstrations
+    steps: int | None  # of the policy that acts; None = its preset's
+    model: Imaginer | None = None  # None = it acted in the true world
+    judge: str = ""  # how it learned; "" = the world's own label said what is kept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,13 +104,22 @@ class ImproveResult(Result):
 def improve(folder: Path, out: Path, asked: ImproveTest, *, bars: Bars) -> ImproveResult:
     """Do it with the model of the run `folder`. Data sets and trainings lie in `out`, and those that are there are used again.
 
-    SpecError where the policy cannot act in the model; ValueError where nothing that was tried is solved.
+    SpecError where the policy cannot act in the model, or learn from both together; ValueError for sets that were made of something else, and
+    where nothing that was tried is solved.
     """
     module, started, run = load_world(asked.world), time.monotonic(), load(folder, device=asked.device)
     sources = Sources.of("wam.jobs.use.improve", f"wam.recipes.{run.recipe.name}", f"wam.recipes.{STUDENT}", f"wam.sim.worlds.{asked.world}")
     options = {**size_of(run, module), **asked.options}
     sentences = module.make(1, device=asked.device, **options).spec.sentences
     run = run.read(sentences)
+    require_together(run, asked.data, sentences)
+    demonstrations = frames_for(run.preset, asked.data).fingerprint()
+    lived = MadeOf(world=described(asked.world, options), data=demonstrations, steps=asked.steps)
+    imagined = replace(lived, model=Imaginer.of_run(run.folder), judge=f"{asked.judge_episodes} episodes of each teacher, {asked.judge}")
+    for seed in range(asked.seeds):
+        for more, made in zip(sets_of(out, asked, seed), (imagined, lived), strict=True):
+            for path in (more, with_demonstrations(more)):
+                require_made_of(made, path)
     judge, score = judge_of(
         asked.world, options, episodes=asked.judge_episodes, config=asked.judge, device=asked.device, progress=bars.task("judge of success")
     )
@@ -105,12 +127,12 @@ def improve(folder: Path, out: Path, asked: ImproveTest, *, bars: Bars) -> Impro
     learned: dict[str, list[int]] = {name: [] for name in outcomes}
     for seed in range(asked.seeds):
         base = trained(Path(asked.data), out / f"{slug(DEMONSTRATIONS)}-{seed}", seed, asked).read(sentences)
+        in_model, in_world = sets_of(out, asked, seed)
         sets = {
             DEMONSTRATIONS: Path(asked.data),
-            IMAGINED: with_more(asked.data, out / f"imagined-of-{asked.episodes}-{seed}", partial(imagine, run, base, seed, asked, options, judge, bars)),
-            LIVED: with_more(asked.data, out / f"lived-of-{asked.episodes}-{seed}", partial(live, base, seed, asked, options, bars)),
+            IMAGINED: with_more(asked.data, in_model, imagined, partial(imagine, run, base, seed, asked, options, judge, bars)),
+            LIVED: with_more(asked.data, in_world, lived, partial(live, base, seed, asked, options, bars)),
         }
-        require_imagined_by(run, out / f"imagined-of-{asked.episodes}-{seed}")
         for name, data in sets.items():
             student = trained(data, out / f"{slug(name)}-{seed}", seed, asked).read(sentences)
             env = as_shown(module.make(min(BATCH, asked.goals), device=asked.device, **options), student.preset, asked.device)
@@ -137,17 +159,70 @@ def improve(folder: Path, out: Path, asked: ImproveTest, *, bars: Bars) -> Impro
             sources=sources,
             device=asked.device,
             recipe=run.name,
-            data=frames_for(run.preset, asked.data).fingerprint(),
+            data=demonstrations,
             statistics=run.trained_on.statistics,
         ),
     )
 
 
-def with_more(data: str, more: Path, make: Callable[[Path], None]) -> Path:
+def require_together(run: Run, data: str, sentences: tuple[str, ...]) -> None:
+    """SpecError where what the model imagines does not join the demonstrations, or the policy that learns from them cannot act in it."""
+    shown, real = pictured(run.world_model, sentences).spec, open_dataset(data).spec
+    assert shown.predicts.observation is not None  # it is `pictured`
+    mine = {"cameras": shown.predicts.observation.cameras, "actions": shown.consumes, "rate": shown.rate}
+    theirs = {"cameras": real.observes.cameras, "actions": real.acts, "rate": real.rate}
+    if differ := [what for what in mine if mine[what] != theirs[what]]:
+        raise SpecError(
+            f"the policy learns from {data} and from what {run.name} imagines together, and they differ in {', '.join(differ)}: "
+            f"{in_words(real.observes, real.acts, real.rate)}; {in_words(shown.predicts.observation, shown.consumes, shown.rate)}. "
+            "Name a model that learned with the cameras and sizes, the actions and the clock of the demonstrations (wam train --skip 1)."
+        )
+    preset = load_recipe(STUDENT).preset(SIGHT)
+    acts = replace(real.acts, per_step=preset.skip)
+    sees = ObservationSpec(cameras=frames_for(preset, data).spec.observes.cameras)
+    rate = real.rate * real.acts.per_step / preset.skip
+    policy = PolicySpec(observes=sees, acts=acts, chunk=preset.config.chunk, execute=preset.config.execute, rate=rate)
+    require_sight(f"{STUDENT} {SIGHT}", policy, shown)
+    require_pace(f"{STUDENT} {SIGHT}", policy, shown)
+
+
+def in_words(observes: ObservationSpec, acts: ActionSpec, rate: float) -> str:
+    """Cameras with sizes, actions, clock."""
+    cameras = ", ".join(f"{name} {camera.height}x{camera.width}" for name, camera in observes.cameras.items())
+    return f"{cameras}, {acts.per_step} of the actions {[slot.name for slot in acts.low_level]} per step, {rate:.3g} Hz"
+
+
+def sets_of(out: Path, asked: ImproveTest, seed: int) -> tuple[Path, Path]:
+    """What the policy of a training does in the model, and in the true world."""
+    return out / f"imagined-of-{asked.episodes}-{seed}", out / f"lived-of-{asked.episodes}-{seed}"
+
+
+def with_demonstrations(more: Path) -> Path:
+    """Such a set and the demonstrations as one."""
+    return more.with_name(f"{more.name}-and-{DEMONSTRATIONS.split()[0]}")
+
+
+def beside(path: Path) -> Path:
+    """Where it is told what a set was made of."""
+    return path.with_name(f"{path.name}.json")
+
+
+def require_made_of(made: MadeOf, path: Path) -> None:
+    """ValueError for a set that was made of something else before, or of nobody knows what."""
+    if not path.exists():
+        return
+    if not beside(path).exists():
+        raise ValueError(f"{path} was made before, and {beside(path)}, which says of what, is not there. Name another folder (--out), or remove the set.")
+    if differ := differences("it", MadeOf.from_json(beside(path).read_text()), made):
+        raise ValueError(f"{path} was made of something else: {'; '.join(differ)}. Name another folder (--out), or repeat the command with what it was.")
+
+
+def with_more(data: str, more: Path, made: MadeOf, make: Callable[[Path], None]) -> Path:
     """`data` and a second set, which `make` makes, as one; each made once, and begun again where it was stopped on the way."""
-    both = more.with_name(f"{more.name}-and-{DEMONSTRATIONS.split()[0]}")
+    both = with_demonstrations(more)
     for path, maker in ((more, make), (both, lambda path: join([data, more], path))):
         if not path.exists():
+            beside(path).write_text(made.to_json())
             unfinished = path.with_name(f"{path.name}.partial")
             shutil.rmtree(unfinished, ignore_errors=True)
             maker(unfinished)
@@ -155,22 +230,13 @@ def with_more(data: str, more: Path, make: Callable[[Path], None]) -> Path:
     return both
 
 
-def require_imagined_by(run: Run, path: Path) -> None:
-    """ValueError for a set that was imagined before by another model."""
-    told = imagined_in(open_dataset(path))
-    if told is not None and told.model != Imaginer.of_run(run.folder):
-        raise ValueError(f"{path} was imagined before by another model, {told.model}, than {run.folder}. Name another folder: --out.")
-
-
 def imagine(run: Run, base: Run, seed: int, asked: ImproveTest, options: Mapping[str, object], judge: Judge, bars: Bars, path: Path) -> None:
     """The policy acts in the model; the judge says what is kept."""
     env = as_shown(load_world(asked.world).make(min(BATCH, asked.episodes), device=asked.device, **options), run.preset, asked.device)
     starts, policy = world_starts(env, tried(seed, asked)), base.policy()
-    shown = pictured(run.world_model, starts.sentences).spec
-    require_sight(base.name, policy, shown)
     synthesise(
         run.world_model,
-        {base.folder.name: stepwise(policy, shown.rate)},
+        {base.folder.name: stepwise(policy, run.world_model.spec.rate)},
         starts,
         path,
         imaginer=Imaginer.of_run(run.folder),
@@ -206,7 +272,7 @@ def tried(seed: int, asked: ImproveTest) -> range:
 
 def trained(data: Path, folder: Path, seed: int, asked: ImproveTest) -> Run:
     """A policy that sees cameras alone, so that it can act in what a model imagines."""
-    return train_recipe(STUDENT, data, folder, preset="sight", steps=asked.steps, seed=seed, device=asked.device, resume=folder.is_dir(), show=False)
+    return train_recipe(STUDENT, data, folder, preset=SIGHT, steps=asked.steps, seed=seed, device=asked.device, resume=folder.is_dir(), show=False)
 
 
 def slug(name: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from wam.recipes.runs import Run
-from wam.world import Actions, EnvSpec, Idle, Noise, Past, Policy, SpecError, Task, Uniform, WorldModelSpec, require_noise
+from wam.world import Actions, EnvSpec, Idle, Noise, Past, Policy, PolicySpec, SpecError, Task, Uniform, WorldModelSpec, require_noise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,27 +98,27 @@ def policies_of(runs: Sequence[Run], world: str, spec: EnvSpec) -> dict[str, Pol
     return {**found, "random": Uniform(spec), "idle": Idle(spec)}
 
 
-def require_sight(name: str, policy: Policy[Any], model: WorldModelSpec) -> None:
+def require_sight(name: str, policy: PolicySpec, model: WorldModelSpec) -> None:
     """SpecError where a policy cannot act in what a model imagines: senses that the model does not predict."""
     shown = model.predicts.observation
     assert shown is not None  # the model is `pictured`
-    if wrong := policy.spec.observes.problems(shown.sample(1, 1)):
+    if wrong := policy.observes.problems(shown.sample(1, 1)):
         raise SpecError(f"{name} cannot act in what the model imagines: {' '.join(wrong)} Name a policy that sees no more than the model predicts.")
 
 
-def require_pace(name: str, policy: Policy[Any], model: WorldModelSpec) -> None:
+def require_pace(name: str, policy: PolicySpec, model: WorldModelSpec) -> None:
     """SpecError where a policy decides at a clock that does not fit the model's, or within what the model predicts at once."""
-    spec, per_step = policy.spec, model.consumes.per_step
-    count, rest = divmod(spec.acts.per_step, per_step)  # steps of the model in one of the policy
-    if rest or count > 1 < per_step or abs(spec.rate * count - model.rate) > 1e-6 * model.rate:
+    per_step = model.consumes.per_step
+    count, rest = divmod(policy.acts.per_step, per_step)  # steps of the model in one of the policy
+    if rest or count > 1 < per_step or abs(policy.rate * count - model.rate) > 1e-6 * model.rate:
         raise SpecError(
-            f"{name} decides at {spec.rate:.3g} Hz with {spec.acts.per_step} actions per step, the model goes at {model.rate:.3g} Hz with {per_step}. It must "
-            "be as fast, or slower by a whole number than a model with one action per step: train both at one clock (wam train --skip)."
+            f"{name} decides at {policy.rate:.3g} Hz with {policy.acts.per_step} actions per step, the model goes at {model.rate:.3g} Hz with {per_step}. "
+            "It must be as fast, or slower by a whole number than a model with one action per step: train both at one clock (wam train --skip)."
         )
-    if spec.execute * count % model.chunk:
+    if policy.execute * count % model.chunk:
         held = f", each for {count} steps" if count > 1 else ""
         raise SpecError(
-            f"{name} executes {spec.execute} of its actions before it looks again (execute){held}, and the model predicts "
+            f"{name} executes {policy.execute} of its actions before it looks again (execute){held}, and the model predicts "
             f"{model.chunk} steps at once (chunk), with nothing to see in between. Name a policy that executes a multiple of {model.chunk} steps, or a model "
             "that predicts one step at a time."
         )

@@ -130,10 +130,11 @@ def wanted(run: Run, env: Env, asked: RerankTest, options: Mapping[str, object],
     _, task = env.reset(torch.ones(env.batch, dtype=torch.bool), torch.zeros(env.batch, dtype=torch.int64))
     if task.goal is not None:
         return run.world_model, run.recipe.objective or GoalImage(), None
+    shown = pictured(run.world_model, env.spec.sentences)  # whether it can be, before a judge is fitted
     judge, score = judge_of(
         asked.world, options, episodes=asked.judge_episodes, config=asked.judge, device=asked.device, progress=bars.task("judge of success")
     )
-    return pictured(run.world_model, env.spec.sentences), Verdict(judge), score
+    return shown, Verdict(judge), score
 
 
 def in_words(objective: Objective[Any]) -> str:

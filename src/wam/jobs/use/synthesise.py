@@ -92,8 +92,8 @@ def synthesise_set(folder: Path, policies: Sequence[Path], out: Path, wanted: Wa
         raise ValueError(f"two of the policies come from folders of one name ({', '.join(map(str, policies))}), which tells their episodes apart. Rename one.")
     shown = pictured(model, starts.sentences).spec
     for name, policy in tried.items():
-        require_sight(name, policy, shown)
-        require_pace(name, policy, shown)
+        require_sight(name, policy.spec, shown)
+        require_pace(name, policy.spec, shown)
         require_beginning(name, policy, starts)
     tried = {name: stepwise(policy, shown.rate) for name, policy in tried.items()}
     judge, score = None, None
