@@ -21,6 +21,7 @@ from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessRow
 from wam.jobs.control import MARGIN
 from wam.jobs.demo import DemoConfig, act, judge, record, train
+from wam.recipes.runs import Run, sources_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +37,13 @@ class SeedResult(Result):
 
 def run_seeds(folder: Path, result: Path, *, seeds: int, goals: int, console: Console) -> SeedResult:
     """Train and act once per seed; writes `result`. Stopped trainings go on where they were."""
-    started, rows, outcomes = time.monotonic(), list[SuccessRow](), list[tuple[bool, ...]]()
+    started, rows, outcomes, runs = time.monotonic(), list[SuccessRow](), list[tuple[bool, ...]](), list[Run]()
     sources = Sources.of("wam.jobs.seeds", "wam.recipes.lewm", "wam.sim.worlds.push")  # as they are now: a run is long
     data = record(folder / "data", DemoConfig(), console)
     for seed in range(seeds):
         config = DemoConfig(goals=goals, seed=seed)
         run = train(folder, data, config)
+        runs.append(run)
         if seed == 0:
             conforms = check_world_model(run.model).ok
             card, _ = judge(run, data, config)
@@ -70,6 +72,7 @@ def run_seeds(folder: Path, result: Path, *, seeds: int, goals: int, console: Co
             recipe="lewm tiny",
             data=f"{DemoConfig().episodes} recorded episodes of the push world, {run.trained_on.fingerprint}",
             statistics=run.trained_on.statistics,
+            weights=sources_of(*runs),
         ),
     )
     made.save(result)

@@ -22,7 +22,7 @@ from wam.jobs.use.judging import EPISODES, USUAL, judge_of
 from wam.jobs.use.policies import named, policies_of, require_pace, require_sight, same_run, watched
 from wam.jobs.use.shuffled import control_of
 from wam.jobs.use.tables import BIAS, agreement_summary, figure, judge_summary, policies_summary
-from wam.recipes.runs import Run, load
+from wam.recipes.runs import Run, load, sources_of
 from wam.show.bars import Bars
 from wam.show.report import Captioned, Figures, Report, Section, Text
 from wam.show.sections import origin_section
@@ -108,6 +108,7 @@ def evaluate_policies(
             recipe=run.name,
             data=run.trained_on.fingerprint,
             statistics=run.trained_on.statistics,
+            weights=sources_of(run, *acting),
         ),
     )
     return result, page_of(result).save((out or run.folder) / "policy_evaluation.html")

@@ -30,7 +30,7 @@ from wam.jobs.use.policies import require_pace, require_sight
 from wam.jobs.use.tables import points, rate
 from wam.plan.control.rollout import rollout
 from wam.recipes.recipe import load_recipe
-from wam.recipes.runs import Run, frames_for, load, train_recipe
+from wam.recipes.runs import Run, frames_for, load, sources_of, train_recipe
 from wam.show.bars import Bars
 from wam.show.report import Table
 from wam.show.words import percent
@@ -161,6 +161,7 @@ def improve(folder: Path, out: Path, asked: ImproveTest, *, bars: Bars) -> Impro
             recipe=run.name,
             data=demonstrations,
             statistics=run.trained_on.statistics,
+            weights=sources_of(run),
         ),
     )
 

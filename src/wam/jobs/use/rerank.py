@@ -26,7 +26,7 @@ from wam.jobs.record import load_world
 from wam.jobs.use.judging import EPISODES, USUAL, judge_of
 from wam.jobs.use.tables import judge_summary
 from wam.plan import GoalImage, Objective, Return, Reward
-from wam.recipes.runs import Run, load
+from wam.recipes.runs import Run, load, sources_of
 from wam.show.bars import Bars
 from wam.show.report import Report
 from wam.show.sections import episodes_section, origin_section, success_sections
@@ -115,6 +115,7 @@ def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = 
             recipe=run.name,
             data=run.trained_on.fingerprint,
             statistics=run.trained_on.statistics,
+            weights=sources_of(run, base),
         ),
     )
     return result, page_of(result, run, films, env.spec.sentences).save((out or run.folder) / "rerank.html")
