@@ -16,6 +16,7 @@ from wam.evaluate.probe import Positions, position_of_slots, positions_of_object
 from wam.evaluate.result import Result, Verdicts
 from wam.evaluate.rollouts import rollout_card
 from wam.evaluate.sources import Sources
+from wam.jobs.at_hand import data_of
 from wam.recipes.runs import Run, frames_for, load, sources_of
 from wam.show.report import Report, Section
 from wam.show.sections import card_sections, origin_section, strips_section, training_section
@@ -45,7 +46,7 @@ def imagine_run(
     chunk = run.world_model.spec.chunk
     horizon = -(-horizon // chunk) * chunk
     sources = Sources.of("wam.jobs.imagine", f"wam.recipes.{run.recipe.name}")
-    learned = training or (run.trained_on.data if Path(run.trained_on.data).exists() else None)
+    learned = training or data_of(run)
     run = run.read(instructions_of(run, [data] if learned is None else [data, learned]))
     require_unseen(run, data)
     held_out, episodes = windows_of(run, data, horizon, count)
@@ -97,9 +98,8 @@ def short(data: str | Path) -> str:
 def require_unseen(run: Run, data: str | Path) -> None:
     """ValueError where a data set holds the episodes that the run learned from; of a world that it acted in, where they still lie."""
     about = run.trained_on
-    seen = about.fingerprint
-    if about.world:
-        seen = frames_for(run.preset, about.data).fingerprint() if Path(about.data).exists() else ""
+    lived = data_of(run) if about.world else None
+    seen = about.fingerprint if lived is None else frames_for(run.preset, lived).fingerprint()
     if about.episodes is not None and max(about.episodes) >= len(open_dataset(data)):
         return
     if frames_for(run.preset, data, about.episodes).fingerprint() == seen:

@@ -20,6 +20,7 @@ from wam.evaluate.result import EPISODES, TRAININGS, Result, Verdicts, verdict_o
 from wam.evaluate.returns import ReturnRow, measure_return
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds
+from wam.jobs.at_hand import data_of
 from wam.jobs.control import require_alike, size_of
 from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
@@ -113,8 +114,8 @@ def arms_of(run: Run) -> list[tuple[str, Policy[Any]]]:
 
 def lived(run: Run) -> int:
     """Decisions made in the world while learning; as planned, where the replay no longer lies there."""
-    path = Path(run.trained_on.data)
-    if not run.trained_on.world or not path.exists():
+    path = data_of(run) if run.trained_on.world else None
+    if path is None:
         return run.trained_on.frames
     replay = open_dataset(path)
     return replay.frames - len(replay)
