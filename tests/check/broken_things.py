@@ -220,6 +220,15 @@ class StartsWithTheOthers(SmoothPolicy):
         return super().update(dataclasses.replace(memory, place=torch.where(shared, start, memory.place)), since)
 
 
+@policy_caught_by("rows_can_restart")
+class ForgetsAllWhenOneStarts(SmoothPolicy):
+    """Looks at the batch, not at the row, to see that something begins."""
+
+    def update(self, memory, since):
+        begins = not bool(since.actions.valid[:, 0].any(-1).all())
+        return super().update(dataclasses.replace(memory, place=torch.zeros_like(memory.place)) if begins else memory, since)
+
+
 @policy_caught_by("losses_ignore_masked_steps")
 class ClonesPadding(SmoothPolicy):
     def loss(self, window, *, noise):

@@ -9,7 +9,8 @@ from tests.check.broken_models import BROKEN_MODELS
 from tests.check.checkable_models import CORRECT, RingModel, StochasticModel, WindowModel
 from wam.check import check_world_model
 from wam.check.subject import private_copy
-from wam.world import SpecError
+from wam.check.world_model.subject import WorldModelSubject
+from wam.world import Physical, SpecError, Truth
 
 
 @pytest.mark.parametrize("kind", CORRECT, ids=lambda kind: kind.__name__)
@@ -70,9 +71,6 @@ def test_a_given_window_is_used():
             return super().loss(window, noise=noise)
 
     assert "losses_are_named_rows" in check_world_model(NeedsTruth()).failed
-    from wam.check.world_model.subject import WorldModelSubject
-    from wam.world import Physical, Truth
-
     subject = WorldModelSubject(model=WindowModel(), make=None, device=torch.device("cpu"), window=None, losses=None)
     window = subject.random_window(3)
     place = torch.zeros(5, subject.frames + subject.horizon, 2)
@@ -99,3 +97,15 @@ def test_an_interrupt_is_not_a_finding():
 
     with pytest.raises(KeyboardInterrupt):
         check_world_model(Stops())
+
+
+def test_padding_of_the_truth_counts_for_nothing():
+    class AveragesTruth(WindowModel):
+        def loss(self, window, *, noise):
+            return {name: value + window.truth.physical.q.mean((1, 2)) for name, value in super().loss(window, noise=noise).items()}
+
+    subject = WorldModelSubject(model=WindowModel(), make=None, device=torch.device("cpu"), window=None, losses=None)
+    window = subject.random_window(3)
+    place = torch.rand(5, subject.frames + subject.horizon, 2)
+    window = dataclasses.replace(window, truth=Truth(physical=Physical(q=place, v=place)))
+    assert check_world_model(AveragesTruth(), window=window).failed == ("losses_ignore_masked_steps",)

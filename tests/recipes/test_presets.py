@@ -40,11 +40,11 @@ def window(spec: DataSpec, learner: Gradient, rows: int = 4) -> Window:
 
 
 def without_download(config: Any, folder: Path) -> Any:
-    """A random model of the same patch size in place of weights that are not here."""
+    """A random model of the same patch and picture size in place of weights that are not here."""
     if not isinstance(config, DinoWMConfig) or not config.pretrained:
         return config
     transformers = pytest.importorskip("transformers", reason='needs the extra "vision"')
-    tiny = transformers.Dinov2Config(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=196, patch_size=14, mlp_ratio=2)
+    tiny = transformers.Dinov2Config(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=518, patch_size=14, mlp_ratio=2)
     transformers.Dinov2Model(tiny).save_pretrained(folder / "tiny")
     return replace(config, pretrained=str(folder / "tiny"))
 

@@ -58,3 +58,12 @@ def test_limits_lie_where_the_data_does_inside_the_slots_own() -> None:
     x, gripper = STATISTICS.within(known).low_level
     assert (x.low, x.high) == (-1.5, 2.0) and (gripper.low, gripper.high) == pytest.approx((0.3, 0.7))
     assert STATISTICS.within(known).per_step == 3 and dataclasses.replace(STATISTICS, action=None).within(known) is known
+
+
+@pytest.mark.parametrize("constant", [0.05, 0.0500000007, -0.05, 0.06])
+def test_an_action_that_never_leaves_its_limit_has_that_limit(constant: float) -> None:
+    slot = dataclasses.replace(ACTS.low_level[0], low=-0.05, high=0.05)
+    acts = ActionSpec(low_level=(slot,))
+    always = {name: (constant,) for name in ("mean", "low", "high", "q01", "q99")}
+    (near,) = Statistics(acts=acts, action=Moments(count=9, std=(0.0,), **always)).within(acts).low_level
+    assert near.low == near.high == max(-0.05, min(0.05, constant))

@@ -15,7 +15,7 @@ from wam.check.compare import unequal
 from wam.check.runner import CheckFailed, CheckSkipped
 from wam.check.samples import R
 from wam.check.subject import Subject
-from wam.world import Actions, Meters, Noise, Trainable, Window
+from wam.world import Actions, Meters, Noise, Trainable, Window, WorldModelSpec
 
 
 def losses_are_named_rows(subject: Subject) -> None:
@@ -80,6 +80,7 @@ def losses_ignore_masked_steps(subject: Subject) -> None:
         masked,
         actions=dataclasses.replace(_where(valid, masked.actions, other.actions), valid=masked.actions.valid),
         future=_where(valid, window.future, other.future),
+        truth=None if window.truth is None or other.truth is None else _where(_instants(window, valid), window.truth, other.truth),
     )
     if found := _changed(_loss(subject, masked), _loss(subject, changed), exact=False):
         raise CheckFailed(
@@ -91,6 +92,10 @@ def losses_ignore_masked_steps(subject: Subject) -> None:
 
 def losses_use_the_actions(subject: Subject) -> None:
     """With other actions, at least one loss changes."""
+    spec = subject.model.spec
+    acts = spec.consumes if isinstance(spec, WorldModelSpec) else spec.acts
+    if not (acts.low_level or acts.camera or acts.keys or acts.latent or acts.sentences or acts.skills):
+        raise CheckSkipped("the model is told no actions")
     window = subject.training_window(1)
     other = subject.training_window(2)
     changed = dataclasses.replace(window, actions=dataclasses.replace(other.actions, valid=window.actions.valid))
@@ -166,6 +171,12 @@ def _last_chunk(subject: Subject, steps: int) -> int:
 
 def _not_done(window: Window, valid: Tensor) -> Actions:
     return dataclasses.replace(window.actions, valid=window.actions.valid & valid[..., None])
+
+
+def _instants(window: Window, valid: Tensor) -> Tensor:
+    """Which of the T + H instants count, "B T+H": what was seen does."""
+    seen = window.past.actions.valid.shape[1]
+    return torch.cat([valid.new_ones(len(valid), seen), valid], 1)
 
 
 def _where(valid: Tensor, kept: R, other: R) -> R:

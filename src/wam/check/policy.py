@@ -167,10 +167,13 @@ def rows_can_restart(subject: PolicySubject) -> None:
     script, other = subject.script(1), subject.script(3)
     first = torch.arange(ROWS, device=subject.device) % 2 == 0
     task, noise, model = other.task.where(first, script.task), script.noise, subject.model
-    since = subject.past(3, 1)
+    fresh = subject.past(3, 1)
+    later = dataclasses.replace(fresh, actions=subject.past(3, 1, first=False).actions)
+    since = dataclasses.replace(fresh, actions=fresh.actions.where(first, later.actions))
     with torch.no_grad():
         old, _ = model.act(model.begin(ROWS, script.task), script.first, noise=noise)
-        acted = [model.act(memory, since, noise=noise)[1] for memory in (model.begin(ROWS, task), old, model.begin(ROWS, task).where(first, old))]
+        shown = ((model.begin(ROWS, task), fresh), (old, later), (model.begin(ROWS, task).where(first, old), since))
+        acted = [model.act(memory, seen, noise=noise)[1] for memory, seen in shown]
     for name, rows, expected in (("restarted", first, acted[0]), ("other", ~first, acted[1])):
         if found := record_difference(acted[2].select(rows), expected.select(rows), exact=False):
             raise CheckFailed(

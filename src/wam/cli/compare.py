@@ -45,9 +45,10 @@ def compare(
     from wam.cli.paradigms import label_shares, paradigms
 
     if recipe == "paradigms":
-        if (data, held_out, option, world, preset) != (None, None, None, "push", "tiny"):
+        if (data, held_out, option, world, preset, horizon, windows) != (None, None, None, "push", "tiny", 12, 256):
             raise ValueError(
-                "paradigms records its own demonstrations in push and trains tiny presets. Leave out --data, --held-out, --option, --world and --preset."
+                "paradigms records its own demonstrations in push and trains tiny presets. Leave out --data, --held-out, --option, --world, --preset, "
+                "--horizon and --windows."
             )
         paradigms(
             out,
@@ -67,7 +68,11 @@ def compare(
     if data is None or len(share) > 1 or arms is not None or only_report or renew:
         raise ValueError(f"{recipe!r} is compared with its idea switched off: name --data, one share of --labels at most, no --arms, --only-report, --renew.")
     result = result or out / "comparison.json"
+    if held_out is None and (horizon, windows) != (12, 256):
+        raise ValueError("--horizon and --windows are of predictions, and success is compared: name --held-out, or leave them out.")
     if held_out is not None:
+        if (world, option, goals) != ("push", None, 100):
+            raise ValueError("--world, --option and --goals are of success in a world, and predictions are compared: leave them or --held-out out.")
         from wam.jobs.compare_prediction import compare_prediction, prediction_summary
         from wam.show.tables import terminal_table
 

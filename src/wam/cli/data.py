@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from wam.cli.common import AsJson, show
 
@@ -63,7 +62,7 @@ def data_check(path: Annotated[str, typer.Argument(help="Folder or Hub id.")], a
     from wam.data.validation import check_dataset
 
     findings = check_dataset(path)
-    show([asdict(finding) for finding in findings], [escape(str(finding)) for finding in findings] or f"{path}: nothing found.", as_json)
+    show([asdict(finding) for finding in findings], [str(finding) for finding in findings] or f"{path}: nothing found.", as_json)
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
 
@@ -96,7 +95,7 @@ def data_convert(
 
     made = convert(layout, source, target, actions=actions, layout_file=layout_file, size=size, part=part, trim=trim)
     told = {"path": str(made.path), "episodes": made.episodes, "frames": made.frames, "notes": [asdict(note) for note in made.notes]}
-    lines = [f"{made.episodes} episodes, {made.frames} frames in {made.path}", *(escape(str(note)) for note in made.notes)]
+    lines = [f"{made.episodes} episodes, {made.frames} frames in {made.path}", *(str(note) for note in made.notes)]
     show(told, lines, as_json)
 
 

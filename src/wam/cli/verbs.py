@@ -268,7 +268,7 @@ def check(
     from wam.check import check_target
 
     report = check_target(target, device=device)
-    show(report.to_dict(), escape(str(report)), as_json)
+    show(report.to_dict(), str(report), as_json)
     if not report.ok:
         raise typer.Exit(1)
 
@@ -280,7 +280,9 @@ def demo(
     seed: Annotated[int, typer.Option(help="Of the training.")] = 0,
     steps: Annotated[int | None, typer.Option(help="Of training, instead of the preset's.")] = None,
     seeds: Annotated[int, typer.Option(help="Trainings; more than one writes --result instead of a report.", min=1)] = 1,
-    result: Annotated[Path, typer.Option(help="Where the claim over several trainings is written.", dir_okay=False)] = Path("results/push_goal_images.json"),
+    result: Annotated[
+        Path | None, typer.Option(help="Where the claim over several trainings is written; by default results/push_goal_images.json.", dir_okay=False)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Record, train, imagine, control: a report in a few minutes on two cores. With --seeds, the claim over several trainings."""
@@ -290,7 +292,10 @@ def demo(
     told = Console(stderr=True) if as_json else console
     if seeds > 1 and (steps is not None or seed):
         raise ValueError("--steps and --seed are for one training; the claim over several (--seeds) trains the preset with seeds 0, 1, ... Leave them out.")
+    if seeds == 1 and result is not None:
+        raise ValueError("--result is where the claim over several trainings is written: add --seeds 3, or leave it out. One training writes a report.")
     if seeds > 1:
+        result = result or Path("results/push_goal_images.json")
         made = run_seeds(out, result, seeds=seeds, goals=goals, console=told)
         show(made.to_dict(), f"{made.success.value:.1%} solved ({made.success.low:.1%} to {made.success.high:.1%}): {result}", as_json)
         return

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich.markup import escape
 from rich.table import Table
 
 from wam.evaluate.card import RolloutCard
@@ -28,9 +29,9 @@ def card_tables(card: RolloutCard) -> list[Table]:
 
 def terminal_table(table: report.Table) -> Table:
     """Any table of a report."""
-    made = Table(title=table.title, title_justify="left", caption=table.note, caption_justify="left", header_style="bold")
+    made = Table(title=escape(table.title), title_justify="left", caption=escape(table.note), caption_justify="left", header_style="bold")
     for index, column in enumerate(table.columns):
-        made.add_column(column, justify="right" if index in table.numbers else "left")
+        made.add_column(escape(column), justify="right" if index in table.numbers else "left")
     for row in table.rows:
-        made.add_row(*row)
+        made.add_row(*map(escape, row))
     return made

@@ -52,9 +52,11 @@ class Statistics(Spec):
         """
         if self.action is None:
             return acts
-        around = zip(acts.low_level, self.action.mean, self.action.std, strict=True)
-        near = (replace(slot, low=max(slot.low, mean - spread * std), high=min(slot.high, mean + spread * std)) for slot, mean, std in around)
-        return replace(acts, low_level=tuple(near))
+        found = []
+        for slot, mean, std in zip(acts.low_level, self.action.mean, self.action.std, strict=True):
+            low, high = (min(max(end, slot.low), slot.high) for end in (mean - spread * std, mean + spread * std))
+            found.append(replace(slot, low=low, high=high))
+        return replace(acts, low_level=tuple(found))
 
     def for_proprio(self, proprio: tuple[Slot, ...]) -> "Statistics":
         """The same without proprioception, for a model that does not read it; unchanged for one that does."""

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from tests.recipes.test_lewm import data_spec, statistics
+from wam.models.actions.embed import ActionEmbedding
 from wam.models.actions.translation import Translation
 from wam.world import Noise, SpecError
 
@@ -53,3 +54,13 @@ def test_other_sizes_are_refused():
         make()(replace(actions, valid=actions.valid[..., :2], low_level=actions.low_level[:, :, :2]))
     with pytest.raises(SpecError, match="moments"):
         Translation(data_spec().acts, replace(KNOWN, action=None), 4)
+
+
+@pytest.mark.parametrize("shared_by", [1, 2])
+def test_an_embedding_reads_no_action_that_nobody_recorded(shared_by):
+    torch.manual_seed(0)
+    model, actions = ActionEmbedding(data_spec().acts, KNOWN, 8, shared_by=shared_by), data_spec().acts.sample(2, 4)
+    labelled = torch.tensor([[True, False, True, True]] * 2)
+    hidden = replace(actions, labelled=labelled)
+    other = replace(hidden, low_level=torch.where(labelled[..., None, None], actions.low_level, 0))
+    assert torch.equal(model(hidden), model(other))

@@ -35,3 +35,7 @@ def test_what_a_lesson_neither_learns_nor_knows_is_left_out():
     assert Lesson(Levels((Fixed(1.0), Uniform())), learns=("actions",)).absent == ("video",)
     assert Lesson(Levels((Fixed(0.0), Uniform())), learns=("actions",)).absent == ()  # given
     assert Lesson(Levels((Fixed(1.0), Uniform()))).absent == ()  # learned, from nothing
+
+
+def test_a_row_counts_the_same_however_few_learn_a_lesson():
+    assert [Lesson(Levels((Uniform(), Uniform())), share=0.25).rows(count) for count in (1, 2, 3, 8)] == [1, 1, 1, 2]

@@ -10,7 +10,7 @@ from wam.sim.adapters.gym_face import gym_face
 from wam.sim.adapters.gym_spec import boxes
 from wam.sim.adapters.gym_world import GymWorld
 from wam.sim.worlds.push import PushConfig, PushWorld, Wander
-from wam.world import Actions, Noise, SpecError
+from wam.world import EVALUATION_SEEDS, Actions, Noise, SpecError
 
 gymnasium = pytest.importorskip("gymnasium", reason='needs the extra "gym"')
 
@@ -98,3 +98,23 @@ def test_what_does_not_fit_explains_itself():
         env.step(env.spec.acts.sample(1, 1))
     with pytest.raises(SpecError, match="has 2 rows"):
         gym_face(PushWorld(2))
+
+
+def test_what_they_draw_is_never_a_start_of_evaluation(monkeypatch):
+    """An RL library resets without seeds."""
+    world, seeds = PushWorld(1), []
+    reset = world.reset
+    monkeypatch.setattr(world, "reset", lambda mask, some: seeds.extend(some.tolist()) or reset(mask, some))
+    face = gym_face(world)
+    for _ in range(5):
+        face.reset()
+    assert len(set(seeds)) == 5 and max(seeds) < EVALUATION_SEEDS
+    face.reset(seed=EVALUATION_SEEDS + 1)  # who asks for one gets it
+    assert seeds[-1] == EVALUATION_SEEDS + 1
+
+
+def test_a_budget_beyond_the_environment_s_own_is_refused():
+    """Where it truncates an episode itself, that would look like the end of one."""
+    with pytest.raises(SpecError, match=r"a budget of 200 steps is longer than the 5 after which .* larger max_episode_steps"):
+        GymWorld(lambda: gymnasium.make("Pendulum-v1", max_episode_steps=5), 1, budget=200)
+    assert GymWorld(lambda: gymnasium.make("Pendulum-v1", max_episode_steps=5), 1, budget=5).spec.budget == 5

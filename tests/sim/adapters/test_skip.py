@@ -57,3 +57,20 @@ def test_a_budget_that_is_no_multiple_ends_in_a_shorter_step():
     assert one.alive[:, 1].all() and not one.alive[:, 2].any()
     assert torch.equal(one.observation.rgb["top"][:, -1], two.observation.rgb["top"][:, -1])
     assert torch.allclose(one.reward[:, 2], two.reward[:, 6:].sum(1))
+
+
+def test_who_has_ended_earns_nothing():
+    for world in (PushWorld(2, PushConfig(budget=2)), Skip(PushWorld(2, PushConfig(budget=2)), 2)):
+        world.reset(torch.ones(2, dtype=torch.bool), torch.arange(2))
+        steps = 2 if isinstance(world, PushWorld) else 1
+        assert (world.step(world.spec.acts.sample(2, steps)).reward < 0).all()
+        later = world.step(world.spec.acts.sample(2, steps))
+        assert not later.alive.any() and not later.reward.any()
+
+
+def test_who_is_not_moved_earns_nothing():
+    world = PushWorld(2)
+    world.reset(torch.ones(2, dtype=torch.bool), torch.arange(2))
+    actions = world.spec.acts.sample(2, 1)
+    actions.valid[0] = False
+    assert world.step(actions).reward[:, 0].tolist()[0] == 0 and world.truth() is not None

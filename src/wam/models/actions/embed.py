@@ -45,14 +45,14 @@ class ActionEmbedding(nn.Module):
         return embedded
 
     def vectors(self, actions: Actions) -> Float[Tensor, "B H W"]:
-        """All numbers of a step at unit scale, 0 where an action is not valid."""
+        """All numbers of a step at unit scale, 0 where an action is not valid, or not known."""
         if self.normalise is None:
             if actions.latent is None or actions.latent.shape[-1] != self.width:
                 raise SpecError(f"latent actions of {self.width} numbers are expected, got {None if actions.latent is None else tuple(actions.latent.shape)}.")
-            return actions.latent * actions.valid.any(-1, keepdim=True)
+            return actions.latent * actions.known().any(-1, keepdim=True)
         low_level, expected = actions.low_level, (self.spec.per_step, len(self.spec.low_level))
         if low_level is None or low_level.shape[2:] != expected:
             got = None if low_level is None else tuple(low_level.shape[2:])
             raise SpecError(f"(R, A) = {expected} low-level actions per step are expected, got {got}. `skip` in training and acting must agree.")
-        scaled: Tensor = self.normalise(low_level) * actions.valid[..., None]
+        scaled: Tensor = self.normalise(low_level) * actions.known()[..., None]
         return scaled.flatten(2)

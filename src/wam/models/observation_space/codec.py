@@ -71,7 +71,7 @@ class Codec(nn.Module):
         """The autoencoder's own losses "B": of one frame per window, drawn by chance. What moves counts more."""
         assert self.autoencoder is not None  # without one there is no stage that would call this
         stretch, real = window.whole()
-        pictures = self.stacked(stretch.observation, torch.float32)
+        pictures = self.stacked(stretch.observation, self.mean.dtype)
         frame = noise.fork("frame").integers(1, real.shape[1])[:, 0]
         found = self.autoencoder.loss(*looked_at(pictures, real, frame), noise.fork("autoencoder"))
         return {name: value * real.gather(1, frame[:, None])[:, 0] for name, value in found.items()}

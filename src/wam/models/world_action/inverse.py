@@ -28,6 +28,8 @@ class InverseDynamics(nn.Module, Infers):
         statistics.require(acts)
         if statistics.action is None or not acts.low_level or not observes.cameras:
             raise SpecError(f"InverseDynamics needs cameras, low-level actions and their moments, got {sorted(observes.cameras)} and {acts.low_level}.")
+        if any(camera.height != camera.width for camera in observes.cameras.values()):
+            raise SpecError(f"InverseDynamics takes square pictures, got {observes.cameras}. Set `size` when loading the data.")
         self.observes, self.acts, self.worn = observes, acts, worn
         self.cameras = nn.ModuleDict({name: ConvEncoder(9, camera.height, width, dim) for name, camera in observes.cameras.items()})
         self.scale = Normalise(statistics.action.mean, statistics.action.std)
@@ -36,6 +38,8 @@ class InverseDynamics(nn.Module, Infers):
     def infer_actions(self, observation: Observation, *, noise: Noise | None = None) -> Actions:
         """T frames give T actions within their limits; the first is not valid."""
         self.observes.require(observation, "InverseDynamics")
+        if observation.size("T") == 1:
+            return self.acts.nothing(observation.size("B"), 1, self.scale.mean.device)
         low, high = self.acts.limits(self.scale.mean.device, self.scale.mean.dtype)
         found = (self._between(observation.rgb or {}) * self.scale.std + self.scale.mean).clamp(low, high)
         low_level = torch.cat([torch.zeros_like(found[:, :1]), found], 1)

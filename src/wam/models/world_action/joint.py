@@ -152,7 +152,8 @@ class JointModel(nn.Module, Reads, Views):
         found = dict[str, Tensor]()
         for kind in KINDS:  # a row counts the same in every lesson
             if every := [one[kind] for one in learned if kind in one]:
-                found[kind] = torch.stack(every).sum(0) / sum(lesson.share for lesson in self.lessons if kind in lesson.learns)
+                rows = sum(lesson.rows(len(real)) for lesson in self.lessons if kind in lesson.learns)
+                found[kind] = torch.stack(every).sum(0) * len(real) / rows
         if "video" in found:
             weight = 1 + self.moving * (z[:, now:] - z[:, now - 1 : -1]).abs().amax(2, keepdim=True)
             weighted = masked_mean((found["video"] * weight).flatten(2).mean(-1), video.known)
@@ -241,7 +242,7 @@ class JointModel(nn.Module, Reads, Views):
         given = {kind: part for kind, part in given.items() if kind not in lesson.absent}
         if lesson.share < 1:
             rows = len(prefix.gist)
-            some = max(1, round(lesson.share * rows))
+            some = lesson.rows(rows)
             fewer = {kind: Given(part.x[:some], part.known[:some]) for kind, part in given.items()}
             heard = None if words is None else (words[0][:some], words[1][:some])
             found = self._learned(replace(lesson, share=1.0), prefix.first(some), fewer, heard, noise.narrow("B", 0, some))

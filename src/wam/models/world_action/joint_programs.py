@@ -40,6 +40,10 @@ class Lesson:
     share: float = 1.0  # of the rows that learn it: frames cost far more than actions
     draws: int = 1  # of noise, for the same observed frames: where what is learned is narrow, seeing costs more than drawing
 
+    def rows(self, count: int) -> int:
+        """How many of so many rows learn it; at least one."""
+        return max(1, round(self.share * count))
+
     @property
     def absent(self) -> tuple[str, ...]:
         """Streams that are left out: not learned, and unknown."""

@@ -1,6 +1,6 @@
 """Vision models of the package `transformers` by name or folder, frozen, as patch encoders (DINOv2, ViT, SigLIP, ...).
 
-Weights come from the Hub where there is a network, or from a folder. Pictures are resized to what the model was trained on
+Weights come from the Hub where there is a network, or from a folder. Pictures are resized
 and normalised as its own image processor says; without one, with the figures of ImageNet. Tokens before the patches (the
 class token, registers) are left out. Needs the extra "vision".
 """
@@ -26,13 +26,12 @@ class PretrainedPatchEncoder(PatchEncoder):
     std: Tensor
 
     def __init__(self, name: str, *, size: int | None = None):
+        """`size`: px that pictures are resized to, brought to whole patches; None = what the model was trained on."""
         super().__init__()
         model = load_vision_model(name)
         config = getattr(model.config, "vision_config", model.config)
         patch, native = int(config.patch_size), int(config.image_size)
-        self.size = size or native
-        if self.size % patch:
-            raise ValueError(f"{name} cuts patches of {patch} px, {self.size} is no multiple. Choose e.g. {self.size // patch * patch or patch}.")
+        self.size = patch * max(1, round((native if size is None else size) / patch))
         self.grid, self.width, self.name = (self.size // patch, self.size // patch), int(config.hidden_size), name
         mean, std = normalisation(name)
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)

@@ -43,6 +43,8 @@ class Metered:
     def act(self, memory: Record, since: Past, *, noise: Noise | None = None) -> tuple[Record, Actions]:
         """As the policy, timed until the device has finished."""
         counting = self.network.register_forward_hook(self._count) if self.network is not None else None
+        if since.device.type == "cuda":
+            torch.cuda.synchronize(since.device)  # what others asked of it is not this decision's
         started = time.perf_counter()
         try:
             memory, actions = self.policy.act(memory, since, noise=noise)

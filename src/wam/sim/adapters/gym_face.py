@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from wam.sim.adapters.gym_spec import gymnasium_
-from wam.world import Actions, Env, Observation, SpecError, to_uint8
+from wam.world import EVALUATION_SEEDS, Actions, Env, Observation, SpecError, to_uint8
 
 
 def gym_face(world: Env) -> Any:
@@ -37,7 +37,7 @@ def gym_face(world: Env) -> Any:
 
         def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
             super().reset(seed=seed)
-            chosen = int(self.np_random.integers(2**31)) if seed is None else seed
+            chosen = int(self.np_random.integers(EVALUATION_SEEDS)) if seed is None else seed
             observation, _ = world.reset(torch.ones(1, dtype=torch.bool), torch.tensor([chosen]))
             self._last, self._steps = shown(observation), 0
             return self._last, {}

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from wam.sim.adapters.gym_spec import gymnasium_
-from wam.world import Actions, Env, Observation, SpecError, to_uint8
+from wam.world import EVALUATION_SEEDS, Actions, Env, Observation, SpecError, to_uint8
 
 Autoreset = Literal["NextStep", "SameStep", "Disabled"]
 Mask = NDArray[np.bool_]
@@ -92,8 +92,8 @@ def gym_vector(world: Env, autoreset: Autoreset = "NextStep") -> Any:
             return tuple(_copied(self._last)[next(iter(spec.observes.cameras))])
 
         def _restart(self, mask: Mask, given: list[Any], ended: Mask | None = None) -> dict[str, NDArray[Any]]:
-            """Reset the masked rows; those without a seed draw one of their own."""
-            drawn = {int(row): int(self._chance[row].integers(2**31)) for row in np.flatnonzero(mask) if given[row] is None}
+            """Reset the masked rows; those without a seed draw one of their own, none that is kept for evaluation."""
+            drawn = {int(row): int(self._chance[row].integers(EVALUATION_SEEDS)) for row in np.flatnonzero(mask) if given[row] is None}
             seeds = [drawn.get(row, given[row]) or 0 for row in range(batch)]
             observation, _ = world.reset(torch.from_numpy(mask), torch.tensor(seeds))
             self._last = _shown(observation)

@@ -79,6 +79,12 @@ class GymWorld:
         self._parts = Parts.of(self.envs[0])
         self._rows: list[Row] = []
         self.spec = spec_of(self.envs[0], name=name, rate=rate, budget=budget, acts=acts, proprio=proprio)
+        own = getattr(self.envs[0].spec, "max_episode_steps", None)
+        if ends and own is not None and own < self.spec.budget:
+            raise SpecError(
+                f"a budget of {self.spec.budget} steps is longer than the {own} after which {self.spec.name} truncates its episodes, and that would count as "
+                f"their end. Ask for at most {own}, or make the environment with a larger max_episode_steps."
+            )
         self._low, self._high = (limit.numpy() for limit in self.spec.acts.limits())
 
     def reset(self, mask: Bool[Tensor, "B"], seeds: Int[Tensor, "B"]) -> tuple[Observation, Task]:
@@ -94,6 +100,10 @@ class GymWorld:
         moves, valid = self._moves(actions), actions.valid[:, :, 0].cpu().numpy()
         outcomes = [self._instant(moves[:, step], valid[:, step]) for step in range(moves.shape[1])]
         return outcomes[0] if len(outcomes) == 1 else concatenate(outcomes, "T")
+
+    def alive(self) -> Bool[Tensor, "B 1"]:
+        """Which rows are not over."""
+        return torch.tensor([[row.alive] for row in self._rows])
 
     def truth(self) -> Truth:
         """Gymnasium has no common word for it."""
@@ -141,7 +151,7 @@ class GymWorld:
         return Outcome(
             observation=self._observation(),
             reward=torch.from_numpy(rewards),
-            alive=torch.tensor([[row.alive] for row in self._rows]),
+            alive=self.alive(),
             success=torch.tensor([[row.success] for row in self._rows]),
         )
 

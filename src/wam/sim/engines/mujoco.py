@@ -80,8 +80,8 @@ def angle_of(rotation: Array) -> Array:
     return vector
 
 
-class PictureError(RuntimeError):
-    """No graphics context could be had."""
+class PictureError(OSError):
+    """The machine gives no graphics context."""
 
 
 class Reacher:

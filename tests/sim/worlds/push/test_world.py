@@ -79,7 +79,8 @@ def test_success_of_a_goal_image_is_half_a_radius_and_ignores_the_pusher() -> No
         pose[:, 0, 0] += share * radius
         pose[:, 1, :2] = torch.where(pose[:, 0, :1] > 0, -0.4, 0.4)
         world.restore(dataclasses.replace(now, state=dataclasses.replace(now.state, pose=pose)))
-        outcome = world.step(world.spec.acts.nothing(8, 1))
+        still = world.spec.acts.nothing(8, 1)
+        outcome = world.step(dataclasses.replace(still, valid=torch.ones_like(still.valid)))
         assert bool((outcome.success == expected).all())
         assert torch.allclose(outcome.reward, torch.tensor(-share * radius), atol=1e-6)
 
@@ -120,3 +121,18 @@ def test_errors_say_what_came_and_what_to_do() -> None:
         world.step(diverged)
     with pytest.raises(SpecError, match="the snapshot has 2 rows"):
         world.restore(world.save().select(torch.arange(2)))
+
+
+@pytest.mark.parametrize(
+    ("odd", "message"),
+    [
+        ({"colours": ("red", "red"), "objects": 2}, "each stands once, asked for .'red', 'red'."),
+        ({"shapes": ("disc", "disc")}, "each stands once"),
+        ({"radius": -0.05}, "a radius above 0 m"),
+        ({"nearest": 6.0, "farthest": 2.0}, "nearest <= farthest"),
+        ({"budget": 0}, "budget"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(odd: dict[str, object], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        PushWorld(1, PushConfig(**odd))  # type: ignore[arg-type]

@@ -128,3 +128,11 @@ def test_missing_demonstrations_explain_themselves(tmp_path):
     np.savez(tmp_path / "some.npz", state=np.zeros((3, 5)))
     with pytest.raises(SpecError, match=r"lacks \['action', 'episode_ends'\]"):
         make(1, demonstrations=str(tmp_path / "some.npz"))
+
+
+def test_too_few_demonstrations_say_so():
+    """Four episodes: none is the last fifth."""
+    state = np.cumsum(np.full((4 * 30, 5), 3.0), 0)
+    few = Demonstrations(state=state, action=state[:, :2], ends=np.array([30, 60, 90, 120]))
+    with pytest.raises(SpecError, match=r"4 demonstrations give \d+ starts to learn from and 0 to evaluate on.* at least 5"):
+        pairs(few, 25)

@@ -250,16 +250,17 @@ class TokenDecoder(nn.Module):
 
     def __init__(self, width: int, camera: Camera, grid: tuple[int, int]):
         super().__init__()
-        self.size, self.part = (camera.height, camera.width), (camera.height // grid[0], camera.width // grid[1])
+        self.size, self.part = (camera.height, camera.width), (-(-camera.height // grid[0]), -(-camera.width // grid[1]))
+        self.drawn = (grid[0] * self.part[0], grid[1] * self.part[1])  # px; more than the picture where the grid does not divide it
         self.body = mlp(width, 256, 3 * self.part[0] * self.part[1])
 
     def forward(self, tokens: Float[Tensor, "N P D"]) -> Float[Tensor, "N 3 h w"]:
-        shown: Tensor = F.fold(torch.sigmoid(self.body(tokens)).transpose(1, 2), self.size, self.part, stride=self.part)
-        return shown
+        shown: Tensor = F.fold(torch.sigmoid(self.body(tokens)).transpose(1, 2), self.drawn, self.part, stride=self.part)
+        return shown if self.drawn == self.size else F.interpolate(shown, self.size, mode="bilinear", antialias=True, align_corners=False)
 
 
 def encoder_for(config: DinoWMConfig, camera: Camera) -> PatchEncoder:
     """As configured, for pictures of one camera."""
     if config.pretrained:
-        return PretrainedPatchEncoder(config.pretrained)
+        return PretrainedPatchEncoder(config.pretrained, size=max(camera.height, camera.width))
     return ConvPatchEncoder(camera.height, camera.width, patch=config.patch, dim=config.features, channels=config.channels)

@@ -256,7 +256,7 @@ class FrameEncoder(nn.Module):
         super().__init__()
         sizes = {(camera.height, camera.width) for camera in observes.cameras.values()}
         self.groups = [[name for name, camera in observes.cameras.items() if (camera.height, camera.width) == size] for size in sorted(sizes)]
-        self.eyes = nn.ModuleList(_eye(config, 3 * len(names), height) for names, (height, _) in zip(self.groups, sorted(sizes), strict=True))
+        self.eyes = nn.ModuleList(_eye(config, 3 * len(names), *size) for names, size in zip(self.groups, sorted(sizes), strict=True))
         self.felt = scaled(observes.proprio, "") if observes.proprio else None
         self.body = normed_mlp(config.hidden * len(self.eyes) + len(observes.proprio), config.hidden, config.latent, 1, last)
 
@@ -271,11 +271,13 @@ class FrameEncoder(nn.Module):
         return code
 
 
-def _eye(config: TDMPC2Config, channels: int, size: int) -> nn.Module:
-    """ "N channels s s" -> "N hidden"."""
+def _eye(config: TDMPC2Config, channels: int, height: int, width: int) -> nn.Module:
+    """ "N channels h w" -> "N hidden". SpecError for pictures that convolutions (`points` = 0) would need square."""
     if config.points:
         return KeypointEncoder(channels, config.hidden, width=config.width, points=config.points)
-    return ConvEncoder(channels, size, config.width, config.hidden)
+    if height != width:
+        raise SpecError(f"TDMPC2 with points=0 takes square pictures, got {height} x {width} px. Set `size` when recording, or read places (points=24).")
+    return ConvEncoder(channels, height, config.width, config.hidden)
 
 
 def two_of(values: Float[Tensor, "K B T"], noise: Noise) -> Float[Tensor, "2 B T"]:

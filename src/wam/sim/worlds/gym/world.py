@@ -44,7 +44,7 @@ def gym_world(batch: int, config: GymConfig) -> GymWorld:
         batch,
         name=config.id,
         success=config.success,
-        budget=config.budget or gymnasium.spec(config.id.rpartition(":")[2]).max_episode_steps,
+        budget=gymnasium.spec(config.id.rpartition(":")[2]).max_episode_steps if config.budget is None else config.budget,
         snapshots=mujoco_snapshots(inside) if exact else None,
     )
 

@@ -50,6 +50,13 @@ class PushConfig:
             raise SpecError(f"push has 1 to 4 objects, asked for {self.objects}.")
         if unknown := (set(self.colours) - set(COLOURS)) | (set(self.shapes) - set(SHAPES)):
             raise SpecError(f"push has colours {COLOURS} and shapes {SHAPES}, asked for {sorted(unknown)}.")
+        if repeated := [names for names in (self.colours, self.shapes) if len(set(names)) < len(names)]:
+            raise SpecError(f"push draws colours and shapes from lists in which each stands once, asked for {repeated[0]}. Name each once.")
+        if not (self.radius > 0 and 0 <= self.nearest <= self.farthest):
+            raise SpecError(
+                f"push has discs of a radius above 0 m, displaced by 0 <= nearest <= farthest radii; asked for radius={self.radius}, "
+                f"nearest={self.nearest}, farthest={self.farthest}."
+            )
         if not 1 <= self.moves <= self.objects:
             raise SpecError(f"the goal image can displace 1 to {self.objects} objects, asked for {self.moves}.")
         if not 0 <= self.zones <= len(ZONE_COLOURS) or not 0 <= self.inner_walls <= 2:

@@ -76,7 +76,7 @@ class PushWorld:
         return self._observe(self.moment.state), self._task()
 
     def step(self, actions: Actions) -> Outcome:
-        """T steps. Actions are clipped to +-0.06 m per axis."""
+        """T steps. Actions are clipped to +-0.06 m per axis. Rows that are over, or whose action is not valid, stay still and are given no reward."""
         push = self._pushes(actions)
         seen, rewards, alive, success = [], [], [], []
         for step in range(push.shape[1]):
@@ -86,7 +86,7 @@ class PushWorld:
             state, clock = ahead.where(moves, now.state), now.clock + moves.long()
             self._moment = now = dataclasses.replace(now, state=state, clock=clock)
             seen.append(self._observe(state))
-            rewards.append(-remaining(now.scene, state, self.config).float())
+            rewards.append(-remaining(now.scene, state, self.config).float() * moves)
             success.append(solved(now.scene, state, self.config))
             alive.append(clock < self.config.budget)
         return Outcome(observation=concatenate(seen, "T"), reward=torch.stack(rewards, 1), alive=torch.stack(alive, 1), success=torch.stack(success, 1))

@@ -47,13 +47,19 @@ def for_training(episodes: int) -> int:
 
 
 def pairs(demonstrations: Demonstrations, offset: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Numbers of the start steps: (for training, for evaluation), each in an order drawn by chance."""
+    """Numbers of the start steps: (for training, for evaluation), each in an order drawn by chance. SpecError without any."""
     starts = [np.arange(first, end - offset) for first, end in zip((0, *demonstrations.ends[:-1]), demonstrations.ends, strict=True)]
     every = np.concatenate(starts)
     every = every[~solved(demonstrations.state[every], demonstrations.state[every + offset])]
     split = demonstrations.first_held_out
+    seen, held_out = every[every < split], every[every >= split]
+    if not len(seen) or not len(held_out):
+        raise SpecError(
+            f"{len(demonstrations.ends)} demonstrations give {len(seen)} starts to learn from and {len(held_out)} to evaluate on, from which the block is "
+            f"moved {offset} steps later. Pass at least 5 demonstrations, the first four fifths and the last with such episodes, or a smaller offset."
+        )
     chance = np.random.default_rng(0)
-    return chance.permutation(every[every < split]), chance.permutation(every[every >= split])
+    return chance.permutation(seen), chance.permutation(held_out)
 
 
 def chosen(seed: int, for_training: NDArray[np.int64], for_evaluation: NDArray[np.int64]) -> int:

@@ -60,6 +60,7 @@ class PushTWorld:
         """T steps."""
         outcomes = []
         for step in range(actions.size("T")):
+            going = self.world.alive() & actions.valid[:, step, :1].cpu()
             outcome = self.world.step(self._targets(actions.narrow("T", step, step + 1)))
             now, goal = self.states(), self.goals()
             away = torch.from_numpy(np.linalg.norm(now[:, 2:4] - goal[:, 2:4], axis=1)).float()
@@ -67,7 +68,7 @@ class PushTWorld:
                 replace(
                     outcome,
                     observation=renamed(outcome.observation),
-                    reward=-away[:, None] * (outcome.alive | actions.valid[:, step, :1]),
+                    reward=-away[:, None] * going,
                     success=torch.from_numpy(solved(now, goal))[:, None],
                 )
             )

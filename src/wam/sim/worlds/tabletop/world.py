@@ -85,19 +85,20 @@ class TabletopWorld:
         return joined(self._seen), self._task()
 
     def step(self, actions: Actions) -> Outcome:
-        """T steps. Actions are clipped to their limits."""
+        """T steps. Actions are clipped to their limits. Rows that are over, or whose action is not valid, stay still and are given no reward."""
         moves, cameras_at = self._moves(actions), self._cameras_at(actions)
         frames, rewards, alive, success = [], [], [], []
         for step in range(moves.shape[1]):
+            going = actions.valid[:, step, 0].cpu() & (self._clock < self.config.steps)
             for index, row in enumerate(self.rows):
-                if bool(actions.valid[index, step, 0]) and int(self._clock[index]) < self.config.steps:
+                if going[index]:
                     row.free_camera = None if cameras_at is None else cameras_at[index, step]
                     row.step(moves[index, step])
                     self._clock[index] += 1
                     self._seen[index] = self._look(row)
             frames.append(joined(self._seen))
             wanted = self.config.ask != "nothing"
-            rewards.append(torch.tensor([-tasks.remaining(row) if wanted else 0.0 for row in self.rows]))
+            rewards.append(torch.tensor([-tasks.remaining(row) if wanted and going[index] else 0.0 for index, row in enumerate(self.rows)]))
             success.append(torch.tensor([wanted and tasks.solved(row) for row in self.rows]))
             alive.append(self._clock < self.config.steps)
         observation = frames[0].map(lambda axes, *leaves: torch.cat(leaves, 1), *frames[1:])
