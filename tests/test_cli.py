@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from tests.show.samples import origin
 from wam.cli import app, main
-from wam.cli.common import options, usable
+from wam.cli.common import options, show, usable
 from wam.cli.compare import comparison_table
 from wam.cli.verbs import record as record_verb
 from wam.cli.verbs import shares
@@ -24,6 +24,9 @@ from wam.evaluate.intervals import Interval
 from wam.evaluate.result import Verdicts
 from wam.jobs.compare import MechanismComparison
 from wam.plan.control.safety import SafetyError
+from wam.show import report
+from wam.show.tables import terminal_table
+from wam.sim.engines.mujoco import PictureError
 
 RUN = CliRunner()
 VERBS = (
@@ -166,6 +169,10 @@ FULL = "full"  # in the place of a file that exists
         (["record", "push", "--out", "new", "--policies", "play:1,expert:-0.5"], "{'expert': -0.5}, expected numbers above 0. Leave out"),
         (["record", "push", "--out", "new", "--device", "cudda"], "--device 'cudda' cannot be used on this machine: "),
         (["check", "x:y", "--device", "meta"], "--device 'meta' cannot be used on this machine: "),
+        (["demo", "--result", "new.json"], "add --seeds 3, or leave it out"),
+        (["compare", "lewm", "--data", "x", "--out", "new", "--horizon", "3"], "predictions, and success is compared: name --held-out"),
+        (["compare", "lewm", "--data", "x", "--held-out", "y", "--out", "new", "--goals", "3"], "leave them or --held-out out"),
+        (["compare", "paradigms", "--out", "new", "--windows", "3"], "Leave out --data, --held-out, --option, --world, --preset, --horizon and --windows"),
         (["record", "push", "--out", f"{FULL}/new"], "Not a directory: 'full/new/meta'. Check the path"),
     ],
 )
@@ -222,3 +229,20 @@ def test_a_device_that_is_not_here_is_named_with_what_is():
 def test_the_command_itself_exits_with_2():
     done = subprocess.run([sys.executable, "-m", "wam.cli", "card", "lewn"], capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "Did you mean 'lewm'" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_brackets_in_names_are_no_markup(capsys):
+    show({}, ["trained: runs/push[v2]", "runs/a[/b]", terminal_table(report.Table(title="of [b]", columns=("x[y]",), rows=(("lewm[v2]",),), note=""))], False)
+    told = capsys.readouterr().out
+    assert all(name in told for name in ("runs/push[v2]", "runs/a[/b]", "of [b]", "x[y]", "lewm[v2]"))
+
+
+def test_a_machine_that_draws_nothing_says_so_in_a_line(monkeypatch, capsys, tmp_path):
+    def make(*_, **__):
+        raise PictureError("no graphics context: set MUJOCO_GL=egl")
+
+    monkeypatch.setattr(sys, "argv", ["wam", "record", "tabletop", "--out", str(tmp_path / "new"), "--episodes", "1"])
+    monkeypatch.setattr("wam.sim.worlds.tabletop.make", make)
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2 and "error no graphics context: set MUJOCO_GL=egl" in " ".join(capsys.readouterr().err.split())

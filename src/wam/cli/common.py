@@ -37,7 +37,7 @@ def show(value: Any, tables: Any, as_json: bool) -> None:
         print(json.dumps(value, indent=2, default=str))
         return
     for table in tables if isinstance(tables, (list, tuple)) else [tables]:
-        console.print(table, markup=False, soft_wrap=isinstance(table, str))
+        console.print(table, markup=not isinstance(table, str), soft_wrap=isinstance(table, str))
 
 
 def options(pairs: list[str] | None) -> dict[str, Any]:
