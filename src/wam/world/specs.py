@@ -54,6 +54,18 @@ class ActionSpec(Spec):
         low, high = [slot.low for slot in self.low_level], [slot.high for slot in self.low_level]
         return torch.tensor(low, device=device, dtype=dtype), torch.tensor(high, device=device, dtype=dtype)
 
+    def low_level_of(self, actions: Actions, who: str) -> torch.Tensor:
+        """The low-level part "B T R A". SpecError where shapes would be broadcast silently; values are not looked at, planning is too hot for it."""
+        wanted = (*actions.valid.shape[:2], self.per_step, len(self.low_level))
+        got = None if actions.low_level is None else tuple(actions.low_level.shape)
+        if actions.low_level is None or got != wanted or actions.valid.shape[2] != wanted[2]:
+            raise SpecError(
+                f"{who} got low-level actions of shape {got} with valid of shape {tuple(actions.valid.shape)}, expected (B, T, R, A) = {wanted} with valid "
+                f"(B, T, R). Actions of another spec are the usual cause: give R = {wanted[2]} actions per model step (a world runs at that clock through "
+                f"sim.adapters.Skip) with the {wanted[3]} slots of the model's actions."
+            )
+        return actions.low_level
+
     def nothing(self, batch: int, steps: int, device: torch.device | str = "cpu") -> Actions:
         """Actions of the right shape that were not executed (valid = False): what leads to a first frame."""
         made = self.sample(batch, steps, Noise.of(range(batch), device))

@@ -50,7 +50,7 @@ def test_absolute_slots_cannot_be_re_based():
 
 def test_other_sizes_are_refused():
     actions = data_spec().acts.sample(2, 3)
-    with pytest.raises(SpecError, match="skip"):
+    with pytest.raises(SpecError, match="Translation got low-level actions of shape"):
         make()(replace(actions, valid=actions.valid[..., :2], low_level=actions.low_level[:, :, :2]))
     with pytest.raises(SpecError, match="moments"):
         Translation(data_spec().acts, replace(KNOWN, action=None), 4)

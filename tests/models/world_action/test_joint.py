@@ -227,7 +227,7 @@ def test_what_a_model_cannot_do_is_refused():
         fast.loss(window(2, 1, 1), noise=Noise.of(range(2)))
     with pytest.raises(SpecError, match="reads no instructions"):
         fast.read(WORDS)
-    with pytest.raises(SpecError, match="low-level actions per step are expected"):
+    with pytest.raises(SpecError, match="JointModel got low-level actions of shape"):
         fast.scaled(Actions(valid=torch.ones(1, 1, 3, dtype=torch.bool)))
 
 

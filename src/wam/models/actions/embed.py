@@ -50,9 +50,5 @@ class ActionEmbedding(nn.Module):
             if actions.latent is None or actions.latent.shape[-1] != self.width:
                 raise SpecError(f"latent actions of {self.width} numbers are expected, got {None if actions.latent is None else tuple(actions.latent.shape)}.")
             return actions.latent * actions.known().any(-1, keepdim=True)
-        low_level, expected = actions.low_level, (self.spec.per_step, len(self.spec.low_level))
-        if low_level is None or low_level.shape[2:] != expected:
-            got = None if low_level is None else tuple(low_level.shape[2:])
-            raise SpecError(f"(R, A) = {expected} low-level actions per step are expected, got {got}. `skip` in training and acting must agree.")
-        scaled: Tensor = self.normalise(low_level) * actions.known()[..., None]
+        scaled: Tensor = self.normalise(self.spec.low_level_of(actions, "ActionEmbedding")) * actions.known()[..., None]
         return scaled.flatten(2)

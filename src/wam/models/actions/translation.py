@@ -37,12 +37,8 @@ class Translation(nn.Module):
 
     def _vectors(self, actions: Actions) -> Float[Tensor, "B T W"]:
         """All numbers of a step at unit scale, 0 where nothing was done or it is not known."""
-        low_level, expected = actions.low_level, (self.acts.per_step, len(self.acts.low_level))
-        if low_level is None or low_level.shape[2:] != expected:
-            got = None if low_level is None else tuple(low_level.shape[2:])
-            raise SpecError(f"(R, A) = {expected} low-level actions per step are expected, got {got}. `skip` in training and acting must agree.")
-        scaled: Tensor = self.normalise(low_level) * actions.known()[..., None]
+        scaled: Tensor = self.normalise(self.acts.low_level_of(actions, "Translation")) * actions.known()[..., None]
         if self.relative:
-            so_far = torch.arange(1, expected[0] + 1, device=scaled.device)[:, None]
+            so_far = torch.arange(1, self.acts.per_step + 1, device=scaled.device)[:, None]
             scaled = scaled.cumsum(2) / so_far  # per action, so that all stay at unit scale
         return scaled.flatten(2)

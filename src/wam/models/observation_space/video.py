@@ -30,6 +30,7 @@ from wam.models.actions.embed import ActionEmbedding
 from wam.models.observation_space.backbones import Backbone, Words
 from wam.models.observation_space.codec import Codec
 from wam.nets.blocks.fourier import Fourier
+from wam.nets.blocks.hold import hold
 from wam.nets.blocks.reduce import masked_mean
 from wam.nets.generate.generation import Generation, Network
 from wam.nets.generate.guidance import guided
@@ -312,19 +313,10 @@ class VideoWorldModel(nn.Module, Reads):
         if self.guidance != 1:
             network = self._guided(network, scene, actions)
         like = self.zero.new_zeros(len(scene.started), self.chunk, *self.codec.shape)
-        return _held(self.generation.draw(network, like, noise) + self._base(scene), actions.valid.any(-1), scene.last)
+        return hold(self.generation.draw(network, like, noise) + self._base(scene), actions.valid.any(-1), scene.last)
 
     def _guided(self, told: Network, scene: Scene, actions: Actions) -> Network:
         """More of what actions and words add."""
         silent = replace(scene, instruction=torch.full_like(scene.instruction, -1))
         untold = self._network(silent, actions, torch.zeros_like(scene.started))
         return lambda noisy, level: guided([untold(noisy, level), told(noisy, level)], [self.guidance])
-
-
-def _held(z: Float[Tensor, "B K c h w"], done: Bool[Tensor, "B K"], last: Float[Tensor, "B c h w"]) -> Float[Tensor, "B K c h w"]:
-    """The frame before where nothing was done."""
-    frames = []
-    for frame, step in zip(z.unbind(1), done.unbind(1), strict=True):
-        last = torch.where(step[:, None, None, None], frame, last)
-        frames.append(last)
-    return torch.stack(frames, 1)

@@ -191,11 +191,7 @@ class JointModel(nn.Module, Reads, Views):
 
     def scaled(self, actions: Actions) -> Float[Tensor, "B T R*A"]:
         """All numbers of a step at unit scale, 0 where they are not known. SpecError for other actions than the model's."""
-        expected, low_level = (self.acts.per_step, len(self.acts.low_level)), actions.low_level
-        if low_level is None or low_level.shape[2:] != expected:
-            got = None if low_level is None else tuple(low_level.shape[2:])
-            raise SpecError(f"(R, A) = {expected} low-level actions per step are expected, got {got}. `skip` in training and acting must agree.")
-        return _where(actions.known(), self.scale(low_level), 0.0).flatten(2)
+        return _where(actions.known(), self.scale(self.acts.low_level_of(actions, "JointModel")), 0.0).flatten(2)
 
     def physical(self, drawn: Float[Tensor, "B T R*A"]) -> Actions:
         """Drawn numbers as actions within their limits, all valid."""

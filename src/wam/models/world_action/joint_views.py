@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from wam.models.world_action.joint_programs import ACTING, IMAGINING, Kind, Program
 from wam.models.world_action.joint_situation import Given, Situation
+from wam.nets.blocks.hold import hold
 from wam.world import (
     Actions,
     ActionSpec,
@@ -146,7 +147,7 @@ class JointWorldModel(nn.Module):
             some, ahead = actions.narrow("T", start, start + chunk), None if noise is None else noise.advance(start)
             given: dict[str, Given] = {"actions": Given(self.model.scaled(some), some.known().any(-1))} if self.told else {}
             z, done = self.model.draw(situation, self.program, noise=ahead, given=given)["video"], some.valid.any(-1)
-            z = _held(z, done, situation.frames.values[:, -1])
+            z = hold(z, done, situation.frames.values[:, -1])
             situation = replace(situation, frames=situation.frames.after(z, done))
             path.append(z)
         return Grounded(seen=carry.seen, now=situation), Future(observation=self.model.codec.decode(torch.cat(path, 1)))
@@ -187,12 +188,3 @@ def _require(model: "JointModel", kind: Kind, so: str) -> None:
     """SpecError unless the stream was learned."""
     if not model.learns(kind):
         raise SpecError(f"this model was not trained on its {kind}, so {so}. Train it with a lesson that learns {kind}.")
-
-
-def _held(z: Tensor, done: Tensor, last: Tensor) -> Tensor:
-    """The frame before where nothing was done."""
-    frames = []
-    for frame, step in zip(z.unbind(1), done.unbind(1), strict=True):
-        last = torch.where(step[:, None, None, None], frame, last)
-        frames.append(last)
-    return torch.stack(frames, 1)

@@ -226,11 +226,7 @@ class DinoWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded]):
         return z
 
     def _embed_actions(self, actions: Actions) -> Float[Tensor, "B T E"]:
-        spec, low_level = self.spec.consumes, actions.low_level
-        if low_level is None or low_level.shape[2:] != (spec.per_step, len(spec.low_level)):
-            raise SpecError(
-                f"DinoWorldModel takes R = {spec.per_step} actions of {len(spec.low_level)} numbers, got {None if low_level is None else low_level.shape}."
-            )
+        low_level = self.spec.consumes.low_level_of(actions, "DinoWorldModel")
         embedded: Tensor = self.embed_action((self.normalise_action(low_level) * actions.valid[..., None]).flatten(2))
         return embedded
 

@@ -227,22 +227,10 @@ class LeWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded], Meters):
         return z.view(batch, steps, -1)
 
     def _embed_actions(self, actions: Actions) -> Float[Tensor, "B T E"]:
-        low_level = self._fitting(actions)
+        low_level = self.spec.consumes.low_level_of(actions, "LeWorldModel")
         scaled = self.normalise_action(low_level) * actions.valid[..., None]
         embedded: Tensor = self.embed_action(scaled.flatten(2))
         return embedded
-
-    def _fitting(self, actions: Actions) -> Float[Tensor, "B T R A"]:
-        """The low-level actions. SpecError where shapes would be broadcast silently; values are not looked at, planning is too hot for it."""
-        wanted = (*actions.valid.shape[:2], self.spec.consumes.per_step, len(self.spec.consumes.low_level))
-        got = None if actions.low_level is None else tuple(actions.low_level.shape)
-        if actions.low_level is None or got != wanted or actions.valid.shape[2] != wanted[2]:
-            raise SpecError(
-                f"LeWorldModel got low-level actions of shape {got} with valid of shape {tuple(actions.valid.shape)}, expected (B, T, R, A) = "
-                f"{wanted} with valid (B, T, R). Actions of another spec are the usual cause: give R = {wanted[2]} actions per model step "
-                f"(a world runs at that clock through sim.adapters.Skip) with the {wanted[3]} slots of spec.consumes."
-            )
-        return actions.low_level
 
     def _transition(self, z: Tensor, after: Actions, joined: Tensor, cache: Cache | None) -> tuple[Tensor, Cache | None]:
         """Predicted next latent of each token (z_t, action t+1), "B T D"."""

@@ -227,9 +227,7 @@ class TDMPC2(nn.Module, Encodes, Exposes[Grounded], Proposes[Grounded], Values):
 
     def _units(self, actions: Actions) -> Float[Tensor, "B H U"]:
         """Actions in -1..1, those of a step side by side."""
-        spec, low_level = self.spec.consumes, actions.low_level
-        if low_level is None or low_level.shape[2:] != (spec.per_step, len(spec.low_level)):
-            raise SpecError(f"TDMPC2 takes R = {spec.per_step} actions of {len(spec.low_level)} numbers, got {None if low_level is None else low_level.shape}.")
+        low_level = self.spec.consumes.low_level_of(actions, "TDMPC2")
         units: Tensor = (self.units(low_level) * actions.valid[..., None]).flatten(2)
         return units
 
