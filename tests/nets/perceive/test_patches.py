@@ -1,6 +1,8 @@
 """Patch encoders: places, masks, emphasis, learning to fill in; and pretrained ones read back from a folder."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -103,3 +105,16 @@ def test_a_pretrained_model_is_read_back_from_a_folder(tmp_path):
     assert encoder(torch.rand(1, 3, 64, 64)).shape == (1, 4, 32)
     with pytest.raises(ValueError, match="no vision model"):
         PretrainedPatchEncoder(str(tmp_path / "nothing"))
+
+
+def test_device_blocks_still_make_all_tensors_where_they_say(tmp_path):
+    """In a process of its own: what torch lists once is listed before `transformers` changes it."""
+    transformers = pytest.importorskip("transformers", reason='needs the extra "vision"')
+    config = transformers.Dinov2Config(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14, mlp_ratio=2)
+    transformers.Dinov2Model(config).save_pretrained(tmp_path / "tiny")
+    program = (
+        "import sys, torch; from wam.nets.perceive.pretrained import load_vision_model; load_vision_model(sys.argv[1])\n"
+        "with torch.device('meta'): print(torch.linspace(0, 1, 3).device)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "tiny")], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == "meta"

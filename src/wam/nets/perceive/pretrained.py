@@ -51,8 +51,18 @@ class PretrainedPatchEncoder(PatchEncoder):
         return found[:, found.shape[1] - self.grid[0] * self.grid[1] :]
 
 
+def know_constructors() -> None:
+    """Once per process before `from_pretrained`: torch lists which functions make tensors at its first `with torch.device(...)`.
+
+    `transformers` has one, of its own, while it has put another `linspace` in place, which would never be one again.
+    """
+    with torch.device("cpu"):
+        torch.zeros(())
+
+
 def load_vision_model(name: str) -> Any:
     """By name of the Hub or folder. ImportError that names the extra; ValueError where nothing can be had."""
+    know_constructors()
     try:
         from transformers import AutoModel
     except ImportError as error:

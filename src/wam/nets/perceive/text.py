@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.resampler import Attention, sine_places
+from wam.nets.perceive.pretrained import know_constructors
 
 
 class TextEncoder(nn.Module, ABC):
@@ -142,6 +143,7 @@ class PretrainedTextEncoder(TextEncoder):
 
 def load_text_model(name: str) -> tuple[Any, Any]:
     """Tokenizer and encoder, by name of the Hub or folder. ImportError that names the extra; ValueError where nothing can be had."""
+    know_constructors()
     try:
         from transformers import AutoModel, AutoTokenizer
     except ImportError as error:
