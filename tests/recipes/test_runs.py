@@ -16,7 +16,8 @@ from wam.jobs.imagine import ImaginedResult, imagine_run
 from wam.jobs.record import record_world
 from wam.recipes import export, load, load_recipe, runs, train_recipe
 from wam.recipes.lewm import without_regulariser
-from wam.recipes.runs import frames_for, sources_of, trained_now
+from wam.recipes.run_file import trained_now
+from wam.recipes.runs import frames_for, sources_of
 from wam.show.bars import Bars
 from wam.world import SpecError
 

@@ -12,6 +12,8 @@ from wam.cli.verbs import app
 if TYPE_CHECKING:
     from wam.jobs.compare import MechanismComparison
 
+GOALS, HORIZON, WINDOWS = 100, 12, 256  # unless said otherwise
+
 
 @app.command(
     epilog="Examples: [bold]wam compare lewm --data runs/push --out runs/compare --seeds 3[/], "
@@ -26,9 +28,9 @@ def compare(
     result: Annotated[Path | None, typer.Option(help="Where the comparison is written; by default in the folder of the runs.", dir_okay=False)] = None,
     world: Annotated[str, typer.Option(help="Where both act.")] = "push",
     option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, of the world; may be repeated.")] = None,
-    goals: Annotated[int, typer.Option(help="Held-out starts per seed.", min=1)] = 100,
-    horizon: Annotated[int, typer.Option(help="--held-out: model steps predicted.", min=1)] = 12,
-    windows: Annotated[int, typer.Option(help="--held-out: windows predicted.", min=2)] = 256,
+    goals: Annotated[int, typer.Option(help="Held-out starts per seed.", min=1)] = GOALS,
+    horizon: Annotated[int, typer.Option(help="--held-out: model steps predicted.", min=1)] = HORIZON,
+    windows: Annotated[int, typer.Option(help="--held-out: windows predicted.", min=2)] = WINDOWS,
     seeds: Annotated[int, typer.Option(help="Training seeds per arm.", min=1)] = 3,
     steps: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
     preset: Preset = "tiny",
@@ -45,7 +47,7 @@ def compare(
     from wam.cli.paradigms import label_shares, paradigms
 
     if recipe == "paradigms":
-        if (data, held_out, option, world, preset, horizon, windows) != (None, None, None, "push", "tiny", 12, 256):
+        if (data, held_out, option, world, preset, horizon, windows) != (None, None, None, "push", "tiny", HORIZON, WINDOWS):
             raise ValueError(
                 "paradigms records its own demonstrations in push and trains tiny presets. Leave out --data, --held-out, --option, --world, --preset, "
                 "--horizon and --windows."
@@ -68,10 +70,10 @@ def compare(
     if data is None or len(share) > 1 or arms is not None or only_report or renew:
         raise ValueError(f"{recipe!r} is compared with its idea switched off: name --data, one share of --labels at most, no --arms, --only-report, --renew.")
     result = result or out / "comparison.json"
-    if held_out is None and (horizon, windows) != (12, 256):
+    if held_out is None and (horizon, windows) != (HORIZON, WINDOWS):
         raise ValueError("--horizon and --windows are of predictions, and success is compared: name --held-out, or leave them out.")
     if held_out is not None:
-        if (world, option, goals) != ("push", None, 100):
+        if (world, option, goals) != ("push", None, GOALS):
             raise ValueError("--world, --option and --goals are of success in a world, and predictions are compared: leave them or --held-out out.")
         from wam.jobs.compare_prediction import compare_prediction, prediction_summary
         from wam.show.tables import terminal_table

@@ -1,13 +1,13 @@
 """A recipe meets data: training runs, and what they load as.
 
-A run is the folder that `wam.train` writes; beside its checkpoints lies `run.json` (`RunFile`) with what it was trained on.
+A run is the folder that `wam.train` writes; beside its checkpoints lies `run.json` (`run_file.py`) with what it was trained on.
 Knows: recipes, data, training, planning.   Does not know: the command line.
 """
 
 import hashlib
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,37 +19,9 @@ from wam.evaluate.sources import Sources
 from wam.plan.control.receding import RecedingHorizon
 from wam.plan.control.safety import Safety
 from wam.recipes.recipe import Preset, Recipe, load_recipe
+from wam.recipes.run_file import RunFile, TrainedOn, read, sources_now, write
 from wam.train.checkpoint import CheckpointError
-from wam.world import Env, Policy, Reads, Spec, SpecError, Statistics, Views, WorldModel, WorldModelSpec
-
-FILE = "run.json"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainedOn(Spec):
-    """The data set that a run learned from; where it acted in a world, the data set that came of it."""
-
-    data: str  # absolute path, or Hub id
-    fingerprint: str  # of what was done and felt in these episodes, shown or not; of the world, where one was acted in
-    statistics: str  # hash of the statistics
-    frames: int  # learned from; as planned, where a world was acted in
-    episodes: tuple[int, ...] | None = None  # which; None = all
-    world: str = ""  # acted in while learning, with its options; "" = none
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunFile(Spec):
-    """What `load` needs beside a checkpoint."""
-
-    preset: str  # name in the recipe
-    changed: bool  # was it changed, e.g. its mechanism switched off
-    size: int | None  # of the preset as it was trained
-    skip: int
-    seed: int
-    shows: DataSpec  # what its windows showed
-    trained_on: TrainedOn
-    labels: float = 1.0  # share of the episodes whose actions it was shown
-    sources: Sources | None = None  # that its training began with; None = not known
+from wam.world import Env, Policy, Reads, SpecError, Statistics, Views, WorldModel, WorldModelSpec
 
 
 @dataclass(frozen=True)
@@ -183,17 +155,7 @@ def train_recipe(
         frames=int(frames.lengths.sum()),
         episodes=None if episodes is None else tuple(episodes),
     )
-    told = RunFile(
-        preset=preset,
-        changed=change is not None,
-        size=chosen.size,
-        skip=chosen.skip,
-        seed=seed,
-        shows=windows.spec,
-        trained_on=trained_on,
-        labels=labels,
-        sources=_sources(recipe),
-    )
+    told = _told(recipe, preset, change is not None, chosen, seed, windows.spec, trained_on, labels)
     train.run(
         model,
         chosen.stages,
@@ -201,14 +163,14 @@ def train_recipe(
         provenance=_provenance(model, statistics, recipe, chosen, preset),
         folder=folder,
         episodes=lambda: as_episodes(frames),
-        accepted=lambda: _write(told, folder),
+        accepted=lambda: write(told, folder),
         seed=seed,
         device=device,
         resume=resume,
         tensorboard=tensorboard,
         show=show,
     )
-    return Run(folder, recipe, _named(told), chosen, model.eval(), windows.spec, statistics, trained_on, seed, labels, _read(folder).sources)
+    return Run(folder, recipe, _named(told), chosen, model.eval(), windows.spec, statistics, trained_on, seed, labels, read(folder).sources)
 
 
 def practise_recipe(
@@ -245,30 +207,21 @@ def practise_recipe(
         frames=sum(stage.learner.rounds * stage.learner.worlds * spec.budget for stage in online if isinstance(stage.learner, train.Online)),
         world=about,
     )
-    told = RunFile(
-        preset=preset,
-        changed=change is not None,
-        size=chosen.size,
-        skip=chosen.skip,
-        seed=seed,
-        shows=shows,
-        trained_on=trained_on,
-        sources=_sources(recipe),
-    )
+    told = _told(recipe, preset, change is not None, chosen, seed, shows, trained_on)
     train.run(
         model,
         chosen.stages,
         practice=train.Practice(world, lambda exploring: planning(model, recipe, chosen, statistics, exploring=exploring)),
         provenance=_provenance(model, statistics, recipe, chosen, preset),
         folder=folder,
-        accepted=lambda: _write(told, folder),
+        accepted=lambda: write(told, folder),
         seed=seed,
         device=device,
         resume=resume,
         tensorboard=tensorboard,
         show=show,
     )
-    return Run(folder, recipe, _named(told), chosen, model.eval(), shows, statistics, trained_on, seed, sources=_read(folder).sources)
+    return Run(folder, recipe, _named(told), chosen, model.eval(), shows, statistics, trained_on, seed, sources=read(folder).sources)
 
 
 def _chosen(name: str, preset: str, change: Callable[[Preset], Preset] | None, steps: int | None) -> tuple[Recipe, Preset]:
@@ -299,8 +252,18 @@ def _provenance(model: Any, statistics: Statistics, recipe: Recipe, chosen: Pres
     return train.Provenance(spec=model.spec, statistics=known, recipe=recipe.name, preset=preset, config=asdict(chosen.config))
 
 
-def _sources(recipe: Recipe) -> Sources:
-    return Sources.of("wam.recipes.runs", f"wam.recipes.{recipe.name}")
+def _told(recipe: Recipe, preset: str, changed: bool, chosen: Preset, seed: int, shows: DataSpec, trained_on: TrainedOn, labels: float = 1.0) -> RunFile:
+    return RunFile(
+        preset=preset,
+        changed=changed,
+        size=chosen.size,
+        skip=chosen.skip,
+        seed=seed,
+        shows=shows,
+        trained_on=trained_on,
+        labels=labels,
+        sources=sources_now(recipe.name),
+    )
 
 
 def _hash(text: str) -> str:
@@ -316,7 +279,7 @@ def load(folder: str | Path, *, device: str = "cpu") -> Run:
         raise CheckpointError(
             f"{folder} holds a model of your own, which wam cannot build. Build it yourself, then train.load({str(folder)!r}).restore(model)."
         )
-    recipe, told = load_recipe(about.recipe), _read(folder)
+    recipe, told = load_recipe(about.recipe), read(folder)
     try:
         base = recipe.preset(told.preset)
         config = type(base.config)(**about.config)
@@ -331,49 +294,12 @@ def load(folder: str | Path, *, device: str = "cpu") -> Run:
 
 def sources_of(*runs: Run) -> Sources:
     """What trained runs of one recipe: of the first whose sources have changed since, else of all. Unknown ones count as changed."""
-    told = [run.sources or Sources(roots=_sources(run.recipe).roots, digest="unknown") for run in runs]
+    told = [run.sources or Sources(roots=sources_now(run.recipe.name).roots, digest="unknown") for run in runs]
     return next((sources for sources in told if sources.stale), told[0])
-
-
-def trained_now(folder: Path, fingerprint: str) -> bool:
-    """Was what lies in a run's folder trained by the sources as they are now, on the data with this fingerprint?"""
-    try:
-        told = _read(folder)
-    except CheckpointError:
-        return False
-    return told.sources is not None and not told.sources.stale and told.trained_on.fingerprint == fingerprint
 
 
 def _named(told: RunFile) -> str:
     return f"{told.preset}, changed" if told.changed else told.preset
-
-
-def _write(told: RunFile, folder: Path) -> None:
-    """Once the run is accepted. CheckpointError where a resumed one learned from something else."""
-    path = folder / FILE
-    if path.exists():
-        before = _read(folder)
-        told = replace(told, sources=before.sources)  # that it began with
-        moved = replace(before, trained_on=replace(before.trained_on, data=told.trained_on.data))  # the same data may lie elsewhere now
-        if moved != told:
-            pairs = ((part.name, getattr(moved, part.name), getattr(told, part.name)) for part in fields(RunFile))
-            differ = "; ".join(f"{name} was {then}, is {now}" for name, then, now in pairs if then != now)
-            raise CheckpointError(f"{folder} cannot go on, it was started with something else: {differ}. Start a new run.")
-    partial = path.with_suffix(".partial")
-    partial.write_text(told.to_json())
-    partial.rename(path)
-
-
-def _read(folder: Path) -> RunFile:
-    """Of a run, or of the run that a checkpoint folder lies in."""
-    places = (folder / FILE, folder.parent.parent / FILE)
-    path = next((path for path in places if path.exists()), None)
-    if path is None:
-        raise CheckpointError(f"{folder / FILE} is missing: the run was copied in part. Copy the whole folder, {FILE} included.")
-    try:
-        return RunFile.from_json(path.read_text())
-    except ValueError as error:
-        raise CheckpointError(f"{path} cannot be read ({error}). It was edited or damaged, or written by another version of wam: copy it again.") from error
 
 
 def export(folder: str | Path, target: str | Path) -> Path:
@@ -385,9 +311,9 @@ def export(folder: str | Path, target: str | Path) -> Path:
     if wrong := [name for name, value in run.model.named_parameters() if not bool(value.isfinite().all())]:
         raise CheckpointError(f"the weights {wrong[:4]} are NaN or too large for half precision. The training diverged: export another run.")
     train.save(target, run.model, train.load(folder).provenance)
-    told = _read(run.folder)
+    told = read(run.folder)
     name = Path(told.trained_on.data).name  # where it lay is nobody else's business
-    _write(replace(told, trained_on=replace(told.trained_on, data=name)), target)
+    write(replace(told, trained_on=replace(told.trained_on, data=name)), target)
     return target
 
 

@@ -24,7 +24,8 @@ from wam.jobs.paradigms.result import ParadigmResult, answers, costs, inverse_ro
 from wam.jobs.paradigms.setting import OPTIONS, POLICIES, WORLD, Asked, Progress, Task, demonstrations
 from wam.jobs.practise import described
 from wam.recipes.recipe import load_recipe
-from wam.recipes.runs import Run, frames_for, train_recipe, trained_now
+from wam.recipes.run_file import trained_now
+from wam.recipes.runs import Run, frames_for, train_recipe
 
 PRESET = "tiny"
 SEEN = 200  # episodes of the expert that the instrument is fitted on
