@@ -26,12 +26,17 @@ class Verdicts(Spec):
     mechanism: Literal["effect", "null", "reversed"] | None = None  # the paper's idea on against off
 
 
-TRAININGS, EPISODES = 3, 100  # the least that a verdict on a mechanism rests on: of each arm, and over all its trainings
+TRAININGS, EPISODES = 3, 100  # the least that a verdict rests on: of each arm, and over all its trainings
+
+
+def enough(*, trainings: int, episodes: int) -> bool:
+    """For a verdict: one training more may differ by more than an interval over starts says."""
+    return trainings >= TRAININGS and episodes >= EPISODES
 
 
 def verdict_on(difference: Interval, *, trainings: int, episodes: int) -> Literal["effect", "null", "reversed"] | None:
-    """Of a mechanism, by the interval of what it adds; None where too little was tried: one training more may differ by more than the interval says."""
-    if trainings < TRAININGS or episodes < EPISODES:
+    """Of a mechanism, by the interval of what it adds; None where too little was tried."""
+    if not enough(trainings=trainings, episodes=episodes):
         return None
     return "effect" if difference.low > 0 else "reversed" if difference.high < 0 else "null"
 

@@ -11,7 +11,7 @@ import torch
 
 from wam.evaluate.origin import Origin
 from wam.evaluate.pooled import Pooled, pooled
-from wam.evaluate.result import Result, Verdicts
+from wam.evaluate.result import EPISODES, TRAININGS, Result, Verdicts, enough
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessRow, compare_success, evaluation_seeds, measure_success
 from wam.jobs.practise import as_shown, described
@@ -62,7 +62,8 @@ def control_runs(
         started=started,
         protocol=(
             f"{goals} held-out starts of {described(world, options)}, the same for all; success at the end of the budget of {rows[0].steps} steps. "
-            f"Learns: at least {MARGIN:.0%} above the best trivial policy, whole interval; a world where it is not says nothing of others."
+            f"Learns: at least {MARGIN:.0%} above the best trivial policy, whole interval, over {TRAININGS} trainings and {EPISODES} episodes or more; "
+            "a world where it is not says nothing of others."
         ),
         seeds=f"training {', '.join(str(each.seed) for each in runs)}; evaluation 2,000,000 and up",
         sources=sources,
@@ -78,7 +79,7 @@ def control_runs(
         parameters=sum(parameter.numel() for parameter in run.model.parameters()),
         learned_from=run.trained_on.world or Path(run.trained_on.data).name,
         needs=run.recipe.card.data,
-        verdicts=Verdicts(learns=True if together is not None and together.over_trivial.low >= MARGIN else None),
+        verdicts=Verdicts(learns=_learns(together, trainings=len(runs), episodes=goals * len(runs))),
         origin=origin,
     )
     acted, sentences = trained[0], module.make(1, device=device, **options).spec.sentences
@@ -92,6 +93,12 @@ def control_runs(
         ),
     )
     return result, page.save(run.folder / "control.html")
+
+
+def _learns(together: Pooled | None, *, trainings: int, episodes: int) -> bool | None:
+    if together is None or not enough(trainings=trainings, episodes=episodes) or together.over_trivial.low < MARGIN:
+        return None
+    return True
 
 
 def control(

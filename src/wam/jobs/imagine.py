@@ -79,9 +79,14 @@ def imagine_run(
             origin_section(origin),
         ),
     )
-    used = [contrast.better for contrast in card.action_use() if is_read(card, contrast.measure)]
-    verdicts = Verdicts(conforms=check_world_model(run.world_model).ok, uses_conditions=all(used) if used else None)
+    verdicts = Verdicts(conforms=check_world_model(run.world_model).ok, uses_conditions=uses_conditions(card))
     return ImaginedResult(card=card, origin=origin, verdicts=verdicts), page.save(run.folder / "report.html")
+
+
+def uses_conditions(card: RolloutCard) -> bool | None:
+    """Is every error that an instrument can see clearly below that with other actions? None where none can be seen."""
+    used = [contrast.better for contrast in card.action_use() if is_read(card, contrast.measure)]
+    return all(used) if used else None
 
 
 def is_read(card: RolloutCard, measure: Measure) -> bool:

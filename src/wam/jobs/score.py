@@ -16,7 +16,7 @@ import torch
 from wam.data import open_dataset
 from wam.evaluate.intervals import Interval, paired_by_seed
 from wam.evaluate.origin import Origin
-from wam.evaluate.result import EPISODES, TRAININGS, Result, Verdicts, verdict_on
+from wam.evaluate.result import EPISODES, TRAININGS, Result, Verdicts, enough, verdict_on
 from wam.evaluate.returns import ReturnRow, measure_return
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds
@@ -71,7 +71,6 @@ def score_runs(
             progress(done + 1, len(arms))
     on, off = returns_of(rows, "on"), returns_of(rows, "off")
     over_off, over_trivial = paired_by_seed(on - off) if len(off) else None, paired_by_seed(on - returns_of(rows, best.name))
-    enough = len(runs) >= TRAININGS and episodes * len(runs) >= EPISODES
     return ScoreResult(
         world=described(world, options),
         rows=tuple(rows),
@@ -84,7 +83,7 @@ def score_runs(
         steps=lived(run),
         parameters=sum(parameter.numel() for parameter in run.model.parameters()),
         verdicts=Verdicts(
-            learns=over_trivial.low > 0 if enough else None,
+            learns=over_trivial.low > 0 if enough(trainings=len(runs), episodes=episodes * len(runs)) else None,
             mechanism=None if over_off is None else verdict_on(over_off, trainings=len(runs), episodes=episodes * len(runs)),
         ),
         origin=Origin.now(

@@ -16,11 +16,12 @@ from wam.check import check_world_model
 from wam.evaluate.card import CLEAR, RolloutCard
 from wam.evaluate.intervals import Interval, paired_by_seed, wilson
 from wam.evaluate.origin import Origin
-from wam.evaluate.result import Result, Verdicts
+from wam.evaluate.result import EPISODES, TRAININGS, Result, Verdicts, enough
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessRow
 from wam.jobs.control import MARGIN
 from wam.jobs.demo import DemoConfig, act, judge, record, train
+from wam.jobs.imagine import uses_conditions
 from wam.recipes.runs import Run, sources_of
 
 
@@ -59,13 +60,17 @@ def run_seeds(folder: Path, result: Path, *, seeds: int, goals: int, console: Co
         per_seed=tuple(solved.mean(1).tolist()),
         rows=tuple(rows),
         card=card,
-        verdicts=Verdicts(conforms=conforms, uses_conditions=all(contrast.better for contrast in card.action_use()), learns=over_trivial.low >= MARGIN),
+        verdicts=Verdicts(
+            conforms=conforms,
+            uses_conditions=uses_conditions(card),
+            learns=over_trivial.low >= MARGIN if enough(trainings=seeds, episodes=solved.numel()) else None,
+        ),
         origin=Origin.now(
             started=started,
             protocol=(
                 f"{goals} held-out goal images per training seed, the same for all; success at the end of the budget; pictures only. "
-                f"Learns: at least {MARGIN:.0%} above drive_to_goal, whole interval. Uses its conditions: every error with true actions below "
-                f"{CLEAR} times that with shuffled ones, whole interval."
+                f"Learns: at least {MARGIN:.0%} above drive_to_goal, whole interval, over {TRAININGS} trainings and {EPISODES} episodes or more. "
+                f"Uses its conditions: every error with true actions that can be read below {CLEAR} times that with shuffled ones, whole interval."
             ),
             seeds=f"training 0 to {seeds - 1}; evaluation 2,000,000 and up",
             sources=sources,

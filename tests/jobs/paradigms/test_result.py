@@ -7,6 +7,7 @@ from tests.jobs.paradigms.made_up import cell
 from wam.evaluate.intervals import paired_by_seed, paired_difference, wilson
 from wam.jobs.paradigms.arms import ARMS
 from wam.jobs.paradigms.cell import Cell, Outcomes, read, write
+from wam.jobs.paradigms.page import headline
 from wam.jobs.paradigms.result import answers, costs, inverse_rows, rates
 from wam.jobs.paradigms.setting import SPLITS
 from wam.world import SpecError
@@ -32,6 +33,15 @@ def test_only_trainings_that_both_have_are_compared():
     assert answer.trainings == 1 and answer.asks.startswith("What would a perfect future")
     assert answer.difference == paired_difference(torch.ones(4).bool(), torch.tensor([0, 0, 0, 1]).bool())
     assert answers([ORACLE[0], CLONING[1], cell("unipi", "0000", 0.05)]) == ()
+
+
+def test_the_first_sentence_is_of_the_share_where_most_arms_are_measured():
+    scarce, plenty = [cell("unipi", "0110", 0.05), cell("oracle_future", "1111", 0.05)], [cell("susie", "0111"), *CLONING, ORACLE[0]]
+    assert headline(rates([*scarce, *plenty, RANDOM], ARMS)) == (
+        " With the actions of 100%, in distribution: susie solves most of 2 arms, 75.0 %; diffusion_policy 37.5 %; oracle_future 100.0 %."
+    )
+    assert "actions of 5%" in headline(rates([*scarce, ORACLE[0], cell("susie", "0111")], ARMS))
+    assert headline(rates([RANDOM], ARMS)) == ""
 
 
 def test_costs_and_inverse_dynamics():

@@ -1,12 +1,12 @@
 """The experiment as one page: curves over labels, splits, time of a decision, plans beside what happened, and every table."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wam.evaluate.intervals import Interval
 from wam.jobs.paradigms.arms import CLONING
 from wam.jobs.paradigms.cell import cell_name
-from wam.jobs.paradigms.result import ParadigmResult
+from wam.jobs.paradigms.result import ParadigmResult, Rate
 from wam.jobs.paradigms.setting import FIRST, SPLITS
 from wam.jobs.paradigms.tables import NOTHING, shares, tables
 from wam.show.report import Captioned, Figures, Report, Section, Text
@@ -14,6 +14,7 @@ from wam.show.sections import origin_section
 from wam.show.words import percent
 
 PICTURE = ".plans.png"  # after a cell's name: what it imagined
+GIVEN = ("oracle_future", "zero_future")  # their future is given, not learned
 
 
 def page_of(found: ParadigmResult, folder: Path) -> Report:
@@ -22,24 +23,25 @@ def page_of(found: ParadigmResult, folder: Path) -> Report:
     return Report(
         title="Ways to couple a predicted future with actions",
         summary=f"{len({rate.arm for rate in found.rates})} arms on the same instructed pushing tasks, from the same demonstrations, with the actions of "
-        f"{', '.join(f'{share:.0%}' for share in shares(found)) or 'none'} of them.{headline(found)}{state}",
+        f"{', '.join(f'{share:.0%}' for share in shares(found)) or 'none'} of them.{headline(found.rates)}{state}",
         sections=(*lacking(found), *plots(found), *tables(found), *strips(found, folder), origin_section(found.origin)),
     )
 
 
-def headline(found: ParadigmResult) -> str:
-    """The best learned arm and cloning, in distribution, where actions are scarcest."""
-    if not shares(found):
+def headline(rates: Sequence[Rate]) -> str:
+    """The best learned arm and cloning, in distribution, at the label share where most arms are measured; of several the scarcest."""
+    here = [rate for rate in rates if rate.split == FIRST]
+    there: dict[float, list[Rate]] = {}
+    for rate in here:
+        if rate.labels is not None and rate.arm not in GIVEN:
+            there.setdefault(rate.labels, []).append(rate)
+    if not there:
         return ""
-    least = shares(found)[0]
-    here = [rate for rate in found.rates if rate.labels == least and rate.split == FIRST]
-    learned = [rate for rate in here if rate.arm not in ("oracle_future", "zero_future")]
-    if not learned:
-        return ""
-    best = max(learned, key=lambda rate: rate.success.value)
-    others = {rate.arm: rate for rate in here if rate.arm in (CLONING, "oracle_future") and rate.arm != best.arm}
-    beside = "".join(f"; {name} {percent(rate.success.value)}" for name, rate in others.items())
-    return f" With the actions of {least:.0%}, {FIRST}: {best.arm} solves most, {percent(best.success.value)}{beside}."
+    share = max(there, key=lambda share: (len(there[share]), -share))
+    best = max(there[share], key=lambda rate: rate.success.value)
+    others = [rate for rate in here if rate.labels == share and rate.arm in (CLONING, "oracle_future") and rate is not best]
+    beside = "".join(f"; {rate.arm} {percent(rate.success.value)}" for rate in others)
+    return f" With the actions of {share:.0%}, {FIRST}: {best.arm} solves most of {len(there[share])} arms, {percent(best.success.value)}{beside}."
 
 
 def lacking(found: ParadigmResult) -> tuple[Section, ...]:
