@@ -64,6 +64,15 @@ def test_an_open_recording_is_clean(tmp_path: Path) -> None:
     recorder.close()
 
 
+@pytest.mark.parametrize(("lengths", "severity"), [((1, 1, 1), "error"), ((9, 1, 9), "warning")])
+def test_episodes_of_one_frame(tmp_path: Path, lengths: tuple[int, ...], severity: str) -> None:
+    with Recorder(tmp_path, toy_spec()) as recorder:
+        for seed, length in enumerate(lengths):
+            recorder.write(toy_episode(toy_spec(), length, seed))
+    finding = only(tmp_path, "short")
+    assert finding.severity == severity and f"{lengths.count(1)} of 3 episodes" in finding.what and f"episode {lengths.index(1)}" in finding.what
+
+
 def test_wrong_totals(tmp_path: Path) -> None:
     info(record(tmp_path, "lossless"), total_frames=80)
     assert "total_frames is 80, the index has 75" in only(tmp_path, "counts").what

@@ -41,7 +41,7 @@ def check_dataset(source: str | Path | EpisodeDataset, *, decode: bool = True) -
         dataset = source if isinstance(source, EpisodeDataset) else open_dataset(source)
     except DataError as error:
         return (unreadable(error),)
-    found = [*missing_cameras(dataset), *missing_columns(dataset), *totals(dataset), *statistics(dataset), *video_counts(dataset)]
+    found = [*missing_cameras(dataset), *missing_columns(dataset), *totals(dataset), *short(dataset), *statistics(dataset), *video_counts(dataset)]
     readable: list[Read] = []
     for entry in dataset.episodes:
         numbers = [f for f in dataset.info.features if not f.visual and f.dtype != "string"]
@@ -58,7 +58,21 @@ def check_dataset(source: str | Path | EpisodeDataset, *, decode: bool = True) -
     return tuple(sorted(found, key=lambda finding: finding.severity))
 
 
-# -- times and numbers ---------------------------------------------------------------------------------------------------------
+# -- lengths, times and numbers ---------------------------------------------------------------------------------------------------------
+
+
+def short(dataset: EpisodeDataset) -> Iterator[Finding]:
+    """Episodes of one frame: no action leads from a frame to a next one, so nothing can be learned from them."""
+    single = [entry.index for entry in dataset.episodes if entry.length < 2]
+    if single:
+        yield Finding(
+            "short",
+            f"{len(single)} of {len(dataset)} episodes have one frame, the first is episode {single[0]}; no window can be cut from them.",
+            "recordings were started and stopped at once, or every frame was stored as an episode of its own.",
+            "Leave them out; where it is every frame, join the rows of each episode under one episode_index.",
+            dataset.root / "meta",
+            severity="error" if len(single) == len(dataset) else "warning",
+        )
 
 
 def times(dataset: EpisodeDataset, entry: EpisodeEntry, columns: dict[str, NDArray[Any]]) -> Iterator[Finding]:
