@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from wam.evaluate.result import TRAININGS
 from wam.jobs.pages import refreshed, written
 
 ROOT = Path(__file__).parent.parent
@@ -23,6 +24,13 @@ def test_links_lead_somewhere(page):
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
     missing = [target for target in targets if not (page.parent / target).exists()]
     assert not missing
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "results").glob("*_mechanism.json")), ids=lambda path: path.name)
+def test_no_published_verdict_rests_on_less_than_it_takes(path):
+    told = json.loads(path.read_text())
+    trainings = len(told["seeds"] if "seeds" in told else told["on"])
+    assert trainings >= TRAININGS or told["verdicts"]["mechanism"] is None
 
 
 def test_several_results_make_one_table(tmp_path):
