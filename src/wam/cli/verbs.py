@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from wam.cli.common import AsJson, Device, Preset, RunFolder, console, options, show
 
@@ -31,9 +31,9 @@ def list_recipes(as_json: AsJson = False) -> None:
     from wam.jobs.listing import listing
 
     lines = listing()
-    table = Table("recipe", "system", "place in the tutorial", "what results say", show_lines=True)
+    table = Table(Column("recipe", no_wrap=True), "place in the tutorial", Column("what results say", no_wrap=True), show_lines=True)
     for line in lines:
-        table.add_row(line.name, f"{line.title}\n(arXiv {line.paper})", line.cells, "\n".join(line.evidence()))
+        table.add_row(f"[bold]{line.name}[/]\n{line.title}\narXiv {line.paper}", line.cells, "\n".join(line.evidence()))
     show([line.to_dict() for line in lines], table, as_json)
 
 
