@@ -45,7 +45,7 @@ def test_strip_puts_each_frame_in_its_place(frames):
 
 def test_a_prediction_strip_shows_what_was_seen_and_the_last_step(frames):
     future = torch.rand(30, 3, 8, 8, generator=torch.Generator().manual_seed(1))
-    found = decoded(prediction_strip(frames, future, future))
+    found = decoded(prediction_strip(frames, future, future, rate=10.0))
     third = found.shape[1] // 3
     assert (found[:, -third + 40 : -10, MARGIN * DENSITY :] == 255).all()  # no error, no ink
     assert evenly(30, 8).tolist()[0] == 0 and evenly(30, 8).tolist()[-1] == 29 and evenly(3, 8).tolist() == [0, 1, 2]

@@ -61,10 +61,11 @@ def prediction_strip(
     truth: Shaped[Tensor, "H 3 h w"],
     prediction: Shaped[Tensor, "H 3 h w"],
     *,
+    rate: float,
     columns: int = 8,
     more: Sequence[tuple[str, Shaped[Tensor, "H 3 h w"]]] = (),
 ) -> Picture:
-    """The last frame seen, then truth / prediction / error at up to `columns` steps; `more` rows below.
+    """The last frame seen, then truth / imagined / error at up to `columns` steps of `rate` Hz; `more` rows below.
 
     Error of the prediction: mean absolute difference over the channels, white = 0, black = 0.5 and more.
     """
@@ -72,10 +73,10 @@ def prediction_strip(
     last = to_uint8(seen[-1:])
     blank = torch.full_like(last, 255)
     rows = [("truth", torch.cat([last, to_uint8(truth[steps])]))]
-    imagined = [("prediction", to_uint8(prediction[steps])), ("error", error_picture(prediction[steps], truth[steps]))]
+    imagined = [("imagined", to_uint8(prediction[steps])), ("error", error_picture(prediction[steps], truth[steps]))]
     imagined += [(name, to_uint8(frames[steps])) for name, frames in more]
     rows += [(name, torch.cat([blank, frames])) for name, frames in imagined]
-    return strip(rows, ["seen", *[f"+{step + 1}" for step in steps.tolist()]], set_off=1)
+    return strip(rows, ["last seen", *[f"+{(step + 1) / rate:.2g} s" for step in steps.tolist()]], set_off=1)
 
 
 def contact_sheet(frames: Shaped[Tensor, "N 3 h w"], labels: Sequence[str] = (), *, columns: int = 8, tile: int = 96) -> Picture:

@@ -63,14 +63,18 @@ def strips_section(window: Window, pictures: Pictures, rows: Int[Tensor, "N"], *
             others = [(name, shown[camera][row]) for name, shown in (more or {}).items()]
             steps = int(window.valid[row].sum())
             picture = prediction_strip(
-                seen[camera][row], future.rgb[camera][row, :steps], frames[row, :steps], more=[(name, leaf[:steps]) for name, leaf in others]
+                seen[camera][row],
+                future.rgb[camera][row, :steps],
+                frames[row, :steps],
+                rate=rate,
+                more=[(name, leaf[:steps]) for name, leaf in others],
             )
             items.append(Captioned(pictures=(("", picture),), caption=f"window {row}" + (f", camera {camera}" if len(pictures) > 1 else "")))
     return Figures(
         title="What it imagines",
         items=tuple(items),
-        note=f"Held-out windows. 'seen' is the last real frame; +1, +2, ... are steps of {1000 / rate:.0f} ms imagined from actions alone, no further frame is "
-        "given. Error: white = none, black = a difference of half the range or more.",
+        note="Held-out windows. After the last real frame all is imagined from actions alone, no further frame is given. "
+        "Error: white = none, black = a difference of half the range or more.",
     )
 
 
