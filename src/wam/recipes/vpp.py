@@ -25,7 +25,8 @@ CARD = Card(
     parts=("video U-Net over a clip, frozen", "features of all levels", "resampler with learned queries", "flow over the chunk of actions"),
     differs=(
         "Features at full noise, in one pass; the paper takes a low noise level of its own schedule. At tiny the video model is a regression: no noise.",
-        "The instruction, and at tiny the places that the video model's eye sees, are also told as one vector; the paper's policy attends alone.",
+        "The instruction, and at tiny where the video model's eye and its hidden pictures say that things are, are also told as one vector; the "
+        "paper's policy attends alone.",
         "At tiny the head is a small convolutional U-Net that attends once; the paper's is a transformer, as from small on.",
         "At tiny what moves weighs more in the video model's error.",
         "The video model is small and learns from the data at hand; the paper's saw a hundred thousand human and robot clips.",
@@ -49,6 +50,7 @@ class VPPConfig(VideoConfig):
     queries: int = 4  # tokens per frame
     policy: int = 128  # width of the resampler and of the action head
     looks: int = 1  # layers of the resampler
+    points: int = 0  # places read off every hidden picture; 0 = none
     head: Literal["unet", "transformer"] = "unet"  # over the actions; both look at the tokens
     channels: int = 32  # of that U-Net
     layers: int = 6  # of that transformer
@@ -67,7 +69,7 @@ def _stages(*, video: int, policy: int, batch: int, learning_rate: float, frames
 
 
 TINY = Preset(
-    config=VPPConfig(law="regression", residual=True, stacked=True, moving=10.0, width=16, eye=32),
+    config=VPPConfig(law="regression", residual=True, stacked=True, moving=10.0, width=16, eye=32, points=16),
     stages=_stages(video=2300, policy=3800, batch=32, learning_rate=2e-3),
     size=32,
     skip=3,
@@ -109,7 +111,7 @@ def build(config: VPPConfig, data: DataSpec, statistics: Statistics) -> nn.Modul
         raise SpecError("vpp expects what an instruction asks for, and this data has no instructions. Record or convert demonstrations with a task text.")
     seen, known = replace(data.observes, proprio=(), points=0, state=None), statistics.for_proprio(())
     video = video_model(config, seen, data.acts, known, data.rate, data.sentences)
-    features = VideoFeatures(video, config.policy, queries=config.queries, depth=config.looks, grid=(config.cells, config.cells))
+    features = VideoFeatures(video, config.policy, queries=config.queries, depth=config.looks, grid=(config.cells, config.cells), points=config.points)
     size = data.acts.per_step * len(data.acts.low_level)
     head = (
         ActionUNet(size, config.policy, context=config.policy, width=config.channels)

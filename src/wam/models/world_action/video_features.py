@@ -1,31 +1,35 @@
 """What a video model expects, as a perception: its hidden states in one pass, and nothing is drawn (VPP, arXiv 2412.14803).
 
 Hidden pictures of its layers are brought to one grid, summed up by a resampler, and are what an action head attends to. Beside them the
-head is told one vector: the instruction, and what the video model's eye sees, where it has one; there places are numbers. The video
-model has learned from videos before and stays as it is; whether its features carry more than a network that learned nothing is the
-comparison to make.
+head is told one vector: the instruction; what the video model's eye sees, where it has one; and, where asked, where things are in the
+hidden pictures, read off as places. Cells of a grid say roughly where something is expected, places say it in numbers. The video model
+has learned from videos before and stays as it is; whether its features carry more than a network that learned nothing is the comparison
+to make.
 """
 
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from wam.models.observation_space.video import VideoWorldModel
 from wam.models.policies.perception import Known, Perception
 from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.resampler import Resampler
 from wam.nets.blocks.taps import tapped
+from wam.nets.perceive.keypoints import Places
 from wam.world import Actions, Noise, Past, Record, SpecError, Task
 
 
 class VideoFeatures(Perception):
     """Tokens of width `dim`, `queries` of each frame that the video model expects. `grid`: cells that hidden pictures are brought to.
 
+    `points`: places read off every hidden picture, beside the tokens; 0 = none.
+
     SpecError for a video model that reads no instructions.
     """
 
-    def __init__(self, video: VideoWorldModel, dim: int, *, queries: int = 8, depth: int = 2, grid: tuple[int, int] = (8, 8)):
+    def __init__(self, video: VideoWorldModel, dim: int, *, queries: int = 8, depth: int = 2, grid: tuple[int, int] = (8, 8), points: int = 0):
         super().__init__()
         if video.words is None:
             raise SpecError("VideoFeatures tells the action head what is asked for, and this video model reads no instructions. Build it with words.")
@@ -33,7 +37,9 @@ class VideoFeatures(Perception):
         self.observes, self.context, self.sentences = video.spec.observes, video.context, video.spec.sentences
         hidden, told = self._expected(video.begin(1, Task()), None)
         self.resample = Resampler(sum(picture.shape[2] for picture in hidden), grid[0] * grid[1], dim, queries=queries, depth=depth)
-        self.sum_up = mlp(sum(vector.shape[1] for vector in told), 2 * dim, dim)
+        self.places = nn.ModuleList(Places(picture.shape[2], points) for picture in hidden) if points else None
+        places = 3 * points * sum(picture.shape[1] for picture in hidden)
+        self.sum_up = mlp(sum(vector.shape[1] for vector in told) + places, 2 * dim, dim)
 
     def read(self, sentences: tuple[str, ...]) -> None:
         """See `Perception`."""
@@ -52,6 +58,11 @@ class VideoFeatures(Perception):
     def forward(self, memory: Record, noise: Noise | None) -> Known:
         """See `Perception`."""
         hidden, told = self._expected(memory, noise)
+        if self.places is not None:
+            told = (
+                *told,
+                *(places(picture.flatten(0, 1)).unflatten(0, picture.shape[:2]).flatten(1) for places, picture in zip(self.places, hidden, strict=True)),
+            )
         return Known(vector=self.sum_up(torch.cat(told, 1)), tokens=self.resample(tapped(hidden, self.grid)).flatten(1, 2))
 
     @torch.no_grad()
