@@ -161,7 +161,7 @@ benchmarks: .venv/ready .venv-suite/ready
 	$(BIN)/python benchmarks/publish.py
 
 test: .venv/ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 test-slow: .venv/ready
 	$(BIN)/python -m pytest -m slow

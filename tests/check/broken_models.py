@@ -19,6 +19,7 @@ from tests.check.checkable_models import (
     StochasticModel,
     SymbolicModel,
     WindowModel,
+    WorthyModel,
 )
 from wam.check import samples
 from wam.world import Future, FutureSpec, Grounded, Latent, LatentSpec, Observation, Record, SpecError, concatenate, record, to_float
@@ -317,7 +318,7 @@ class DividesAgain(WindowModel):
         return super().encode(dataclasses.replace(observation, rgb=scaled))
 
 
-@caught_by("instruction_matters")
+@caught_by("instruction_matters", "another_table_says_the_same")
 class IgnoresInstruction(StochasticModel):
     def begin(self, batch, task):
         return super().begin(batch, dataclasses.replace(task, instruction=torch.zeros_like(task.instruction)))
@@ -406,7 +407,7 @@ class DropsOut(WindowModel):
         return Latent(z=torch.nn.functional.dropout(z, 0.5, self.training))
 
 
-@caught_by("dtype_follows_the_model")
+@caught_by("dtype_follows_the_model", "losses_follow_the_dtype")
 class HardCodesFloat32(WindowModel):
     def begin(self, batch, task):
         return super().begin(batch, task).to(dtype=torch.float32)
@@ -448,6 +449,13 @@ class LossThatChangesItsNames(WindowModel):
     def loss(self, window, *, noise):
         losses = super().loss(window, noise=noise)
         return losses if self.training else {"latent": losses["latent"]}
+
+
+@caught_by("losses_follow_the_dtype")
+class LossInSinglePrecision(WindowModel):
+    def loss(self, window, *, noise):
+        losses = super().loss(window, noise=noise)
+        return {**losses, "reward": losses["reward"].float()}
 
 
 @caught_by("losses_ignore_masked_steps")
@@ -503,6 +511,55 @@ class ExposesTheSeenHalf(WindowModel):
 class ScoresEveryFutureAlike(InverseModel):
     def log_prob(self, carry, actions, future):
         return actions.low_level.sum((1, 2, 3))
+
+
+@caught_by("proposals_start_with_the_mode")
+class ProposesInUnitsOfItsOwn(WorthyModel):
+    def propose(self, carry, count, horizon, *, noise):
+        return super().propose(carry, count, horizon, noise=noise) / LIMIT * 2
+
+
+@caught_by("proposals_start_with_the_mode")
+class ProposesDrawsAlone(WorthyModel):
+    def propose(self, carry, count, horizon, *, noise):
+        return super().propose(carry, count + 1, horizon, noise=noise)[:, 1:]
+
+
+@caught_by("proposals_start_with_the_mode")
+class ProposesStepsBeforeCandidates(WorthyModel):
+    def propose(self, carry, count, horizon, *, noise):
+        return super().propose(carry, count, horizon, noise=noise).transpose(1, 2)
+
+
+@caught_by("every_state_has_a_value")
+class ValuesWithAnAxisOfOne(WorthyModel):
+    def value(self, state):
+        return super().value(state)[..., None]
+
+
+@caught_by("every_state_has_a_value")
+class ValuesEveryStateAlike(WorthyModel):
+    def value(self, state):
+        return torch.zeros_like(super().value(state))
+
+
+@caught_by("every_state_has_a_value")
+class DiscountsByItsRate(WorthyModel):
+    discount = 10.0
+
+
+@caught_by("another_table_says_the_same")
+class ReadsByNumber(StochasticModel):
+    def read(self, sentences):
+        self.spec = dataclasses.replace(self.spec, sentences=sentences)
+
+
+@caught_by("another_table_says_the_same")
+class ReadsWithoutTelling(StochasticModel):
+    def read(self, sentences):
+        before = self.spec
+        super().read(sentences)
+        self.spec = before
 
 
 @caught_by("meters_are_finite_figures")

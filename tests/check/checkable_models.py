@@ -1,5 +1,7 @@
 """Small correct world models, one of each kind of memory: window, recurrent and stochastic, chunks of frames, ring of keys and values."""
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -27,11 +29,14 @@ from wam.world import (
     Operators,
     Past,
     Predicate,
+    Proposes,
+    Reads,
     Record,
     Scores,
     Skill,
     Slot,
     SpecError,
+    Values,
     Window,
     WorldModelSpec,
     record,
@@ -120,6 +125,18 @@ class WindowModel(nn.Module, Encodes, Decodes, Exposes):
         return {"latent": (weight * latent).sum(1), "reward": (weight * reward).sum(1), "spread": spread}
 
 
+class WorthyModel(WindowModel, Proposes, Values):
+    discount = 0.9
+
+    def propose(self, carry, count, horizon, *, noise):
+        chance = noise.normal(horizon, count, 2, dtype=self.act.weight.dtype).transpose(1, 2)
+        chance[:, 0] = 0
+        return LIMIT * torch.tanh(carry.now.z[:, -1, :2][:, None, None] + chance)[:, :, :, None]
+
+    def value(self, state):
+        return state.z.sum(-1)
+
+
 # -- a recurrent, stochastic, instructed one ----------------------------------------------------------------------------------
 
 
@@ -129,7 +146,7 @@ class Hidden(Record):
     wish: Int[Tensor, "B"]
 
 
-class StochasticModel(nn.Module, Exposes):
+class StochasticModel(nn.Module, Exposes, Reads):
     def __init__(self):
         super().__init__()
         self.spec = WorldModelSpec(
@@ -144,9 +161,15 @@ class StochasticModel(nn.Module, Exposes):
         self.posterior = nn.Linear(8 + 50 + 2 + 8, 8)
         self.prior = nn.Linear(8 + 2 + 8, 8)
         self.out = nn.Linear(8, 3)
+        self.places = (0, 1, 2)  # of the table's sentences among those it learned with
+
+    def read(self, sentences):
+        self.places = tuple(SENTENCES.index(sentence) for sentence in sentences)
+        self.spec = replace(self.spec, sentences=sentences)
 
     def begin(self, batch, task):
-        empty = Hidden(h=self.out.weight.new_zeros(batch, 8), wish=task.instruction)
+        wish = torch.tensor(self.places, device=task.instruction.device)[task.instruction]
+        empty = Hidden(h=self.out.weight.new_zeros(batch, 8), wish=wish)
         return Grounded(seen=empty, now=empty)
 
     def draw(self, noise: Noise | None, h: Tensor, steps: int) -> Tensor:
@@ -369,4 +392,4 @@ class SymbolicModel(Operators, Exposes):
         return Grounded(seen=carry.seen, now=Known(holds=holds)), future
 
 
-CORRECT = (WindowModel, StochasticModel, ChunkModel, RingModel, InverseModel, SymbolicModel)
+CORRECT = (WindowModel, WorthyModel, StochasticModel, ChunkModel, RingModel, InverseModel, SymbolicModel)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from wam.check.compare import unequal
-from wam.check.runner import CheckFailed, CheckSkipped
+from wam.check.runner import CheckFailed, CheckSkipped, explained
 from wam.check.samples import R
 from wam.check.subject import Subject
 from wam.world import Actions, Meters, Noise, Trainable, Window, WorldModelSpec
@@ -66,6 +66,17 @@ def loss_is_determined_by_noise(subject: Subject) -> None:
     written = [name for name, value in before.items() if not torch.equal(value.nan_to_num(), dict(model.named_buffers())[name].nan_to_num())]
     if written:
         raise CheckFailed(f"the buffers {written} changed", "Running statistics are updated in evaluation mode too.", "Update them only if self.training.")
+
+
+def losses_follow_the_dtype(subject: Subject) -> None:
+    """A model cast to float64 learns from float64 windows, and its losses are float64."""
+    if not isinstance(subject.model, nn.Module) or not any(parameter.is_floating_point() for parameter in subject.model.parameters()):
+        raise CheckSkipped(f"{type(subject.model).__name__} has no floating parameter to cast")
+    cause, remedy = "A dtype is hard-coded in the training path.", "Make new tensors with dtype=x.dtype."
+    with explained(cause, remedy):
+        losses = _loss(subject, subject.training_window(1).to(dtype=torch.float64), model=copy.deepcopy(subject.model).double())
+    if wrong := [name for name, value in losses.items() if value.dtype != torch.float64]:
+        raise CheckFailed(f"the losses {wrong} are not float64 in a float64 model", cause, remedy)
 
 
 def losses_ignore_masked_steps(subject: Subject) -> None:
@@ -138,6 +149,7 @@ def meters_are_finite_figures(subject: Subject) -> None:
 
 CHECKS = (
     losses_are_named_rows,
+    losses_follow_the_dtype,
     loss_is_determined_by_noise,
     losses_ignore_masked_steps,
     losses_use_the_actions,

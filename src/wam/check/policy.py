@@ -226,6 +226,7 @@ CHECKS: tuple[Callable[[Any], None], ...] = (
     shared.rows_can_be_tiled,
     rows_can_restart,
     instruction_matters,
+    shared.another_table_says_the_same,
     shared.inputs_are_only_read,
     module.mode_does_not_matter,
     module.buffers_are_only_read,

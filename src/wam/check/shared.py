@@ -1,13 +1,16 @@
 """Checks that hold for everything with rows, noise and a memory: world models and policies."""
 
+import copy
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import torch
 
 from wam.check.compare import Trace, difference, rows
-from wam.check.runner import CheckFailed
+from wam.check.runner import CheckFailed, CheckSkipped
 from wam.check.subject import ROWS, Subject
-from wam.world import Record
+from wam.world import Reads, Record
 
 
 def same_noise_same_outputs(subject: Subject) -> None:
@@ -53,6 +56,29 @@ def rows_do_not_mix(subject: Subject) -> None:
             f"after a change to row 0 the others changed too (row numbers without row 0): {found}",
             "Something is computed over the batch axis: a batch statistic, a mean or softmax over axis 0, or a view that mixes B with another axis.",
             "Reduce over the named axis of each row only; in predict and act use running statistics, not those of the batch.",
+        )
+
+
+def another_table_says_the_same(subject: Subject) -> None:
+    """Reads: after `read` the same sentences, in another order and under other numbers, give the same outputs."""
+    model: Any = copy.deepcopy(subject.model)
+    script, sentences = subject.script(1), model.spec.sentences
+    if not isinstance(subject.model, Reads):
+        raise CheckSkipped(f"{type(subject.model).__name__} does not declare Reads")
+    if script.task.instruction is None or len(sentences) < 2:
+        raise CheckSkipped("the model is given no instructions, or there is only one sentence")
+    moved = replace(script, task=replace(script.task, instruction=len(sentences) - 1 - script.task.instruction))
+    before = subject.run(script, model=model)
+    model.read(sentences[::-1])
+    if model.spec.sentences != sentences[::-1]:
+        raise CheckFailed(
+            "after read, spec.sentences is not the new table", "The spec is left as it was.", "Replace it: spec.sentences is what instructions point into."
+        )
+    if found := difference(before, subject.run(moved, model=model), exact=False):
+        raise CheckFailed(
+            f"the same sentences from a turned table: {found}",
+            "read keeps embeddings in the order of the first table, or looks sentences up by number.",
+            "Look words up by what they are; make anew whatever is kept by number.",
         )
 
 

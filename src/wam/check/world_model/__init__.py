@@ -42,6 +42,7 @@ CHECKS: tuple[Callable[[Any], None], ...] = (
     inputs.invalid_actions_do_not_matter,
     inputs.frames_may_be_float,
     inputs.instruction_matters,
+    shared.another_table_says_the_same,
     inputs.gradients_reach_the_actions,
     inputs.context_can_be_shared,
     shared.inputs_are_only_read,

@@ -11,10 +11,11 @@ from wam.check.runner import CheckFailed, CheckSkipped
 from wam.check.specs import extra_parts
 from wam.check.subject import ROWS
 from wam.check.world_model.subject import WorldModelSubject
-from wam.world import Actions, Decodes, Encodes, Exposes, Infers, Observation, Scores, State
+from wam.world import Actions, Decodes, Encodes, Exposes, Infers, Observation, Proposes, Scores, State, Values
 from wam.world.states import sample_state, state_problems
 
 FRAMES = 3
+PROPOSED = 4
 
 
 def encode_gives_a_state_per_frame(subject: WorldModelSubject) -> None:
@@ -36,13 +37,7 @@ def encode_gives_a_state_per_frame(subject: WorldModelSubject) -> None:
 def decode_shows_known_cameras(subject: WorldModelSubject) -> None:
     """Decodes: an observation with the state's rows and steps, of cameras that the spec knows."""
     require(subject, Decodes)
-    spec = subject.spec
-    if isinstance(subject.model, Encodes):
-        state = _encode(subject, subject.past(1, FRAMES).observation)
-    elif spec.predicts.state is not None:
-        state = sample_state(spec.predicts.state, ROWS, FRAMES, subject.noise(1))
-    else:
-        raise CheckSkipped("the model neither encodes nor predicts a state")
+    spec, state = subject.spec, _some_state(subject, 1)
     with torch.no_grad():
         shown = subject.model.decode(state).check()
     known = samples.union(spec.observes, spec.predicts.observation)
@@ -91,6 +86,39 @@ def log_prob_is_one_number_per_row(subject: WorldModelSubject) -> None:
         raise CheckFailed("two different futures have the same log_prob in every row", "The future is not read.", "Score the given future.")
 
 
+def proposals_start_with_the_mode(subject: WorldModelSubject) -> None:
+    """Proposes: as many sequences as asked for, within their limits; the first is the mode, the same whatever the noise."""
+    require(subject, Proposes)
+    acts, carry = subject.spec.consumes, subject.looked(1)
+    with torch.no_grad():
+        one, two = (subject.model.propose(carry, PROPOSED, subject.horizon, noise=subject.noise(seed)) for seed in (1, 2))
+    expected = (ROWS, PROPOSED, subject.horizon, acts.per_step, len(acts.low_level))
+    if tuple(one.shape) != expected:
+        raise CheckFailed(f"propose gives {tuple(one.shape)}", "Axes are swapped, or one is missing.", f'Return "B S H R A", here {expected}.')
+    low, high = acts.limits(one.device, one.dtype)
+    if not bool(((one >= low) & (one <= high)).all()):
+        raise CheckFailed("proposals beyond the limits of the spec, or not finite", "They are normalised.", "Propose in physical units, within the limits.")
+    if not torch.equal(one[:, 0], two[:, 0]):
+        raise CheckFailed("the first proposal changes with the noise", "It is a draw like the others.", "Put the most likely sequence first.")
+
+
+def every_state_has_a_value(subject: WorldModelSubject) -> None:
+    """Values: a finite number for every state, which depends on the state; a discount above 0, at most 1."""
+    require(subject, Values)
+    with torch.no_grad():
+        one, two = (subject.model.value(_some_state(subject, seed)) for seed in (1, 2))
+    if tuple(one.shape) != (ROWS, FRAMES) or not bool(one.isfinite().all()):
+        raise CheckFailed(f"the value of {ROWS} x {FRAMES} states is {tuple(one.shape)}: {one.tolist()}", "A last axis of 1, or NaN.", 'Return "B T".')
+    if torch.equal(one, two):
+        raise CheckFailed("other states have the same values", "The state is not read.", "Give the value of the given state.")
+    if not 0 < subject.model.discount <= 1:
+        raise CheckFailed(
+            f"the discount is {subject.model.discount}",
+            "It is that of something else, e.g. a rate in Hz.",
+            "0 < discount <= 1, of a reward one model step later.",
+        )
+
+
 def inferred_actions_fit_the_spec(subject: WorldModelSubject) -> None:
     """Infers: an action per frame that fits the spec; the first is not valid, because nothing is known to have led there."""
     require(subject, Infers)
@@ -121,6 +149,8 @@ CHECKS = (
     decode_shows_known_cameras,
     exposed_state_is_where_prediction_ended,
     log_prob_is_one_number_per_row,
+    proposals_start_with_the_mode,
+    every_state_has_a_value,
     inferred_actions_fit_the_spec,
 )
 
@@ -128,6 +158,17 @@ CHECKS = (
 def require(subject: WorldModelSubject, capability: type) -> None:
     if not isinstance(subject.model, capability):
         raise CheckSkipped(f"{type(subject.model).__name__} does not declare {capability.__name__}")
+
+
+def _some_state(subject: WorldModelSubject, seed: int) -> State:
+    """B x FRAMES states as the model makes them, or at random from its spec."""
+    spec = subject.spec.predicts.state
+    if isinstance(subject.model, Encodes):
+        made: State = _encode(subject, subject.past(seed, FRAMES).observation)
+        return made
+    if spec is None:
+        raise CheckSkipped("the model neither encodes nor predicts a state")
+    return sample_state(spec, ROWS, FRAMES, subject.noise(seed))
 
 
 def _encode(subject: WorldModelSubject, observation: Observation) -> Any:
