@@ -61,7 +61,7 @@ class DataSpec(Spec):
 
 def spec_of_info(info: DatasetInfo) -> DataSpec:
     """What can be known of a foreign data set: names and sizes, but neither units nor limits."""
-    depth = {feature.key.removesuffix(DEPTH_SUFFIX) for feature in info.features if feature.depth}
+    depth = {feature.key.removesuffix(DEPTH_SUFFIX) for feature in info.features if feature.depth and feature.dtype == "image"}
     cameras = {
         camera_name(feature.key): Camera(height=feature.size[0], width=feature.size[1], depth=feature.key in depth)
         for feature in info.features
@@ -80,7 +80,7 @@ def spec_of_info(info: DatasetInfo) -> DataSpec:
 
 
 def camera_name(key: str) -> str:
-    """`observation.images.top` -> `top`; `observation.image` -> `image`."""
+    """`observation.images.top` -> `top`; `observation.image` -> `image`; `wrist_image` stays."""
     return key.removeprefix(CAMERA_PREFIX).removeprefix("observation.")
 
 
