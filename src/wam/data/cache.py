@@ -35,7 +35,7 @@ from wam.data.pictures import resize_area
 from wam.data.table import open_table
 from wam.world.specs import Camera
 
-VERSION = 1  # raise when the content of a cache changes
+VERSION = 2  # raise when the content of a cache changes
 UNFINISHED = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}\.writing")  # folders of this library alone: others may lie beside them
 LOCK = "lock"  # in an unfinished cache: held while somebody builds it
 

@@ -1,7 +1,7 @@
 """All frames of several episodes end to end, each field one array: what windows are cut from.
 
 In memory (`frames_of`) or memory-mapped from a cache (`cache.py`). Values are at rest: RGB uint8, depth uint16 millimetres,
-segmentation int16, scene flow int16 tenths of a millimetre, latents float16, everything else as in the records. `gather` wakes them: metres, ids int64.
+segmentation int32, scene flow int16 tenths of a millimetre, latents float16, everything else as in the records. `gather` wakes them: metres, ids int64.
 Knows: where each episode begins.   Does not know: windows, files.
 """
 
@@ -106,7 +106,7 @@ def rest(path: str, values: Tensor) -> NDArray[Any]:
     if path.startswith("observation.depth."):
         return (values * 1000).round().clamp(0, 65535).numpy().astype(np.uint16)
     if path.startswith("truth.segmentation."):
-        return values.numpy().astype(np.int16)
+        return values.numpy().astype(np.int32)
     if path.startswith("truth.scene_flow."):
         return (values * FLOW_PER_METRE).round().clamp(-32768, 32767).numpy().astype(np.int16)
     return values.numpy()
