@@ -271,6 +271,15 @@ def test_pictures_of_another_size_than_declared(tmp_path: Path, storage: Any) ->
     assert [finding.kind for finding in check_dataset(tmp_path)] == ["unreadable"]
 
 
+def test_slots_whose_names_repeat_are_numbered_and_said_to_be(tmp_path: Path) -> None:
+    with Recorder(tmp_path, toy_spec()) as recorder:
+        recorder.write(toy_episode(toy_spec(), 30))
+    edit(renamed(tmp_path, {}), lambda info: info["features"]["action"].update(names={"left": ["j0"], "right": ["j0"]}) or info)
+    dataset = open_dataset(tmp_path)
+    assert [slot.name for slot in dataset.spec.acts.low_level] == ["slot_0", "slot_1"]
+    assert "action has the name 'j0' more than once" in dataset.notes[0].what and not check_dataset(dataset)
+
+
 def test_columns_that_are_not_read_are_named(tmp_path: Path) -> None:
     write_info(tmp_path, "v2.1", "", "")
     write_v2(tmp_path)

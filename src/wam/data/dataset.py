@@ -193,7 +193,7 @@ def open_dataset(path: str | Path, *, spec: DataSpec | None = None) -> EpisodeDa
     if lost:
         used = replace(used, observes=replace(used.observes, cameras=cameras))
     dataset = EpisodeDataset(root, info, used, meaning is not None or spec is not None, index.episodes, index.tasks, index.notes)
-    return replace(dataset, notes=index.notes + unread(dataset))
+    return replace(dataset, notes=index.notes + unread(dataset) + (() if dataset.described else unnamed(info)))
 
 
 def unread(dataset: EpisodeDataset) -> tuple[Note, ...]:
@@ -209,6 +209,12 @@ def unread(dataset: EpisodeDataset) -> tuple[Note, ...]:
             name = f"{camera_name(feature.key).removesuffix(DEPTH_SUFFIX)!r}"
             told.append(f"depth {feature.key!r} is not read: there is no camera {name} that it belongs to. Pass a spec with that camera")
     return tuple(Note(what, "meta/info.json") for what in told)
+
+
+def unnamed(info: DatasetInfo) -> tuple[Note, ...]:
+    """Slots whose names in a foreign set do not tell them apart."""
+    twice = {f.key: [name for name in f.names if f.names.count(name) > 1] for f in info.features if f.key in ("action", "observation.state")}
+    return tuple(Note(f"{key} has the name {names[0]!r} more than once; its slots are numbered", "meta/info.json") for key, names in twice.items() if names)
 
 
 def download(name: str) -> Path:

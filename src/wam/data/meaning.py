@@ -85,9 +85,9 @@ def camera_name(key: str) -> str:
 
 
 def slots(names: tuple[str, ...], shape: tuple[int, ...]) -> tuple[Slot, ...]:
-    """One slot per entry of the last axis, numbered where the names do not fit."""
+    """One slot per entry of the last axis, numbered where the names do not fit or repeat: slots are found by name."""
     count = shape[-1] if shape else 1
-    return tuple(Slot(name=name) for name in (names if len(names) == count else [f"slot_{i}" for i in range(count)]))
+    return tuple(Slot(name=name) for name in (names if len(names) == count == len(set(names)) else [f"slot_{i}" for i in range(count)]))
 
 
 def read_meaning(root: Path) -> DataSpec | None:
