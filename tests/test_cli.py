@@ -6,6 +6,7 @@ import importlib
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ import torch
 from rich.console import Console
 from typer.testing import CliRunner
 
+from tests.nets.perceive.test_pretrained import PLAIN, stored
 from tests.show.samples import origin
 from wam.cli import app, main
 from wam.cli.common import options, show, usable
@@ -24,6 +26,7 @@ from wam.evaluate.intervals import Interval
 from wam.evaluate.result import Verdicts
 from wam.jobs.compare import MechanismComparison
 from wam.plan.control.safety import SafetyError
+from wam.recipes import load
 from wam.show import report
 from wam.show.tables import terminal_table
 from wam.sim.engines.mujoco import PictureError
@@ -155,6 +158,16 @@ def test_record_inspect_check_train_imagine_control(tmp_path):
     assert (tmp_path / "sheet.png").exists() and (tmp_path / "run" / "report.html").exists()
 
 
+def test_dino_wm_is_trained_over_a_vision_model_by_name(tmp_path):
+    name, _ = stored(PLAIN["ViT"], tmp_path / "model")
+    data, run = str(tmp_path / "data"), str(tmp_path / "run")
+    assert RUN.invoke(app, ["record", "push", "--out", data, "--episodes", "4", "--policies", "play"]).exit_code == 0
+    answer = RUN.invoke(app, ["train", "dino_wm", "--data", data, "--out", run, "--pretrained", name, "--steps", "1", "--json"])
+    assert answer.exit_code == 0, answer.output
+    shutil.rmtree(name)
+    assert load(run).model.encoders["top"].grid == (4, 4)
+
+
 FULL = "full"  # in the place of a file that exists
 
 
@@ -169,6 +182,7 @@ FULL = "full"  # in the place of a file that exists
         (["record", "push", "--out", "new", "--policies", "play:1,expert:-0.5"], "{'expert': -0.5}, expected numbers above 0. Leave out"),
         (["record", "push", "--out", "new", "--device", "cudda"], "--device 'cudda' cannot be used on this machine: "),
         (["check", "x:y", "--device", "meta"], "--device 'meta' cannot be used on this machine: "),
+        (["train", "lewm", "--data", "x", "--out", "new", "--pretrained", "y"], "dino_wm looks through, and lewm has eyes of its own. Leave it out"),
         (["demo", "--result", "new.json"], "add --seeds 3, or leave it out"),
         (["compare", "lewm", "--data", "x", "--out", "new", "--horizon", "3"], "predictions, and success is compared: name --held-out"),
         (["compare", "lewm", "--data", "x", "--held-out", "y", "--out", "new", "--goals", "3"], "leave them or --held-out out"),

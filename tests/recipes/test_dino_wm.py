@@ -3,17 +3,20 @@
 import copy
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
+from tests.nets.perceive.test_pretrained import PLAIN, stored
 from tests.recipes.test_lewm import data_spec, statistics
 from wam.check import check_world_model
 from wam.data import WindowDataset
+from wam.evaluate.imagine import imagine
 from wam.jobs.record import record_world
 from wam.plan.control.rollout import rollout
-from wam.recipes import load, train_recipe
-from wam.recipes.dino_wm import RECIPE, one_vector, remember
+from wam.recipes import export, load, train_recipe
+from wam.recipes.dino_wm import RECIPE, one_vector, over, remember
 from wam.recipes.runs import frames_for
 from wam.sim.adapters.skip import Skip
 from wam.sim.worlds.push import PushWorld
@@ -112,3 +115,33 @@ def test_a_pretrained_encoder_by_folder(tmp_path):
     assert torch.allclose(every.flatten(0, 1).mean(0), torch.zeros(4, 16), atol=1e-4)
     z = every[:2]
     assert z.shape == (2, 3, 4, 16) and not any(parameter.requires_grad for parameter in model.encoders.parameters())
+
+
+@pytest.mark.parametrize("family", ["ViT", "CLIP", "SigLIP", "DINOv2"])
+def test_a_run_over_a_pretrained_encoder_trains_and_loads_without_its_files(family, recorded, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name, _ = stored(PLAIN[family], Path("model"))
+
+    def change(preset):
+        smaller = over(name)(preset)
+        return replace(smaller, config=replace(smaller.config, dim=16, depth=1, heads=2))
+
+    asked = dict(change=change, episodes=range(4), steps=1, show=False)
+    run = train_recipe("dino_wm", recorded, tmp_path / "run", **asked)
+    assert [stage.name for stage in run.preset.stages] == ["world"] and run.model.pretrain is None
+    assert train_recipe("dino_wm", recorded, tmp_path / "run", resume=True, **asked).folder == run.folder
+    window = WindowDataset(frames_for(run.preset, recorded), past=1, horizon=2, skip=3).batch(torch.arange(4))
+    as_loaded = {**asked, "change": lambda preset: replace(load(run.folder).preset, stages=preset.stages)}
+    fresh = train_recipe("dino_wm", recorded, tmp_path / "fresh", **as_loaded)
+    assert all(torch.equal(one, two) for one, two in zip(run.model.state_dict().values(), fresh.model.state_dict().values(), strict=True))
+    shutil.rmtree("model")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    again = load(tmp_path / "run")
+    assert [stage.name for stage in again.preset.stages] == ["world"]
+    observation = window.whole()[0].observation
+    assert torch.equal(run.model.encode(observation).z, again.model.encode(observation).z)
+    before, after = (imagine(one.world_model, window) for one in (run, again))
+    assert torch.equal(before.latents, after.latents)
+    exported = load(export(tmp_path / "run", tmp_path / "small"))
+    assert torch.allclose(exported.model.encode(observation).z, run.model.encode(observation).z, atol=0.1)

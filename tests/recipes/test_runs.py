@@ -102,6 +102,16 @@ def test_an_exported_run_imagines_without_log_and_training_data(data, other, tmp
     assert ImaginedResult.from_json(found.save(tmp_path / "card.json").read_text()) == found
 
 
+@pytest.mark.parametrize("learned", [(), ("pose",)], ids=["held out alone", "learned from alone"])
+def test_poses_that_one_set_alone_knows_are_not_probed_for(tmp_path, learned):
+    kinds = [(tmp_path / "data", learned, 0), (tmp_path / "fresh", ("pose",) if not learned else (), 100)]
+    known, fresh = (record_world("push", path, episodes=6, policies={"play": 1.0}, truth=truth, seed=seed) for path, truth, seed in kinds)
+    fit(known, tmp_path / "run")
+    found, page = imagine_run(tmp_path / "run", fresh, horizon=2, count=8)
+    assert not found.card.probes and {"model", "background"} <= {curve.arm for curve in found.card.curves}
+    assert "Poses of bodies are known in one of the two sets alone" in page.read_text() and "in one of the two sets alone" in found.origin.protocol
+
+
 def test_what_cannot_be_held_out_is_refused(data, other, tmp_path):
     fit(data, tmp_path / "run")
     with pytest.raises(ValueError, match="is what lewm tiny, changed was trained on"):

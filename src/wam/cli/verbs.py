@@ -154,6 +154,9 @@ def train(
     world: Annotated[str | None, typer.Option(help="A world to act in while learning, for systems that learn online.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="Options of the world.")] = None,
     preset: Preset = "tiny",
+    pretrained: Annotated[
+        str | None, typer.Option(help="Vision transformer of the Hub, or its folder, instead of the encoder that dino_wm trains itself.")
+    ] = None,
     labels: Annotated[float, typer.Option(help="Share of the episodes whose actions are shown; the rest is video alone.", max=1)] = 1.0,
     steps: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
     skip: Annotated[int | None, typer.Option(help="Recorded frames per model step, instead of the preset's.", min=1)] = None,
@@ -167,18 +170,23 @@ def train(
     from wam.data import open_dataset
     from wam.jobs.practise import practise_world
     from wam.recipes import train_recipe
+    from wam.recipes.dino_wm import over
 
+    if pretrained is not None and recipe != "dino_wm":
+        raise ValueError(f"--pretrained names the vision model that dino_wm looks through, and {recipe} has eyes of its own. Leave it out.")
     if resume and (out / "weights.safetensors").exists():
         raise ValueError(f"{out} was exported: without its optimiser it cannot go on. Resume the run that it was exported from, or name a new folder.")
     training: dict[str, Any] = dict(preset=preset, steps=steps, seed=seed, device=device, resume=resume, tensorboard=tensorboard, show=not as_json)
     if data is not None and world is None and not option:
         for note in open_dataset(data).notes:
             print(f"note: {note}", file=sys.stderr)
-        train_recipe(recipe, data, out, labels=labels, skip=skip, **training)
-    elif world is not None and data is None and labels == 1 and skip is None:
+        train_recipe(recipe, data, out, change=None if pretrained is None else over(pretrained), labels=labels, skip=skip, **training)
+    elif world is not None and data is None and labels == 1 and skip is None and pretrained is None:
         practise_world(recipe, world, out, options=options(option), **training)
     else:
-        raise ValueError("a system learns from a data set (--data, with --labels and --skip) or in a world (--world, with its --option); name one of the two.")
+        raise ValueError(
+            "a system learns from a data set (--data, with --labels, --skip and --pretrained) or in a world (--world, with its --option); name one of the two."
+        )
     show({"run": str(out)}, f"trained: {out}", as_json)
 
 

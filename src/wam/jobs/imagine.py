@@ -52,8 +52,11 @@ def imagine_run(
     held_out, episodes = windows_of(run, data, horizon, count)
     known = None if learned is None else windows_of(run, learned, horizon, 4 * count)[0].to(device)
     held_out = held_out.to(device)
-    card = rollout_card(run.world_model, held_out, training=known, name=run.name, episodes=episodes, positions=places(run, held_out))
+    both = [held_out] if known is None else [held_out, known]
+    card = rollout_card(run.world_model, held_out, training=known, name=run.name, episodes=episodes, positions=places(run, *both))
     missing = "" if learned else f" Its training data ({short(run.trained_on.data)}) is not here, so there are no mean and background pictures and no probes."
+    if len({knows_poses(window) for window in both}) == 2:
+        missing = " Poses of bodies are known in one of the two sets alone, so no probe is asked for them."
     origin = Origin.now(
         started=started,
         protocol=(
@@ -166,8 +169,13 @@ def skip_of(run: Run, shown: DataSpec, data: str | Path) -> int:
     )
 
 
-def places(run: Run, window: Window) -> Positions | None:
-    """What a probe can be asked for: bodies where a simulator knew them, else the first three proprioceptive numbers where they are metres."""
-    if window.truth is not None and window.truth.pose is not None:
+def places(run: Run, *windows: Window) -> Positions | None:
+    """What a probe can be asked for: bodies where a simulator knew them in all windows, else the first three proprioceptive numbers where they are metres."""
+    if all(knows_poses(window) for window in windows):
         return positions_of_objects(run.data.objects)
     return position_of_slots(run.data.observes.proprio)
+
+
+def knows_poses(window: Window) -> bool:
+    """Did a simulator know them when these windows were recorded?"""
+    return window.truth is not None and window.truth.pose is not None

@@ -1,13 +1,16 @@
 """DINO-WM (arXiv 2411.04983) on your data: see `CARD`."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from wam.data import DataSpec, WindowDataset, with_latents
 from wam.models.state_space.latent.dino_wm import DinoWMConfig, DinoWorldModel
+from wam.nets.perceive.pretrained import PretrainedPatchEncoder
 from wam.plan.objectives import GoalImage
 from wam.plan.planners import CEM
 from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
@@ -81,8 +84,33 @@ def _stages(*, features: int, world: int, batch: int, learning_rate: float) -> t
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class DinoPreset(Preset):
+    """Over a vision model by name (`config.pretrained`) there is no encoder of its own to train first: that stage is left out."""
+
+    def __post_init__(self) -> None:
+        if self.config.pretrained:
+            world = (replace(stage, after=(), frozen=("encoders",)) for stage in self.stages if stage.name != "features")
+            object.__setattr__(self, "stages", tuple(world))
+
+    def kept(self, model: Any) -> DinoWMConfig:
+        """With what its vision model is: a run must not need that model's files again, its weights are in the checkpoint."""
+        encoder, config = next(iter(model.encoders.values())), self.config
+        found: DinoWMConfig = replace(config, vision=encoder.about) if isinstance(encoder, PretrainedPatchEncoder) else config
+        return found
+
+    def begun(self) -> Preset:
+        """The vision model's weights are read anew."""
+        return replace(self, config=replace(self.config, vision=""))
+
+
+def over(pretrained: str) -> Callable[[Preset], Preset]:
+    """A change of any preset: over a vision model by name or folder, instead of an encoder of its own."""
+    return lambda preset: replace(preset, config=replace(preset.config, pretrained=pretrained, vision=""))
+
+
 WORLD = {"prediction": 1.0, "picture": 1.0}
-TINY = Preset(
+TINY = DinoPreset(
     config=DinoWMConfig(),
     stages=_stages(features=1500, world=4000, batch=64, learning_rate=1.5e-3),
     size=32,
@@ -91,7 +119,7 @@ TINY = Preset(
     horizon=5,
     bf16=True,
 )
-SMALL = Preset(
+SMALL = DinoPreset(
     config=DinoWMConfig(features=128, channels=64, hidden_cell=8, dim=256, depth=4, heads=8),
     stages=_stages(features=10_000, world=15_000, batch=128, learning_rate=5e-4),
     size=64,
@@ -100,7 +128,7 @@ SMALL = Preset(
     horizon=5,
     bf16=True,
 )
-PAPER = Preset(
+PAPER = DinoPreset(
     config=DinoWMConfig(pretrained="facebook/dinov2-small", dim=384, depth=6, heads=16),
     stages=(Stage(name="world", learner=_learner(WORLD, steps=100_000, batch=32, learning_rate=5e-4), frozen=("encoders",), derives=remember),),
     size=196,

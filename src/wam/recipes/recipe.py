@@ -61,6 +61,14 @@ class Preset:
         """Does it learn from a world that it acts in, rather than from a data set?"""
         return any(isinstance(stage.learner, Online) for stage in self.stages)
 
+    def kept(self, model: Any) -> Any:
+        """The configuration that builds the networks of a model of this preset again, from its checkpoint alone."""
+        return self.config
+
+    def begun(self) -> "Preset":
+        """As a training begins with it, even where it is that of a loaded run: without what `kept` added."""
+        return self
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mechanism:

@@ -229,7 +229,7 @@ def _chosen(name: str, preset: str, change: Callable[[Preset], Preset] | None, s
     recipe = load_recipe(name)
     chosen = recipe.preset(preset)
     chosen = chosen if steps is None else replace(chosen, stages=tuple(_shortened(stage, steps) for stage in chosen.stages))
-    return recipe, chosen if change is None else change(chosen)
+    return recipe, (chosen if change is None else change(chosen)).begun()
 
 
 def _apart(preset: Preset, frames: Frames) -> int:
@@ -249,7 +249,7 @@ def _built(recipe: Recipe, preset: Preset, shows: DataSpec, statistics: Statisti
 
 def _provenance(model: Any, statistics: Statistics, recipe: Recipe, chosen: Preset, preset: str) -> train.Provenance:
     known = statistics.for_proprio(model.spec.observes.proprio)
-    return train.Provenance(spec=model.spec, statistics=known, recipe=recipe.name, preset=preset, config=asdict(chosen.config))
+    return train.Provenance(spec=model.spec, statistics=known, recipe=recipe.name, preset=preset, config=asdict(chosen.kept(model)))
 
 
 def _told(recipe: Recipe, preset: str, changed: bool, chosen: Preset, seed: int, shows: DataSpec, trained_on: TrainedOn, labels: float = 1.0) -> RunFile:

@@ -2,7 +2,7 @@
 
 Source: DINO-WM (arXiv 2411.04983). The state of an instant is the P patch tokens of all cameras; a transformer that is causal
 by frame predicts the next frame's tokens from the last ones and the actions; loss = their squared error, features fixed.
-The encoder is any vision model by name (`nets.perceive.pretrained`), or a small one that first learns by filling in hidden
+The encoder is a plain vision transformer by name (`nets.perceive.pretrained`), or a small one that first learns by filling in hidden
 parts of the same data's pictures, without actions (`pretrain`). `pooled` replaces the tokens by their mean: the paper's
 comparison of patches against one global vector. A decoder is trained on the features, for looking only.
 
@@ -61,7 +61,8 @@ from wam.world.records import State
 class DinoWMConfig:
     """Sizes. Defaults are `tiny`."""
 
-    pretrained: str = ""  # vision model by name or folder; "" = a small encoder that learns from the data itself
+    pretrained: str = ""  # plain vision transformer by name or folder; "" = a small encoder that learns from the data itself
+    vision: str = ""  # what a trained run keeps of that model, to be built again without its files: `PretrainedPatchEncoder.about`
     patch: int = 16  # px, of the small encoder
     features: int = 64  # D, numbers per token, of the small encoder
     channels: int = 32  # of the small encoder's first layer
@@ -258,5 +259,5 @@ class TokenDecoder(nn.Module):
 def encoder_for(config: DinoWMConfig, camera: Camera) -> PatchEncoder:
     """As configured, for pictures of one camera."""
     if config.pretrained:
-        return PretrainedPatchEncoder(config.pretrained, size=max(camera.height, camera.width))
+        return PretrainedPatchEncoder(config.pretrained, size=max(camera.height, camera.width), about=config.vision)
     return ConvPatchEncoder(camera.height, camera.width, patch=config.patch, dim=config.features, channels=config.channels)
