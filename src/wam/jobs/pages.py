@@ -18,6 +18,7 @@ from wam.evaluate.result import FOLDER, Result, in_words, verdict_on
 from wam.jobs.compare import MechanismComparison
 from wam.jobs.compare_prediction import PredictionComparison, prediction_summary
 from wam.jobs.control import ControlResult
+from wam.jobs.imagine import ImaginedResult
 from wam.jobs.learnability import FAR, NEAR, LearnabilityResult
 from wam.jobs.paradigms.result import ParadigmResult
 from wam.jobs.paradigms.tables import tables
@@ -30,7 +31,7 @@ from wam.jobs.use.rerank import RerankResult
 from wam.jobs.use.tables import agreement_summary, judge_summary, policies_summary
 from wam.show import cross_validation
 from wam.show.report import Table
-from wam.show.summaries import contrast_summary, difference_summary, grid_summary, success_summary
+from wam.show.summaries import card_summaries, contrast_summary, difference_summary, grid_summary, success_summary
 from wam.show.words import duration, percent
 
 PLACE = re.compile(r"<!-- (\S+\.json) -->\n.*?<!-- end -->", re.DOTALL)
@@ -70,6 +71,11 @@ def seeds(result: SeedResult) -> str:
 def control(result: ControlResult) -> str:
     """One trained run in a world."""
     return markdown(success_summary(result.rows))
+
+
+def card(result: ImaginedResult) -> str:
+    """How well one trained run predicts."""
+    return "\n\n".join(markdown(table) for table in card_summaries(result.card))
 
 
 def mechanism(result: MechanismComparison) -> str:
@@ -258,6 +264,7 @@ def latents_summary(results: Sequence[ControlResult]) -> Table:
 WRITERS: dict[str, tuple[type[Result], Callable[[Any], str]]] = {
     "SeedResult": (SeedResult, seeds),
     "ControlResult": (ControlResult, control),
+    "ImaginedResult": (ImaginedResult, card),
     "MechanismComparison": (MechanismComparison, mechanism),
     "PredictionComparison": (PredictionComparison, prediction),
     "CrossValidated": (CrossValidated, real_robot),
