@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,14 @@ def test_what_was_lived_through_is_a_data_set(tmp_path: Path) -> None:
     looks = [line for line in logged if "return" in (line.get("meters") or {})]
     assert [(line["step"], line["meters"]["episodes"]) for line in looks] == [(ONLINE.steps_after(3), 12), (40, 24)]
     assert [line["step"] for line in logged if line["losses"]] == list(range(1, 41))
+
+
+def test_success_that_the_world_does_not_judge_is_neither_logged_nor_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Line, "spec", replace(SPEC, judged=False))
+    learn(tmp_path / "run")
+    lived, told = open_dataset(tmp_path / "run" / "replay-online"), (tmp_path / "run" / "log.jsonl").read_text()
+    assert all(episode.success is None and episode.reward is not None for episode in lived)
+    assert '"return"' in told and "success" not in told
 
 
 @pytest.mark.parametrize("stop", [3, 8, 40])  # inside a round, at its end, at the very end

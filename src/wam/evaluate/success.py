@@ -17,7 +17,7 @@ from torch import Tensor
 
 from wam.evaluate.intervals import Interval, paired_difference, wilson
 from wam.plan.control.rollout import rollout
-from wam.world import EVALUATION_SEEDS, Env, Episodes, Noise, Policy, Spec, in_batches
+from wam.world import EVALUATION_SEEDS, Env, Episodes, Noise, Policy, Spec, SpecError, in_batches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +74,11 @@ def measure_success(
 
     `steps` defaults to the world's budget. The policy's noise follows from the episode's seed and `noise_seed`. `watch` is
     given each batch of episodes, e.g. to draw some; `progress` (steps done, all) after each decision. ValueError for seeds below 2,000,000,
-    repeated seeds, a longer budget than the world has, or starts that are solved before anything was done.
+    repeated seeds, a longer budget than the world has, or starts that are solved before anything was done; SpecError where the world does
+    not judge success.
     """
+    if not env.spec.judged:
+        raise SpecError(f"the world {env.spec.name!r} does not say what is solved, so there is no success to measure. Measure the return instead.")
     budget = env.spec.budget if steps is None else steps
     require_seeds(seeds)
     if not 1 <= budget <= env.spec.budget:
@@ -88,7 +91,7 @@ def measure_success(
         tell = None if progress is None else partial(_tell, progress, batch * budget, -(-len(seeds) // env.batch) * budget)
         whole = rollout(env, policy, budget, seeds=filled, noise=noise, progress=tell)
         episodes = whole.narrow("B", 0, count)
-        assert episodes.success is not None and episodes.seconds is not None and episodes.decided is not None  # every rollout has them
+        assert episodes.success is not None and episodes.seconds is not None and episodes.decided is not None  # as every rollout here
         solved += [bool(value) for value in episodes.success[:, -1]]
         first += [_first(row) for row in episodes.success]
         seconds, decisions = seconds + float(episodes.seconds.sum()), decisions + int(episodes.decided.sum())

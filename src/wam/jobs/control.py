@@ -110,6 +110,9 @@ def control(
     if wrong := [name for name, size in sizes.items() if options.get(name, size) != size]:
         raise SpecError(f"the model was trained on pictures of {sizes['size']} px, the option size={options[wrong[0]]} asks for others: leave it out.")
     env: Env = module.make(min(BATCH, goals), device=device, **options)
+    if not env.spec.judged:
+        remedy = ", or name the info key that says so by --option success=KEY" if world_name == "gym" else ""
+        raise SpecError(f"the world {env.spec.name!r} does not say what is solved, so control has nothing to measure. Use wam score for its return{remedy}.")
     trivial = [name for name in TRIVIAL if references and name in module.POLICIES and (name != GOING or shows_goal(env))]
     policies: dict[str, Policy[Any]] = {name: module.POLICIES[name](env) for name in trivial}
     policies[run.recipe.name] = run.read(env.spec.sentences).policy()

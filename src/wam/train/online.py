@@ -130,8 +130,8 @@ def live(session: Session, stage: str, number: int, learner: Online, practice: P
 def look(session: Session, index: int, step: int, lived: int, learner: Online, practice: Practice, judges: Env) -> Line:
     """How well the model does now, without exploring."""
     found = measure_return(judges, practice.policy(False), name="policy", seeds=evaluation_seeds(learner.judged, start=LOOKS))
-    figures = {"return": found.mean, "success": sum(found.solved) / len(found.solved), "episodes": float(lived)}
-    session.log.say(
-        f"after {lived} episodes: return {found.mean:.4g} ({found.low:.4g} to {found.high:.4g}), solved {figures['success']:.0%} of {learner.judged}"
-    )
+    solved = {"success": sum(found.solved) / len(found.solved)} if found.solved else {}  # not where the world does not judge it
+    figures = {"return": found.mean, **solved, "episodes": float(lived)}
+    told = f", solved {solved['success']:.0%} of {learner.judged}" if solved else ""
+    session.log.say(f"after {lived} episodes: return {found.mean:.4g} ({found.low:.4g} to {found.high:.4g}){told}")
     return Line(stage=session.stages[index].name, index=index, step=step, losses={}, meters=figures)

@@ -58,6 +58,7 @@ class ImaginedWorld:
             chunk=model.spec.chunk,
             budget=budget,
             sentences=model.spec.sentences,
+            judged=success is not None,
         )
         self.batch, self.model, self.starts, self.tasks, self.judge = batch, model, starts, tasks, success
         self.count, self.device = starts.size("B"), starts.device

@@ -295,6 +295,7 @@ class EnvSpec(Spec):
     facts: FactsSpec | None = None
     physical: PhysicalSpec | None = None
     objects: tuple[str, ...] = ()  # names in the order of Truth.pose
+    judged: bool = True  # does it say what is solved; where not, Outcome.success is False throughout and means nothing
 
     def __post_init__(self) -> None:
         _ask_clock(self, self.chunk, self.rate)

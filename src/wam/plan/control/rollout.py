@@ -34,7 +34,8 @@ def rollout(
 
     `noise` (one row per world) is the policy's; the world's own chance comes from `seeds`. `truth` also records what only a
     simulator knows. `progress` is told the number of steps done after each decision. Returns up to `steps` + 1 instants: the
-    loop stops early when every row has ended. SpecError where world and policy do not fit each other.
+    loop stops early when every row has ended; `success` is absent where the world does not judge it (`EnvSpec.judged`).
+    SpecError where world and policy do not fit each other.
     """
     _require_fit(env.spec, policy.spec, steps, truth)
     seed = Noise.of(seeds).seed
@@ -51,7 +52,7 @@ def rollout(
         actions=since.actions,
         reward=torch.zeros(env.batch, 1, device=device),
         alive=alive,
-        success=torch.zeros_like(alive),
+        success=torch.zeros_like(alive) if env.spec.judged else None,
         task=task,
         truth=env.truth() if truth else None,
         seed=seed.to(device),
@@ -91,7 +92,7 @@ def _execute(env: Env, actions: Actions, alive: Tensor, first: Episodes, truth: 
         actions=dataclasses.replace(actions, valid=actions.valid & before[..., None]),
         reward=outcome.reward * before,
         alive=outcome.alive & before,
-        success=outcome.success,
+        success=outcome.success if env.spec.judged else None,
         truth=concatenate(truths, "T") if truth else None,
     )
 

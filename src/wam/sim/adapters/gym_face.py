@@ -3,7 +3,7 @@
     env = gym_face(PushWorld(1))
 
 One row; pictures become uint8 "h w 3", proprioception "proprio". An episode terminates where the world ends it and is truncated
-by its budget; `info["success"]` says what the world judges. Instructions are left out: Gymnasium has no common word for them.
+by its budget; `info["success"]` says what the world judges, where it does. Instructions are left out: Gymnasium has no common word for them.
 """
 
 from typing import Any
@@ -47,7 +47,7 @@ def gym_face(world: Env) -> Any:
             outcome = world.step(Actions(valid=torch.ones(1, 1, 1, dtype=torch.bool), low_level=values))
             self._last, self._steps = shown(outcome.observation), self._steps + 1
             over, spent = not bool(outcome.alive[0, 0]), self._steps >= spec.budget
-            return self._last, float(outcome.reward[0, 0]), over and not spent, spent, {"success": bool(outcome.success[0, 0])}
+            return self._last, float(outcome.reward[0, 0]), over and not spent, spent, {"success": bool(outcome.success[0, 0])} if spec.judged else {}
 
         def render(self) -> Any:
             return self._last[next(iter(spec.observes.cameras))]

@@ -75,13 +75,13 @@ def gym_vector(world: Env, autoreset: Autoreset = "NextStep") -> Any:
             self._last, self._steps = _shown(outcome.observation), self._steps + ~before
             over, spent = ~outcome.alive[:, 0].cpu().numpy() & ~before, (self._steps >= spec.budget) & ~before
             reward = np.where(before, 0.0, outcome.reward[:, 0].double().cpu().numpy())
-            self._ended, told = over | spent, _info({"success": outcome.success[:, 0].cpu().numpy()}, ~before)
+            judged = {"success": outcome.success[:, 0].cpu().numpy()} if spec.judged else {}
+            self._ended, told = over | spent, _info(judged, ~before)
             if mode is gymnasium.vector.AutoresetMode.SAME_STEP and self._ended.any():
                 final = np.full(batch, None, dtype=object)
                 for row in np.flatnonzero(self._ended):
                     final[row] = {name: values[row].copy() for name, values in self._last.items()}
-                inner = _info({"success": told["success"]}, self._ended)
-                told = _info({"success": told["success"]}, ~self._ended)
+                inner, told = _info(judged, self._ended), _info(judged, ~self._ended)
                 told |= {"final_obs": final, "_final_obs": self._ended.copy(), "final_info": inner, "_final_info": self._ended.copy()}
                 self._restart(self._ended.copy(), [None] * batch)
             elif before.any():

@@ -49,7 +49,7 @@ class GymWorld:
 
     make       one environment; called B times
     name       what the spec calls it; by default its id
-    success    key of `info` that says whether the task is solved; "" = it never says
+    success    key of `info` that says whether the task is solved; "" = it never says, and the spec says that nobody judges it
     rate       Hz; by default what its metadata call render_fps
     budget     steps of an episode; by default its spec's max_episode_steps
     acts       meaning of its action box; by default slots "action_0", ... with the box's limits and no unit
@@ -78,7 +78,7 @@ class GymWorld:
         self.envs = [make() for _ in range(batch)]
         self._parts = Parts.of(self.envs[0])
         self._rows: list[Row] = []
-        self.spec = spec_of(self.envs[0], name=name, rate=rate, budget=budget, acts=acts, proprio=proprio)
+        self.spec = replace(spec_of(self.envs[0], name=name, rate=rate, budget=budget, acts=acts, proprio=proprio), judged=bool(success))
         own = getattr(self.envs[0].spec, "max_episode_steps", None)
         if ends and own is not None and own < self.spec.budget:
             raise SpecError(
@@ -89,6 +89,10 @@ class GymWorld:
 
     def reset(self, mask: Bool[Tensor, "B"], seeds: Int[Tensor, "B"]) -> tuple[Observation, Task]:
         """Restart the masked rows by their seeds. The first reset must cover all rows."""
+        if mask.shape != (self.batch,) or seeds.shape != (self.batch,):
+            raise SpecError(
+                f"{self.spec.name} was made for {self.batch} rows; got a mask of shape {tuple(mask.shape)} and seeds of shape {tuple(seeds.shape)}."
+            )
         if not self._rows and not bool(mask.all()):
             raise RuntimeError("the first reset must restart every row: pass a mask that is True everywhere.")
         old: list[Row | None] = [*self._rows] or [None] * self.batch
@@ -97,13 +101,27 @@ class GymWorld:
 
     def step(self, actions: Actions) -> Outcome:
         """T steps. Rows that are over, or whose action is not valid, stay still and are given no reward."""
+        self.require(actions)
         moves, valid = self._moves(actions), actions.valid[:, :, 0].cpu().numpy()
         outcomes = [self._instant(moves[:, step], valid[:, step]) for step in range(moves.shape[1])]
         return outcomes[0] if len(outcomes) == 1 else concatenate(outcomes, "T")
 
+    @property
+    def rows(self) -> list[Row]:
+        """The rows. RuntimeError before the first reset."""
+        if not self._rows:
+            raise RuntimeError(f"the world {self.spec.name} was used before its first reset: call reset(mask, seeds) with a mask of all rows.")
+        return self._rows
+
+    def require(self, actions: Actions) -> None:
+        """RuntimeError before the first reset, SpecError for actions of another shape."""
+        rows, got = len(self.rows), None if actions.low_level is None else tuple(actions.low_level.shape)
+        if got is None or got[0] != rows or got[2:] != (1, len(self._low)):
+            raise SpecError(f"{self.spec.name} takes low-level actions of shape ({self.batch}, T, 1, {len(self._low)}), got {got}.")
+
     def alive(self) -> Bool[Tensor, "B 1"]:
         """Which rows are not over."""
-        return torch.tensor([[row.alive] for row in self._rows])
+        return torch.tensor([[row.alive] for row in self.rows])
 
     def truth(self) -> Truth:
         """Gymnasium has no common word for it."""
@@ -112,11 +130,13 @@ class GymWorld:
     def save(self) -> tuple[Row, ...]:
         """What each row needs to go on from here."""
         if self.snapshots is None:
-            return tuple(self._rows)
-        return tuple(replace(row, kept=self.snapshots.keep(env)) for row, env in zip(self._rows, self.envs, strict=True))
+            return tuple(self.rows)
+        return tuple(replace(row, kept=self.snapshots.keep(env)) for row, env in zip(self.rows, self.envs, strict=True))
 
     def restore(self, snapshot: tuple[Row, ...]) -> None:
         """Back, by what was kept; else by playing each row again from its seed: exact for deterministic environments, and as slow as the episode is long."""
+        if len(snapshot) != self.batch:
+            raise SpecError(f"the snapshot has {len(snapshot)} rows, the world {self.spec.name} {self.batch}. Restore what a world of as many rows has saved.")
         self._rows = [self._begin(index, row.seed) for index, row in enumerate(snapshot)]
         for index, row in enumerate(snapshot):
             if self.snapshots is not None:
@@ -134,9 +154,7 @@ class GymWorld:
 
     def _moves(self, actions: Actions) -> NDArray[np.float32]:
         """The low-level part "B T A", within its limits."""
-        if actions.low_level is None or tuple(actions.low_level.shape[2:]) != (1, len(self._low)) or len(actions.low_level) != self.batch:
-            got = None if actions.low_level is None else tuple(actions.low_level.shape)
-            raise SpecError(f"{self.spec.name} takes low-level actions of shape ({self.batch}, T, 1, {len(self._low)}), got {got}.")
+        assert actions.low_level is not None  # `require` has seen to it
         moves: NDArray[np.float32] = actions.low_level[:, :, 0].detach().cpu().numpy().clip(self._low, self._high)
         if not np.isfinite(moves[actions.valid[:, :, 0].cpu().numpy()]).all():
             raise SpecError(f"{self.spec.name} got an action that is NaN or infinite. A policy or planner diverged; check its last cost or loss.")

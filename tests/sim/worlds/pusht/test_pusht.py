@@ -136,3 +136,47 @@ def test_too_few_demonstrations_say_so():
     few = Demonstrations(state=state, action=state[:, :2], ends=np.array([30, 60, 90, 120]))
     with pytest.raises(SpecError, match=r"4 demonstrations give \d+ starts to learn from and 0 to evaluate on.* at least 5"):
         pairs(few, 25)
+
+
+def test_demonstrations_that_cannot_be_read_explain_themselves(path, tmp_path):
+    """Cut short, no archive at all, a folder's zip, and numbers that do not belong together."""
+    whole = Path(path).read_bytes()
+    for name, bytes_ in (("head", whole[:5000]), ("text", b"hello"), ("empty", b"")):
+        (tmp_path / f"{name}.npz").write_bytes(bytes_)
+        with pytest.raises(SpecError, match=rf"{name}\.npz cannot be read as demonstrations.* copy it whole"):
+            make(1, demonstrations=str(tmp_path / f"{name}.npz"))
+    with pytest.raises(SpecError, match=r"zarr\.zip lacks .* a NumPy archive \(\.npz\)"):
+        make(1, demonstrations=str(folder("pusht_human") / "pusht_cchi_v7_replay_lowdim.zarr.zip"))
+    found = Demonstrations.read(path)
+    for name, ends in (("short", found.ends[:-1]), ("none", found.ends[:0]), ("unordered", found.ends[[1, 0, -1]])):
+        np.savez(tmp_path / f"{name}.npz", state=found.state, action=found.action, episode_ends=ends)
+        with pytest.raises(SpecError, match="rising ends"):
+            make(1, demonstrations=str(tmp_path / f"{name}.npz"))
+    np.savez(tmp_path / "narrow.npz", state=found.state[:, :4], action=found.action, episode_ends=found.ends)
+    with pytest.raises(SpecError, match=r"expected \(F, 5\)"):
+        make(1, demonstrations=str(tmp_path / "narrow.npz"))
+
+
+@pytest.mark.parametrize("option", [{"offset": -5}, {"offset": 0}, {"size": 0}, {"budget": 0}])
+def test_numbers_of_which_nothing_can_be_made_are_refused(path, option):
+    (name, value), *_ = option.items()
+    with pytest.raises(SpecError, match=f"pusht got {name}={value}, expected at least"):
+        make(1, demonstrations=path, **option)
+
+
+@pytest.mark.parametrize("moves", [False, True])
+def test_wrong_use_explains_itself(path, moves):
+    world = make(2, demonstrations=path, size=16, moves=moves)
+    for use in (lambda: world.step(world.spec.acts.sample(2, 1)), world.truth, world.save):
+        with pytest.raises(RuntimeError, match="pusht was used before its first reset"):
+            use()
+    everyone, seeds = torch.ones(2, dtype=torch.bool), torch.arange(2)
+    for mask, numbers in ((torch.ones(3, dtype=torch.bool), torch.arange(3)), (everyone, seeds[:1])):
+        with pytest.raises(SpecError, match="pusht was made for 2 rows"):
+            world.reset(mask, numbers)
+    world.reset(everyone, seeds)
+    for shape in ((2, 1, 1, 3), (3, 1, 1, 2), (2, 1, 2, 2)):
+        with pytest.raises(SpecError, match=rf"pusht takes low-level actions of shape \(2, T, 1, 2\), got \({shape[0]}, 1, {shape[2]}, {shape[3]}\)"):
+            world.step(Actions(valid=torch.ones(shape[:3], dtype=torch.bool), low_level=torch.zeros(shape)))
+    with pytest.raises(SpecError, match="snapshot has 1 rows, the world pusht 2"):
+        world.restore(world.save()[:1])

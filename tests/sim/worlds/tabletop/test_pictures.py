@@ -5,8 +5,9 @@ import dataclasses
 import pytest
 import torch
 
-from tests.sim.worlds.tabletop.tables import FULL, needs_pictures, run, started
+from tests.sim.worlds.tabletop.tables import FULL, THINGS, needs_pictures, run, started
 from wam.sim.worlds.tabletop import DriveToGoal, Expert, Play, TabletopWorld
+from wam.sim.worlds.tabletop.scene import CABINET, SINK
 from wam.world import Noise, SpecError
 from wam.world.geometry import cameras, se3
 
@@ -139,6 +140,26 @@ def test_a_goal_image_can_show_the_arm_above_what_was_moved() -> None:
     assert (wanted[:, 2] - 0.17).abs().max() < 1e-3
     done = run(world, DriveToGoal(world), 30)
     assert (done.observation.proprio[:, -1, 6:9] - wanted).abs().max() < 0.01 and not done.success[:, -1].any()
+
+
+def test_the_arm_is_shown_above_the_last_dish_where_no_drawer_is_moved() -> None:
+    """The task `dishes` leaves the drawer closed as it was; `clear` ends at it."""
+    for task, at in (("dishes", SINK), ("clear", CABINET)):
+        world = TabletopWorld(2, dataclasses.replace(THINGS["dishes"], tasks=(task,), cameras=("front",), goal_arm="above", ask="goal_image"))
+        _, asked = world.reset(torch.ones(2, dtype=torch.bool), torch.arange(2))
+        away = (asked.goal.proprio[:, 0, 6:8] - torch.tensor(at)).norm(dim=-1)
+        assert away.max() < 0.2, task  # and 0.7 m from the other
+
+
+def test_only_what_a_camera_s_picture_shows_counts_as_visible() -> None:
+    """The wrist camera sees a part of the table; a point is visible where its pixel lies within the picture, and on its surface."""
+    world = TabletopWorld(4, dataclasses.replace(FULL, tasks=("push",), cameras=("wrist", "front"), size=64, steered_camera=False))
+    seen, _ = world.reset(torch.ones(4, dtype=torch.bool), torch.arange(4))
+    found, lens = world.truth().tracks, torch.tensor(world.spec.observes.cameras["wrist"].intrinsics)
+    pixels, away = cameras.project_world(found.xyz[:, 0], lens, seen.camera_pose["wrist"][:, 0])
+    inside = cameras.inside(pixels, away, 64, 64)
+    visible = found.visible[:, 0]
+    assert not (visible & ~inside).any() and visible.any() and (~inside).any()
 
 
 def test_a_goal_image_can_show_the_arm_still_at_what_was_moved() -> None:

@@ -40,6 +40,12 @@ def test_the_expert_carries_out_chains(task: str) -> None:
     assert not found[:, 0].any() and found[:, -1].all()
 
 
+def test_the_expert_puts_three_blocks_into_the_drawer() -> None:
+    """Two beside each other and one between them: none is set down on another, nor pressed against the cabinet."""
+    world = TabletopWorld(2, dataclasses.replace(BLIND, tasks=("clear",), blocks=3, dishes=2, varied_dynamics=True))
+    assert run(world, Expert(world), 345, EVALUATION_SEEDS).success[:, -1].all()
+
+
 @pytest.mark.parametrize("split", ["colours", "shapes", "looks", "clutter", "dynamics", "gripper"])
 def test_the_expert_copes_with_what_is_held_out(split: str) -> None:
     world = TabletopWorld(3, dataclasses.replace(THINGS["sink"], split=split))

@@ -5,6 +5,8 @@ episodes, evaluation seeds (>= 2,000,000) from the last fifth, each pair once wh
 demonstrations themselves must leave that fifth out (`for_training`; `wam data convert pusht --part training`).
 """
 
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,13 +29,29 @@ class Demonstrations:
 
     @staticmethod
     def read(path: str | Path) -> "Demonstrations":
-        """From a NumPy file with `state`, `action` and `episode_ends`. SpecError where it has not."""
+        """From a NumPy file with `state`, `action` and `episode_ends`. SpecError where it has not, or cannot be read."""
         if not Path(path).is_file():
             raise SpecError(f"there are no demonstrations of Push-T at {str(path)!r}: pass the file with state, action and episode_ends (.npz).")
-        with np.load(path) as found:
-            if missing := {"state", "action", "episode_ends"} - set(found.files):
-                raise SpecError(f"{path} lacks {sorted(missing)}; it holds {sorted(found.files)}.")
-            return Demonstrations(found["state"].astype(np.float64), found["action"].astype(np.float64), found["episode_ends"].astype(np.int64))
+        wanted = ("state", "action", "episode_ends")
+        try:
+            with np.load(path) as found:
+                names = sorted(found.files)
+                state, action, ends = (found[name] if name in names else None for name in wanted)
+        except (OSError, EOFError, ValueError, AttributeError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            raise SpecError(
+                f"{path} cannot be read as demonstrations of Push-T ({type(error).__name__}). It is probably no NumPy archive (.npz), or was copied in part: "
+                "pass the .npz with state, action and episode_ends, and copy it whole."
+            ) from error
+        if state is None or action is None or ends is None:
+            missing = sorted(set(wanted) - set(names))
+            raise SpecError(f"{path} lacks {missing}; it holds {names[:8]}. Demonstrations are a NumPy archive (.npz) of state, action and episode_ends.")
+        steps, shapes = len(state), (state.shape[1:], action.shape, ends.ndim)
+        if shapes != ((5,), (steps, 2), 1) or not len(ends) or ends[-1] != steps or (np.diff(ends, prepend=0) < 1).any():
+            raise SpecError(
+                f"{path} holds state {state.shape}, action {action.shape} and {ends.size} episode ends; expected (F, 5), (F, 2) and rising ends of which the "
+                "last is F, the number of steps. Was it cut, or is it another data set?"
+            )
+        return Demonstrations(state.astype(np.float64), action.astype(np.float64), ends.astype(np.int64))
 
     @property
     def first_held_out(self) -> int:

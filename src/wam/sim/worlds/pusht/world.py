@@ -19,7 +19,7 @@ from torch import Tensor
 from wam.sim.adapters.gym_world import GymWorld, Row
 from wam.sim.worlds.pusht.goals import Demonstrations, chosen, pairs, solved
 from wam.sim.worlds.pusht.simulator import FIELD, RATE, put, simulator, state_of
-from wam.world import Actions, ActionSpec, Camera, EnvSpec, Observation, ObservationSpec, Outcome, Slot, Task, Truth, concatenate
+from wam.world import Actions, ActionSpec, Camera, EnvSpec, Observation, ObservationSpec, Outcome, Slot, SpecError, Task, Truth, concatenate
 
 CAMERA, PIXELS = "top", "pixels"  # our name and the simulator's
 
@@ -34,6 +34,12 @@ class PushTConfig:
     budget: int = 50  # steps; then the episode is over
     moves: bool = False  # actions are measured from the pusher
 
+    def __post_init__(self) -> None:
+        """Raise SpecError for numbers of which nothing can be made."""
+        for name, least in (("size", 16), ("offset", 1), ("budget", 1)):
+            if getattr(self, name) < least:
+                raise SpecError(f"pusht got {name}={getattr(self, name)}, expected at least {least}: set {name}={least} or more, or leave it out.")
+
 
 class PushTWorld:
     """An `Env`. The demonstrations are the privileged view of its policies; models never see them."""
@@ -45,10 +51,12 @@ class PushTWorld:
         slots = tuple(Slot(name=f"target_{axis}", unit="px", meaning="where the pusher shall go", low=0.0, high=FIELD) for axis in "xy")
         ways = [Slot(name=f"move_{axis}", unit="px", meaning="from the pusher to where it shall go", relative=True, low=-FIELD, high=FIELD) for axis in "xy"]
         felt = tuple(Slot(name=f"pusher_{axis}", unit="px") for axis in "xy")
-        self.world = GymWorld(lambda: simulator(config.size), batch, rate=RATE, budget=config.budget, acts=slots, proprio=felt, begin=self._begin, ends=False)
+        self.world = GymWorld(
+            lambda: simulator(config.size), batch, name="pusht", rate=RATE, budget=config.budget, acts=slots, proprio=felt, begin=self._begin, ends=False
+        )
         sees = ObservationSpec(cameras={CAMERA: Camera(height=config.size, width=config.size)}, proprio=felt)
         acts = ActionSpec(low_level=tuple(ways)) if config.moves else self.world.spec.acts
-        self.spec: EnvSpec = replace(self.world.spec, name="pusht", observes=sees, acts=acts, objects=("T", "pusher"))
+        self.spec: EnvSpec = replace(self.world.spec, observes=sees, acts=acts, objects=("T", "pusher"), judged=True)
         self._painter = simulator(config.size)
 
     def reset(self, mask: Bool[Tensor, "B"], seeds: Int[Tensor, "B"]) -> tuple[Observation, Task]:
@@ -58,6 +66,7 @@ class PushTWorld:
 
     def step(self, actions: Actions) -> Outcome:
         """T steps."""
+        self.world.require(actions)
         outcomes = []
         for step in range(actions.size("T")):
             going = self.world.alive() & actions.valid[:, step, :1].cpu()
@@ -96,11 +105,11 @@ class PushTWorld:
 
     def steps(self) -> NDArray[np.int64]:
         """Number of each row's start in the demonstrations, "B"."""
-        return np.array([chosen(row.seed, *self._pairs) for row in self.world.save()])
+        return np.array([chosen(row.seed, *self._pairs) for row in self.world.rows])
 
     def states(self) -> NDArray[np.float64]:
         """Now, "B 5"."""
-        return np.stack([state_of(env) for env in self.world.envs])
+        return np.stack([state_of(env) for env, _ in zip(self.world.envs, self.world.rows, strict=True)])
 
     def goals(self) -> NDArray[np.float64]:
         """What each row shall reach, "B 5"."""

@@ -31,6 +31,9 @@ STEP = float(HIGH[0])  # m
 WIDE, SHUT, NARROW = 1.0, 0.0, 0.5  # openings
 BESIDE = 0.035  # m between a block's outline and the place from where it is pushed
 PUSHED = 0.012  # m from the middle of a zone: there
+IN_DRAWER = 0.06  # m behind the drawer's front, where things are put in
+BEFORE_CABINET = 0.06  # m that the hand needs between a thing in the open drawer and the cabinet
+BESIDE_WALL = 0.01  # m that are left between a thing in the drawer and the wall beside it
 BAR = 0.02  # m, the open drawer's bar is pulled out to this much before its end
 
 
@@ -88,17 +91,17 @@ def pick(row: Row, thing: int, phase: int) -> Move:
     return Move(go(row, up, row.place[3], SHUT, 0.04), 5, done=row.tip[2] > HIGH_ABOVE - 0.02)
 
 
-def place(row: Row, thing: int, where: Numbers, phase: int, *, through: float = HIGH_ABOVE) -> Move:
-    """Set the held thing down with its middle at `where` (m): 0 above, 1 down, 2 to 3 open, 4 up."""
+def place(row: Row, thing: int, where: Numbers, phase: int, *, yaw: float | None = None) -> Move:
+    """Set the held thing down with its middle at `where` (m), the hand turned to `yaw` or as it is: 0 above, 1 down, 2 to 3 open, 4 up."""
     if phase < 2:
         if thing not in row.held():
             return Move(stay(row, SHUT), phase, done=True)
-        tips = row.tip + where - row.position(thing)
+        tips, turn = row.tip + where - row.position(thing), float(row.place[3]) if yaw is None else yaw
         if phase == 0:
-            action, arrived = above(row, tips, row.place[3], SHUT, through)
+            action, arrived = above(row, tips, turn, SHUT)
             return Move(action, int(arrived))
         down = float(np.abs(row.tip[2] - tips[2])) < 0.004 or row.place[2] < tips[2] - 0.025
-        return Move(go(row, tips, row.place[3], SHUT, 0.03), 2 if down else 1)
+        return Move(go(row, tips, turn, SHUT, 0.03), 2 if down else 1)
     ajar = min(1.0, row.opening + 0.25)
     if phase < 4:
         return Move(stay(row, ajar), phase + 1)
@@ -135,7 +138,7 @@ def push(row: Row, thing: int, target: Numbers, phase: int) -> Move:
 def slide(row: Row, travel: float, phase: int) -> Move:
     """Take the drawer's bar and pull or push it to a travel (m): 0 above, 1 down, 2 to 4 close, 5 pull or push, 6 to 7 let go, 8 up."""
     bar = np.array([CABINET[0] - DRAWER_HALF[0] - HANDLE - row.drawer, CABINET[1], HANDLE_HEIGHT])
-    yaw = math.copysign(math.pi / 2, row.place[3] if abs(row.place[3]) > 0.1 else -1.0)
+    yaw = along_drawer(row)
     if phase == 0:
         action, arrived = above(row, bar, yaw, NARROW)
         return Move(action, int(arrived))
@@ -156,6 +159,11 @@ def slide(row: Row, travel: float, phase: int) -> Move:
     return Move(go(row, up, row.place[3], NARROW), 8, done=row.tip[2] > HIGH_ABOVE - 0.03)
 
 
+def along_drawer(row: Row) -> float:
+    """The nearer turn of the hand in which the fingers open the way the drawer slides."""
+    return math.copysign(math.pi / 2, row.place[3] if abs(row.place[3]) > 0.1 else -1.0)
+
+
 def reach(row: Row, target: Numbers, phase: int) -> Move:
     """Straight to a place "3", whatever stands in the way; the gripper stays as it is."""
     grip = SHUT if row.held() else row.opening
@@ -172,9 +180,11 @@ def spot_in_sink(row: Row, thing: int) -> Numbers:
 
 
 def spot_in_drawer(row: Row, thing: int) -> Numbers:
-    """The free place in the part of the drawer that is out."""
-    height, front = FLOOR + row.scene.things[thing].half[2] + 0.006, CABINET[0] - row.drawer - DRAWER_HALF[0]
-    return _free(row, thing, [np.array([front + x, CABINET[1] + y, height]) for x in (0.06, 0.11) for y in (-0.05, 0.05)])
+    """The free place in the part of the drawer that is out, for a hand turned `along_drawer`: two beside each other, and one deeper between them."""
+    half, front = row.scene.things[thing].half, CABINET[0] - row.drawer - DRAWER_HALF[0]
+    side, deep = DRAWER_HALF[1] - max(half[:2]) - BESIDE_WALL, max(IN_DRAWER, row.drawer - BEFORE_CABINET)
+    height = FLOOR + half[2] + 0.006
+    return _free(row, thing, [np.array([front + x, CABINET[1] + y, height]) for x, y in ((IN_DRAWER, -side), (IN_DRAWER, side), (deep, 0.0))])
 
 
 def spot_on_table(row: Row, thing: int) -> Numbers:

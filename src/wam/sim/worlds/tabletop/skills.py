@@ -75,7 +75,8 @@ def _place(row: Row, target: int, phase: int) -> Move:
     if where == "sink":
         return motions.place(row, held, motions.spot_in_sink(row, held), phase)
     if where == "drawer":
-        return motions.place(row, held, motions.spot_in_drawer(row, held), phase) if motions.drawer_is_out(row) else _nothing(row, phase)
+        spot, yaw = motions.spot_in_drawer(row, held), motions.along_drawer(row)
+        return motions.place(row, held, spot, phase, yaw=yaw) if motions.drawer_is_out(row) else _nothing(row, phase)
     if where == "table":
         return motions.place(row, held, motions.spot_on_table(row, held), phase)
     if where in ZONES:

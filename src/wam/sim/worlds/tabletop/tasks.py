@@ -162,10 +162,11 @@ def show_goal(row: Row) -> None:
     if row.config.goal_arm == "start":
         return
     bar = np.array([CABINET[0] - DRAWER_HALF[0] - HANDLE - row.drawer, CABINET[1], HANDLE_HEIGHT])
-    last = bar if travel is not None else next(reversed(places.values()))
+    slides = travel is not None and row.scene.errand.task != "dishes"  # which leaves the drawer as it was
+    last = bar if slides else next(reversed(places.values()))
     if row.config.goal_arm == "above":
         row.stand_at(np.array([*last[:2], HIGH_ABOVE]))
-    elif travel is not None:
+    elif slides:
         row.stand_at(last, -math.pi / 2)
     else:
         row.stand_at(*_behind(row, row.scene.errand.thing, last))

@@ -5,6 +5,7 @@ touches it from above with its middle over it; it is held when both fingers pres
 """
 
 import functools
+import math
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -92,11 +93,20 @@ def poses(row: Row) -> Numbers:
 
 
 def tracks(row: Row, camera: str) -> tuple[Numbers, NDArray[np.bool_]]:
-    """Five points on each thing's top, then the fingers' tips: places "5 N + 1, 3" (m), and which the camera sees unhidden."""
+    """Five points on each thing's top, then the fingers' tips: places "5 N + 1, 3" (m), and which are in the camera's picture, unhidden."""
     points = [row.position(index) + TRACKED * thing.half @ row.rotation(index).T for index, thing in enumerate(row.scene.things)]
     places = np.concatenate([*points, row.tip[None]])
-    eye = row.data.cam_xpos[row.model.camera(camera).id]
-    return places, np.array([_sees(row, eye, place) for place in places])
+    eye = row.model.camera(camera).id
+    shown = _in_picture(row, eye, places)
+    return places, np.array([bool(inside) and _sees(row, row.data.cam_xpos[eye], place) for inside, place in zip(shown, places, strict=True)])
+
+
+def _in_picture(row: Row, camera: int, places: Numbers) -> NDArray[np.bool_]:
+    """Which places "n 3" lie in front of a camera and within its square picture? (MuJoCo's cameras look along their -z.)"""
+    x, y, z = ((places - row.data.cam_xpos[camera]) @ row.data.cam_xmat[camera].reshape(3, 3)).T
+    edge = -z * math.tan(math.radians(row.model.cam_fovy[camera]) / 2)
+    inside: NDArray[np.bool_] = (z < 0) & (np.abs(x) < edge) & (np.abs(y) < edge)
+    return inside
 
 
 def _sees(row: Row, eye: Numbers, place: Numbers) -> bool:
