@@ -85,6 +85,8 @@ latents: .venv/ready
 	    run=runs/latents/push-$$sees-$$seed; \
 	    $(BIN)/wam train td_mpc2 --world push --option sees=$$sees --seed $$seed --out $$run $$(test -d $$run && echo --resume) || exit 1; \
 	done; done
+	[ -d runs/latents/pusht-fresh ] || $(BIN)/wam record pusht --out runs/latents/pusht-fresh --episodes 60 --seed 1000000 --policies play $(PUSHT)
+	$(BIN)/wam imagine runs/latents/human-lewm-0 --data runs/latents/pusht-fresh --windows 256 --result results/pusht_card_lewm.json
 	[ -d runs/latents/table-fresh ] || $(BIN)/wam record tabletop --out runs/latents/table-fresh --episodes 60 --seed 1000000 --policies play $(TABLE)
 	$(BIN)/wam imagine runs/latents/table-lewm-0 --data runs/latents/table-fresh --windows 256 --result results/tabletop_card_lewm.json
 	$(BIN)/wam imagine runs/latents/push-state-0 --data runs/latents/push-state-1/replay-online --windows 256 --result results/td_mpc2_card.json
