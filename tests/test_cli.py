@@ -129,6 +129,8 @@ def test_demo_prints_its_figures_as_json_and_nothing_else(tmp_path, monkeypatch)
         ["imagine", "x", "--data", "y", "--windows", "0"],
         ["record", "push", "--out", "y", "--episodes", "0"],
         ["demo", "--goals", "0"],
+        ["train", "lewm", "--data", "x", "--out", "y", "--steps", "0"],
+        ["compare", "lewm", "--data", "x", "--out", "y", "--steps", "0"],
     ],
 )
 def test_counts_begin_at_one(arguments):

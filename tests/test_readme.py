@@ -6,8 +6,11 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from wam.cli import app
+from wam.serve import Keys
+from wam.world import read_spec
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+DOCS = Path(__file__).parent.parent / "docs"
+README = (DOCS.parent / "README.md").read_text()
 
 
 def test_python_blocks_run():
@@ -15,6 +18,12 @@ def test_python_blocks_run():
     assert blocks
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
+
+
+def test_the_keys_file_of_the_page_on_serving_can_be_read(tmp_path):
+    blocks = re.findall(r"```json\n(.*?)```", (DOCS / "serve.md").read_text(), re.DOTALL)
+    (tmp_path / "keys.json").write_text(blocks[0])
+    assert read_spec(tmp_path / "keys.json", Keys).proprio == {"joints": 7, "gripper": 1}
 
 
 GROUPS = {group.name: group.typer_instance for group in app.registered_groups}

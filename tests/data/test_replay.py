@@ -131,6 +131,9 @@ def test_by_name_with_a_layout_file(tmp_path):
     source = write_npz(tmp_path, buffer())
     (tmp_path / "layout.json").write_text(LAYOUT.to_json())
     assert convert("replay", source, tmp_path / "set", layout_file=tmp_path / "layout.json").episodes == 3
+    (tmp_path / "layout.json").write_text(LAYOUT.to_json().replace('"rate"', '"fps"').replace('"cameras"', '"camera"'))
+    with pytest.raises(SpecError, match=r"layout\.json cannot be used: .*Did you mean 'cameras' where it says 'camera'"):
+        convert("replay", source, tmp_path / "other", layout_file=tmp_path / "layout.json")
     for options, message in (
         ({"layout": "replay"}, "needs --layout"),
         ({"layout": "zarr"}, "not known"),

@@ -50,7 +50,11 @@ def doctor(as_json: AsJson = False) -> None:
             remedy = f"\n        [dim]{escape(part.remedy)}[/]" if part.remedy else ""
             console.print(f"{mark[part.ok]}  [bold]{part.what}[/]: {escape(part.found)}{remedy}", soft_wrap=True)
 
-    found = examine(tell)
+    def trying(what: str) -> None:
+        if not as_json:
+            Console(stderr=True).print(f"[dim]{what}: trying ...[/]")
+
+    found = examine(tell, trying)
     if as_json:
         print(json.dumps([part.to_dict() for part in found], indent=2))
     if any(part.ok is False for part in found):
@@ -154,8 +158,8 @@ def train(
     world: Annotated[str | None, typer.Option(help="A world to act in while learning, for systems that learn online.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="Options of the world.")] = None,
     preset: Preset = "tiny",
-    labels: Annotated[float, typer.Option(help="Share of the episodes whose actions are shown; the rest is video alone.", max=1)] = 1.0,
-    steps: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
+    labels: Annotated[float, typer.Option(help="Share of the episodes whose actions are shown, above 0; the rest is video alone.", min=0, max=1)] = 1.0,
+    steps: Annotated[int | None, typer.Option(help="Instead of the preset's.", min=1)] = None,
     skip: Annotated[int | None, typer.Option(help="Recorded frames per model step, instead of the preset's.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="Of weights, data order and noise.")] = 0,
     device: Device = "cpu",
@@ -278,7 +282,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for everything.", file_okay=False)] = Path("runs/demo"),
     goals: Annotated[int, typer.Option(help="Held-out goal images.", min=1)] = 50,
     seed: Annotated[int, typer.Option(help="Of the training.")] = 0,
-    steps: Annotated[int | None, typer.Option(help="Of training, instead of the preset's.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Of training, instead of the preset's.", min=1)] = None,
     seeds: Annotated[int, typer.Option(help="Trainings; more than one writes --result instead of a report.", min=1)] = 1,
     result: Annotated[
         Path | None, typer.Option(help="Where the claim over several trainings is written; by default results/push_goal_images.json.", dir_okay=False)
@@ -311,7 +315,7 @@ def cross_validate(
     out: Annotated[Path, typer.Option(help="Folder of the trainings; what was trained before is used again.", file_okay=False)],
     result: Annotated[Path, typer.Option(help="Where the figures are written, as JSON.", dir_okay=False)],
     preset: Preset = "robot",
-    steps: Annotated[int | None, typer.Option(help="Of each training, instead of the preset's.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Of each training, instead of the preset's.", min=1)] = None,
     past: Annotated[int, typer.Option(help="Frames seen.")] = 3,
     seed: Annotated[int, typer.Option(help="Of every training.")] = 0,
     sheet: Annotated[Path | None, typer.Option(help="Write truth, imagination and error of one held-out episode (PNG) here.", dir_okay=False)] = None,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from wam.data.converters import MOVES, PUSHT, Conversion, ReplayLayout, convert_droid, convert_replay, convert_rlds
 from wam.data.index import Note
+from wam.world import read_spec
 
 LAYOUTS = ("droid", "rlds", "replay", "pusht")
 
@@ -46,7 +47,7 @@ def convert(
     if layout == "rlds":
         return convert_rlds(source, target)
     if layout_file is not None:
-        return convert_replay(source, target, ReplayLayout.from_json(layout_file.read_text()))
+        return convert_replay(source, target, read_spec(layout_file, ReplayLayout))
     return convert_pusht(source, target, MOVES if actions == "moves" else PUSHT, size=size or 96, whole=part != "training")
 
 
