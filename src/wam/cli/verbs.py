@@ -34,7 +34,9 @@ def list_recipes(as_json: AsJson = False) -> None:
     table = Table(Column("recipe", no_wrap=True), "place in the tutorial", Column("what results say", no_wrap=True), show_lines=True)
     for line in lines:
         table.add_row(f"[bold]{line.name}[/]\n{line.title}\narXiv {line.paper}", line.cells, "\n".join(line.evidence()))
-    show([line.to_dict() for line in lines], table, as_json)
+    told = [older for line in lines if (older := line.older())]
+    head = ["Stale, in results/: what was measured before the sources that it depends on changed; the command in a file measures it again."] if told else []
+    show([line.to_dict() for line in lines], [table, *head, *told], as_json)
 
 
 @app.command(epilog="Example: [bold]wam doctor[/]")
@@ -64,15 +66,24 @@ def doctor(as_json: AsJson = False) -> None:
 @app.command(epilog="Example: [bold]wam card lewm[/]")
 def card(recipe: Annotated[str, typer.Argument(help="Module name of a recipe.")], as_json: AsJson = False) -> None:
     """What a system is, which parts were chosen, and how ours differs from the paper."""
+    from wam.jobs.listing import PRESETS
     from wam.recipes import load_recipe
+    from wam.train import Gradient, Online
 
     found = load_recipe(recipe)
     told = {**found.card.to_dict(), "presets": {name: asdict(preset.config) for name, preset in found.presets.items()}}
     table = Table(show_header=False)
     for name, value in told.items():
-        if name != "kind":
-            table.add_row(name, "\n".join(value) if isinstance(value, list) else json.dumps(value, indent=1) if isinstance(value, dict) else str(value))
-    show(told, table, as_json)
+        if name not in ("kind", "presets"):
+            table.add_row(name, "\n".join(value) if isinstance(value, list) else str(value))
+    sizes = Table(
+        Column("preset", no_wrap=True), "for", Column("pictures", justify="right"), Column("steps", justify="right"), title="Presets", title_justify="left"
+    )
+    for name, preset in found.presets.items():
+        learners = [stage.learner.learner if isinstance(stage.learner, Online) else stage.learner for stage in preset.stages]
+        steps = sum(learner.steps for learner in learners if isinstance(learner, Gradient))
+        sizes.add_row(name, PRESETS[name], f"{preset.size} px" if preset.size else "any", f"{steps}" if steps else "-")
+    show(told, [table, sizes, "All figures of each: --json."], as_json)
 
 
 @app.command(epilog="Example: [bold]wam record push --out runs/push --episodes 1500 --policies play:0.7,noisy_expert:0.3[/]")
