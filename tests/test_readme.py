@@ -1,10 +1,12 @@
 """The README's Python runs, and the commands that it names exist."""
 
 import re
+import sys
 from pathlib import Path
 
 from typer.testing import CliRunner
 
+from wam.check import check_target
 from wam.cli import app
 from wam.serve import Keys
 from wam.world import read_spec
@@ -18,6 +20,15 @@ def test_python_blocks_run():
     assert blocks
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
+
+
+def test_the_model_of_the_page_passes_the_checks(tmp_path, monkeypatch):
+    (block,) = re.findall(r"```python\n(.*?)```", (DOCS / "own-model.md").read_text(), re.DOTALL)
+    (tmp_path / "my_module.py").write_text(block)
+    monkeypatch.chdir(tmp_path)
+    report = check_target("my_module:make_model")
+    sys.modules.pop("my_module")
+    assert report.ok, str(report)
 
 
 def test_the_keys_file_of_the_page_on_serving_can_be_read(tmp_path):
