@@ -1,7 +1,11 @@
+import fcntl
+import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -9,7 +13,7 @@ import torch
 import wam.data.cache as cache
 from tests.data.toy import assert_same, toy_episode, toy_spec
 from wam.data import DataError, Episode, EpisodeDataset, Recorder, WindowDataset, cached_frames, open_dataset
-from wam.data.pictures import resize_area
+from wam.data.pictures import encode_png, resize_area
 from wam.world import Observation
 
 
@@ -63,7 +67,53 @@ def test_changed_files_make_a_new_cache(dataset: EpisodeDataset) -> None:
     with Recorder(dataset.root, dataset.spec, resume=True) as recorder:
         recorder.write(toy_episode(dataset.spec, 5, 9, "task 0"))
     assert len(cached_frames(open_dataset(dataset.root)).lengths) == 4
-    assert len(list((dataset.root / "cache").iterdir())) == 2
+    assert len(list((dataset.root / "cache").iterdir())) == 1
+
+
+def test_only_earlier_states_of_the_same_set_go(dataset: EpisodeDataset, tmp_path: Path) -> None:
+    with Recorder(tmp_path / "other", dataset.spec) as recorder:
+        recorder.write(toy_episode(dataset.spec, 5))
+    asked: list[dict[str, Any]] = [{}, {"cameras": ["top"]}, {"size": (8, 8)}]
+    for options in asked:
+        cached_frames(dataset, folder=tmp_path / "caches", **options)
+    cached_frames(open_dataset(tmp_path / "other"), folder=tmp_path / "caches")
+    opened = cached_frames(dataset, folder=tmp_path / "caches")
+    with Recorder(dataset.root, dataset.spec, resume=True) as recorder:
+        recorder.write(toy_episode(dataset.spec, 5, 9, "task 0"))
+    again = open_dataset(dataset.root)
+    for options in asked:
+        cached_frames(again, folder=tmp_path / "caches", **options)
+    assert len(list((tmp_path / "caches").iterdir())) == 4
+    assert_same(replace(opened.episode(0), instruction="task 0", seed=0), dataset.read(0))  # still mapped
+
+
+def test_a_video_that_is_read_from_another_moment_makes_a_new_cache(tmp_path: Path) -> None:
+    with Recorder(tmp_path, toy_spec(), storage="video") as recorder:
+        for seed in range(2):
+            recorder.write(toy_episode(toy_spec(), 6, seed))
+    first = cached_frames(open_dataset(tmp_path))
+    path = next((tmp_path / "meta/episodes").rglob("*.parquet"))
+    table, key = pq.read_table(path), "videos/observation.images.top/from_timestamp"
+    pq.write_table(table.set_column(table.schema.get_field_index(key), key, pa.array([0.6, 0.0])), path)
+    second = cached_frames(open_dataset(tmp_path))
+    assert np.array_equal(second.fields["observation.rgb.top"][6:], first.fields["observation.rgb.top"][:6])
+
+
+def test_pictures_in_files_of_their_own_are_watched(tmp_path: Path) -> None:
+    with Recorder(tmp_path, toy_spec(), storage="lossless") as recorder:
+        recorder.write(toy_episode(toy_spec(), 4))
+    key, table = "observation.images.top", next((tmp_path / "data").rglob("*.parquet"))
+    rows = pq.read_table(table)
+    place = rows.schema.get_field_index(key)
+    (tmp_path / "images").mkdir()
+    for number, cell in enumerate(rows[key].to_pylist()):
+        (tmp_path / f"images/{number}.png").write_bytes(cell["bytes"])
+    cells = pa.array([{"bytes": None, "path": f"images/{number}.png"} for number in range(4)], rows.schema.field(place).type)
+    pq.write_table(rows.set_column(place, key, cells), table)
+    assert cached_frames(open_dataset(tmp_path)).fields["observation.rgb.top"].any()
+    for number in range(4):
+        (tmp_path / f"images/{number}.png").write_bytes(encode_png(np.zeros((3, 16, 16), np.uint8)))
+    assert not cached_frames(open_dataset(tmp_path)).fields["observation.rgb.top"].any()
 
 
 def test_corrected_instructions_are_read(dataset: EpisodeDataset) -> None:
@@ -82,10 +132,43 @@ def test_an_interrupted_build_leaves_nothing(dataset: EpisodeDataset) -> None:
     with pytest.raises(KeyboardInterrupt):
         cached_frames(dataset, progress=stop)
     assert not list((dataset.root / "cache").iterdir())
-    dead = dataset.root / "cache" / "abc-999999999.writing"
-    dead.mkdir()
+
+
+def test_what_was_abandoned_goes_and_nothing_else(dataset: EpisodeDataset) -> None:
+    home = dataset.root / "cache"
+    places = {name: home / f"{name * 8}-{name * 8}.writing" for name in ("ab", "cd", "ef")}
+    for name in ("ab", "cd"):
+        places[name].mkdir(parents=True)
+        (places[name] / "lock").touch()
+    (home / "my-notes.writing").mkdir()
+    held = os.open(places["cd"] / "lock", os.O_RDWR)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    places["ef"].mkdir()  # begun this very moment
     cached_frames(dataset)
-    assert not dead.exists()
+    os.close(held)
+    assert {path.name for path in home.glob("*.writing")} == {places["cd"].name, places["ef"].name, "my-notes.writing"}
+    assert {path.name for path in home.glob("*/lock")} == {"lock"} and len(list(home.glob("*/lock"))) == 1  # a finished cache has none
+
+
+def test_a_killed_build_does_not_stand_in_the_way_of_the_next(dataset: EpisodeDataset) -> None:
+    """Even of one with the same process number, which is the rule in containers."""
+    child = os.fork()
+    if not child:
+        cached_frames(dataset, progress=lambda done, total: os._exit(9))
+    os.waitpid(child, 0)
+    home = dataset.root / "cache"
+    assert len(list(home.glob("*.writing"))) == 1
+    cached_frames(dataset)
+    assert not list(home.glob("*.writing"))
+
+
+def test_another_process_may_finish_first(dataset: EpisodeDataset) -> None:
+    def overtaken(done: int, total: int) -> None:
+        if done == total:
+            cached_frames(dataset)
+
+    cached_frames(dataset, progress=overtaken)
+    assert len(list((dataset.root / "cache").iterdir())) == 1
 
 
 def test_depth_is_not_averaged(tmp_path: Path) -> None:

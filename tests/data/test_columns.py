@@ -94,6 +94,8 @@ def test_every_field_returns() -> None:
     back = replace(episode_from(shaped, spec, 5), instruction="push", seed=0).check()
     expected = episode.actions.valid.clone()
     assert torch.equal(back.actions.valid, expected)
+    assert back.actions.camera is not None and back.actions.language is not None  # nothing led to the first frame: no motion, no sentence
+    assert torch.equal(back.actions.camera[0, 0], torch.eye(4)) and back.actions.language[0, 0] == -1
     assert_same(back, episode)
 
 

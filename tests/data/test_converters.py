@@ -1,6 +1,7 @@
 """Converters on layouts written by hand, and on the real excerpts where they are present."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,15 @@ def test_actions_follow_their_observation_in_rlds(tmp_path: Path) -> None:
     assert np.array_equal(episode.actions.low_level[0, 1:, 0].numpy(), action[:-1])
     assert np.array_equal(episode.observation.rgb["image_2"][0].numpy(), pictures)
     assert (episode.instruction, episode.source) == ("lift it", "a.tfrecord-0#1")
+
+
+def test_rlds_without_cameras(tmp_path: Path) -> None:
+    record, action, _ = rlds_record()
+    write_records(tmp_path / "a.tfrecord", [record])
+    report = convert_rlds(tmp_path, tmp_path / "out", replace(BRIDGE, cameras=()))
+    episode = open_dataset(tmp_path / "out").read(0)
+    assert report.frames == 5 and episode.observation.rgb is None and episode.actions.low_level is not None
+    assert np.array_equal(episode.actions.low_level[0, 1:, 0].numpy(), action[:-1])
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,12 @@
 """Two sets become one, or it is said what differs."""
 
+import contextlib
+import os
+import shutil
 from dataclasses import replace
 
 import pytest
+import torch
 
 from tests.data.toy import toy_episode, toy_spec
 from wam.data import DataError, DataSpec, Recorder, cut, open_dataset
@@ -43,6 +47,65 @@ def test_of_proprioception_the_common_slots_are_kept(tmp_path):
         assert episode.observation.proprio.equal(source.observation.proprio[..., : len(both.spec.observes.proprio)])
     with pytest.raises(DataError, match="in cameras"):
         join([sets[0], recorded(tmp_path / "c", [3], PushWorld(1, pixels))], tmp_path / "none")
+
+
+def test_actions_that_nobody_recorded_join_those_that_somebody_did(tmp_path):
+    for name, labelled in (("a", None), ("b", torch.zeros(1, 5, dtype=torch.bool))):
+        with Recorder(tmp_path / name, toy_spec()) as recorder:
+            told = toy_episode(toy_spec(), 5)
+            recorder.write(replace(told, actions=replace(told.actions, labelled=labelled)))
+    both = open_dataset(join([tmp_path / "a", tmp_path / "b"], tmp_path / "both"))
+    assert [episode.actions.known()[0, 1:, 0].tolist() for episode in both] == [[True] * 4, [False] * 4]
+
+
+def test_a_set_without_episodes_adds_none(tmp_path):
+    with Recorder(tmp_path / "a", toy_spec()) as recorder:
+        recorder.write(toy_episode(toy_spec(), 5))
+    Recorder(tmp_path / "b", toy_spec()).close()
+    for number, sources in enumerate((["a", "b"], ["b", "a"])):
+        both = open_dataset(join([tmp_path / name for name in sources], tmp_path / f"both{number}"))
+        assert len(both) == 1 and both.read(0).reward is not None
+
+
+@pytest.mark.parametrize("ending", [RuntimeError, None])
+def test_what_was_not_finished_is_no_set(tmp_path, ending):
+    """A failure leaves nothing. A kill leaves a folder of another name, and the next attempt begins again."""
+    source = recorded(tmp_path / "a", range(1, 5))
+
+    def stop(done, total):
+        if done == 3:
+            os._exit(9) if ending is None else throw(ending)
+
+    def throw(error):
+        raise error
+
+    for make in (
+        lambda **options: join([source, source], tmp_path / "out", **options),
+        lambda **options: split(source, tmp_path / "out", tmp_path / "held", count=1, **options),
+    ):
+        child = os.fork()
+        if not child:
+            with contextlib.suppress(RuntimeError):
+                make(progress=stop)
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert not (tmp_path / "out").exists() and not (tmp_path / "held").exists()
+        assert bool(list(tmp_path.glob("*.writing"))) == (ending is None)
+        make()
+        assert open_dataset(tmp_path / "out").frames and not list(tmp_path.glob("*.writing"))
+        shutil.rmtree(tmp_path / "out")
+
+
+def test_nothing_is_written_into_a_folder_that_holds_something(tmp_path):
+    source = recorded(tmp_path / "a", range(1, 4))
+    for make in (
+        lambda: join([source, source], source),
+        lambda: split(source, tmp_path / "out", source, count=1),
+        lambda: split(source, tmp_path / "out", tmp_path / "out", count=1),
+    ):
+        with pytest.raises(DataError, match=r"not empty|another recorder"):
+            make()
+    assert len(open_dataset(source)) == 3 and [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 def test_pictures_without_loss_stay_so_whatever_their_size(tmp_path):

@@ -60,6 +60,15 @@ def test_labels_survive_the_disk(tmp_path):
     assert len(WindowDataset(again)) == len(WindowDataset(hidden))
 
 
+def test_a_step_of_several_frames_is_known_where_all_of_it_is():
+    told = EPISODES[0].narrow("T", 0, 7)
+    labelled = torch.tensor([[False, True, True, False, True, True, False]])  # to the first frame nothing led
+    windows = WindowDataset(frames_of([replace(told, actions=replace(told.actions, labelled=labelled))], FRAMES.spec), horizon=3, skip=2)
+    window = windows.batch(torch.tensor([0]))
+    assert window.actions.known().all(-1).tolist() == [[True, False, False]]
+    assert WindowDataset(windows.frames, horizon=6).batch(torch.tensor([0])).actions.known()[0, :, 0].tolist() == labelled[0, 1:].tolist()
+
+
 def test_a_choice_of_episodes_keeps_its_own_labels(tmp_path):
     with Recorder(tmp_path / "set", FRAMES.spec) as recorder:
         for episode in EPISODES:

@@ -59,6 +59,19 @@ def test_frames_are_encoded_once_and_again_when_anything_changes(frames, tmp_pat
     assert encoder.asked == frames.lengths.sum() + fewer.lengths.sum() and len(list(tmp_path.iterdir())) == 3
 
 
+def test_other_pictures_have_other_latents(frames, tmp_path):
+    """Even where the same was done and felt, or nothing was: another size, another look, another camera."""
+    encoder = Means()
+    rgb = frames.fields["observation.rgb.top"]
+    video = {path: values for path, values in frames.fields.items() if path not in ("actions.low_level", "observation.proprio")}
+    for fields in (frames.fields, video):
+        one = replace(frames, fields=fields)
+        others = [replace(frames, fields=fields | {"observation.rgb.top": other}) for other in (255 - rgb, rgb[..., ::2, ::2].copy())]
+        read = [with_latents(each, encoder, encoder.encode, tmp_path).fields["observation.state.z"] for each in (one, *others)]
+        assert np.allclose(read[0] + read[1], [[1] * 3, [-1] * 3], atol=2e-3) and not np.array_equal(read[0], read[2])
+        assert len({each.fingerprint() for each in (one, *others)}) == (3 if fields is video else 1)
+
+
 def test_an_encoder_that_fails_leaves_nothing(frames, tmp_path):
     encoder = Means()
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
-from tests.data.toy import toy_spec
-from wam.data import DataError, open_dataset
+from tests.data.toy import toy_episode, toy_spec
+from wam.data import DataError, Recorder, open_dataset
 from wam.data.pictures import encode_png
+from wam.data.validation import check_dataset
 from wam.data.video import join_videos, write_video
+from wam.world import Camera
 
 RNG = np.random.default_rng(0)
 LENGTHS = (4, 6, 3)
@@ -186,6 +190,96 @@ def test_declared_camera_without_any_file(tmp_path: Path) -> None:
         dataset.read(0, cameras=["ghost"])
 
 
+def renamed(root: Path, keys: dict[str, str]) -> Path:
+    """A recorded set as another tool might have written it: features under other keys, nothing of ours about their meaning."""
+    (root / "meta/wam.json").unlink()
+    edit(root, lambda info: info | {"features": {keys.get(key, key): entry for key, entry in info["features"].items()}})
+    for path in (root / "data").rglob("*.parquet"):
+        table = pq.read_table(path)
+        pq.write_table(table.rename_columns([keys.get(key, key) for key in table.column_names]), path)
+    return root
+
+
+def edit(root: Path, change: Any) -> None:
+    path = root / "meta/info.json"
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+
+
+@pytest.mark.parametrize("key", ["image", "wrist_image", "observation.wrist"])
+def test_pictures_are_read_whatever_their_key(tmp_path: Path, key: str) -> None:
+    with Recorder(tmp_path, toy_spec()) as recorder:
+        recorder.write(toy_episode(toy_spec(), 5))
+    dataset = open_dataset(renamed(tmp_path, {"observation.images.top": key}))
+    name = key.removeprefix("observation.")
+    rgb, written = dataset.read(0).observation.rgb, toy_episode(toy_spec(), 5).observation.rgb
+    assert dataset.cameras == (name,) and rgb is not None and written is not None and torch.equal(rgb[name], written["top"])
+    assert dataset.read(0, cameras=()).observation.rgb is None
+
+
+@pytest.mark.parametrize(("key", "camera"), [("observation.images.depth_top", "depth_top"), ("observation.depth", "depth"), ("wrist_depth", "wrist")])
+def test_depth_is_in_metres_or_said_to_be_left_out(tmp_path: Path, key: str, camera: str) -> None:
+    spec, episode = toy_spec(), toy_episode(toy_spec(), 5)
+    depth = {"top": torch.full((1, 5, 1, 16, 16), 1.5)}
+    with Recorder(tmp_path, spec) as recorder:
+        recorder.write(replace(episode, observation=replace(episode.observation, depth=depth)))
+    dataset = open_dataset(renamed(tmp_path, {"observation.images.top_depth": key}))
+    assert dataset.read(0).observation.depth is None
+    assert f"depth {key!r} is not read: there is no camera {camera!r}" in dataset.notes[0].what
+    named = replace(dataset.spec, observes=replace(dataset.spec.observes, cameras={camera: Camera(height=16, width=16, depth=True)}))
+    dataset = open_dataset(tmp_path, spec=named)
+    read = dataset.read(0).observation.depth
+    assert not dataset.notes and read is not None and torch.equal(read[camera], depth["top"])
+
+
+def test_depth_in_a_video_is_no_picture(tmp_path: Path) -> None:
+    with Recorder(tmp_path, toy_spec(cameras=("top", "top_far")), storage="video") as recorder:
+        recorder.write(toy_episode(recorder.spec, 5))
+    place = "videos/observation.images.top_far"
+    (tmp_path / place).rename(tmp_path / place.replace("_far", "_depth"))
+    path = next((tmp_path / "meta/episodes").rglob("*.parquet"))
+    table = pq.read_table(path)
+    pq.write_table(table.rename_columns([name.replace("top_far", "top_depth") for name in table.column_names]), path)
+    renamed(tmp_path, {"observation.images.top_far": "observation.images.top_depth"})
+    edit(tmp_path, lambda info: info["features"]["observation.images.top_depth"]["info"].update(is_depth_map=True) or info)
+    dataset = open_dataset(tmp_path)
+    assert dataset.cameras == ("top",) and not dataset.spec.observes.cameras["top"].depth
+    assert list(dataset.read(0).observation.rgb or {}) == ["top"] and "in a video its millimetres are lost" in dataset.notes[0].what
+
+
+def test_ends_and_successes_as_whole_numbers(tmp_path: Path) -> None:
+    write_v2(tmp_path)
+    edit(
+        tmp_path, lambda info: info["features"].update({key: {"dtype": "int64", "shape": [1], "names": None} for key in ("next.done", "next.success")}) or info
+    )
+    for path in (tmp_path / "data").rglob("*.parquet"):
+        table = pq.read_table(path)
+        ends = pa.array([0, 1, *[0] * (len(table) - 3), 1], pa.int64())
+        table = table.drop_columns(["next.done"] if "next.done" in table.column_names else [])
+        pq.write_table(table.append_column("next.done", ends).append_column("next.success", ends), path)
+    episode = open_dataset(tmp_path).read(1)
+    assert episode.alive is not None and episode.alive[0].tolist() == [True, True, False, True, True, True]
+    assert episode.success is not None and episode.success[0].tolist() == [False, False, True, False, False, False]
+
+
+@pytest.mark.parametrize("storage", ["lossless", "video"])
+def test_pictures_of_another_size_than_declared(tmp_path: Path, storage: Any) -> None:
+    with Recorder(tmp_path, toy_spec(32), storage=storage) as recorder:
+        recorder.write(toy_episode(toy_spec(32), 5))
+    edit(tmp_path, lambda info: info["features"]["observation.images.top"].update(shape=[16, 16, 3]) or info)
+    with pytest.raises(DataError, match=r"episode 0: .* 32 x 32 pixels .* declares 16 x 16"):
+        open_dataset(tmp_path).read(0)
+    assert [finding.kind for finding in check_dataset(tmp_path)] == ["unreadable"]
+
+
+def test_slots_whose_names_repeat_are_numbered_and_said_to_be(tmp_path: Path) -> None:
+    with Recorder(tmp_path, toy_spec()) as recorder:
+        recorder.write(toy_episode(toy_spec(), 30))
+    edit(renamed(tmp_path, {}), lambda info: info["features"]["action"].update(names={"left": ["j0"], "right": ["j0"]}) or info)
+    dataset = open_dataset(tmp_path)
+    assert [slot.name for slot in dataset.spec.acts.low_level] == ["slot_0", "slot_1"]
+    assert "action has the name 'j0' more than once" in dataset.notes[0].what and not check_dataset(dataset)
+
+
 def test_columns_that_are_not_read_are_named(tmp_path: Path) -> None:
     write_info(tmp_path, "v2.1", "", "")
     write_v2(tmp_path)
@@ -245,6 +339,12 @@ def renumber(root: Path) -> None:
     path.write_text(path.read_text().replace('"episode_index": 1', '"episode_index": 7'))
 
 
+def another_task(root: Path) -> None:
+    path = root / "data/chunk-000/episode_000001.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(table.column_names.index("task_index"), "task_index", pa.array([-1] * len(table))), path)
+
+
 def drop_tasks(root: Path) -> None:
     (root / "meta/tasks.jsonl").unlink()
 
@@ -261,6 +361,7 @@ def drop_tasks(root: Path) -> None:
         (ragged, r"episode 1: column 'action' holds 11 numbers in 6 rows"),
         (drop_video, r"episode_000001.mp4, episode 1: the video cannot be read"),
         (renumber, r"episode numbers are \[0, 7, 2\]"),
+        (another_task, r"episode 1: task_index is -1; there are"),
         (drop_tasks, r"tasks.jsonl: the file is absent"),
     ],
 )

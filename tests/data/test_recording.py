@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,11 @@ import pytest
 import torch
 
 import wam.data.consolidation as consolidation
+import wam.data.recording as recording
 from tests.data.test_lerobot import write_v2
 from tests.data.toy import assert_same, toy_episode, toy_spec
-from wam.data import DataError, DataSpec, Episode, Recorder, cut, open_dataset
-from wam.world import Actions, Episodes, Observation, Slot, Task
+from wam.data import DataError, DataSpec, Episode, Recorder, WindowDataset, cached_frames, cut, open_dataset
+from wam.world import Actions, Episodes, Observation, Slot, Task, Truth
 
 LENGTHS = [5, 1, 9, 3]
 
@@ -154,6 +156,60 @@ def test_actions_beyond_their_limits(tmp_path: Path) -> None:
     refused(tmp_path / "set", toy_spec(), episode, "'dx' spans .* 7 m, its limits are -1 .. 1")
 
 
+def test_limits_are_not_asked_of_actions_that_nobody_recorded(tmp_path: Path) -> None:
+    low_level = tuple(replace(slot, low=0.2) for slot in toy_spec().acts.low_level)
+    spec = replace(toy_spec(), acts=replace(toy_spec().acts, low_level=low_level))
+    episode = toy_episode(spec, 4)
+    assert episode.actions.low_level is not None
+    nobody = replace(episode.actions, low_level=torch.zeros_like(episode.actions.low_level), labelled=torch.zeros(1, 4, dtype=torch.bool))
+    with Recorder(tmp_path / "set", spec) as recorder:
+        recorder.write(replace(episode, actions=nobody))
+        with pytest.raises(DataError, match=r"its limits are 0.2 \.\. 1"):
+            recorder.write(replace(episode, actions=replace(nobody, labelled=~nobody.labelled)))  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), 65.6, -1.0])
+def test_depth_that_would_be_another_one_when_it_is_read(tmp_path: Path, odd: float) -> None:
+    depth = torch.full((1, 3, 1, 16, 16), 65.535)
+    depth[0, 1, 0, 2, 3] = odd
+    episode = toy_episode(toy_spec(), 3)
+    refused(tmp_path / "set", toy_spec(), replace(episode, observation=replace(episode.observation, depth={"top": depth})), r"depth 'top' spans")
+
+
+def test_numbers_that_are_not_finite(tmp_path: Path) -> None:
+    free = tuple(replace(slot, low=-float("inf"), high=float("inf")) for slot in toy_spec().acts.low_level)
+    spec = replace(toy_spec(), acts=replace(toy_spec().acts, low_level=free))
+    for number, odd in enumerate((float("inf"), float("nan"))):
+        episode = toy_episode(spec, 4)
+        assert episode.actions.low_level is not None and episode.reward is not None
+        episode.actions.low_level[0, 2, 0, 1] = odd
+        refused(tmp_path / f"actions{number}", spec, episode, "not finite|NaN")
+        episode = toy_episode(spec, 4)
+        episode.reward[0, 2] = odd  # type: ignore[index]
+        refused(tmp_path / f"rewards{number}", spec, episode, "rewards hold values that are not finite")
+
+
+def test_ids_of_segmentation(tmp_path: Path) -> None:
+    """All that the disk holds arrive in a window; what it cannot hold is refused."""
+    ids = torch.tensor([-1, 0, 40_000, 65_534]).repeat(1, 3, 16, 4)
+    episode = replace(toy_episode(toy_spec(), 3), truth=Truth(segmentation={"top": ids}))
+    with Recorder(tmp_path / "set", toy_spec()) as recorder:
+        recorder.write(episode)
+        for odd in (-2, 65_535):
+            with pytest.raises(DataError, match=rf"segmentation 'top' has ids .*{odd}"):
+                recorder.write(replace(episode, truth=Truth(segmentation={"top": ids.clone().fill_(odd)})))
+    dataset = open_dataset(tmp_path / "set")
+    window = WindowDataset(cached_frames(dataset), truth=True).batch(torch.tensor([0]))
+    for read in (dataset.read(0).truth, window.truth):
+        assert read is not None and read.segmentation is not None and torch.equal(read.segmentation["top"][:, :1], ids[:, :1])
+
+
+def test_a_rate_below_the_clock_of_videos(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"0\.0004 frames per second"):
+        Recorder(tmp_path / "set", replace(toy_spec(), rate=0.0004))
+    record(tmp_path / "slow", replace(toy_spec(), rate=1 / 3))
+
+
 def test_wrong_frame_size(tmp_path: Path) -> None:
     refused(tmp_path / "set", toy_spec(), toy_episode(toy_spec(20), 3), "'top' is 20x20, the spec says 16x16")
 
@@ -198,6 +254,64 @@ def test_a_set_of_another_tool_is_never_continued(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"this library did not write .* `wam data join`"):
         Recorder(root, toy_spec(), resume=True)
     assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+
+
+HALF = ("meta/info.json.writing", "meta/wam.json.writing", "recording/000000.writing/frames.parquet")
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("left", [HALF[:1], ("meta/info.json", HALF[1]), ("meta/info.json", "meta/wam.json", HALF[2])])
+def test_what_a_kill_left_half_written_is_no_content(tmp_path: Path, left: tuple[str, ...], resume: bool) -> None:
+    Recorder(tmp_path / "set", toy_spec()).close()
+    for name in HALF:
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set" / name).write_text("{")
+    for path in (tmp_path / "set").rglob("*"):
+        if path.is_file() and str(path.relative_to(tmp_path / "set")) not in left:
+            path.unlink()
+    record(tmp_path / "set", toy_spec(), resume=resume)
+    assert len(open_dataset(tmp_path / "set")) == len(LENGTHS) and not list((tmp_path / "set").rglob("*.writing"))
+
+
+def test_an_episode_that_could_not_be_stored_says_nothing_of_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Recorder(tmp_path / "set", toy_spec()) as recorder:
+        with monkeypatch.context() as full:
+            full.setattr(pq, "write_table", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+            with pytest.raises(OSError, match="No space"):
+                recorder.write(toy_episode(toy_spec(), 5))
+        recorder.write(replace(toy_episode(toy_spec(), 5), reward=None))
+    assert open_dataset(tmp_path / "set").read(0).reward is None
+
+
+def test_a_set_that_could_not_be_closed_is_free_for_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder(tmp_path / "set", toy_spec())
+    recorder.write(toy_episode(toy_spec(), 5))
+    with monkeypatch.context() as full:
+        full.setattr(recording, "consolidate", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(OSError, match="No space"):
+            recorder.close()
+    Recorder(tmp_path / "set", toy_spec(), resume=True).close()
+    assert open_dataset(tmp_path / "set").info.total_episodes == 1
+
+
+def test_a_forked_process_neither_keeps_nor_frees_the_lock(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "set", toy_spec())
+    asked, answer = os.pipe()
+    child = os.fork()
+    if not child:
+        os.read(asked, 1)
+        os._exit(0)
+    another = os.fork()
+    if not another:
+        recorder._release()
+        os._exit(0)
+    os.waitpid(another, 0)
+    with pytest.raises(DataError, match="another recorder is writing"):
+        Recorder(tmp_path / "set", toy_spec())
+    recorder.close()
+    Recorder(tmp_path / "set", toy_spec()).close()
+    os.write(answer, b".")
+    os.waitpid(child, 0)
 
 
 @pytest.mark.parametrize("left", [(), ("meta/info.json",), ("meta/info.json", "meta/wam.json")])

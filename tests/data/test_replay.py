@@ -118,6 +118,13 @@ def test_mistakes_explain_themselves(tmp_path):
     whole.write_bytes(whole.read_bytes()[:200])
     with pytest.raises(DataError, match=r"cannot be read .* cut off in copying"):
         convert_replay(whole, tmp_path / "set", LAYOUT)
+    (tmp_path / "cut.zarr").mkdir()
+    (tmp_path / "cut.zarr/.zgroup").write_text("{")
+    for name in ("cut.hdf5", "cut.zarr.zip", "file.zarr"):
+        (tmp_path / name).write_bytes(b"no such file")
+    for name in ("cut.hdf5", "cut.zarr.zip", "cut.zarr", "file.zarr"):
+        with pytest.raises(DataError, match=rf"{name}: it cannot be read"):
+            convert_replay(tmp_path / name, tmp_path / "set", LAYOUT)
     (tmp_path / "notes.txt").write_text("")
     with pytest.raises(DataError, match="ending"):
         convert_replay(tmp_path / "notes.txt", tmp_path / "set", LAYOUT)

@@ -11,10 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from tests.data.test_lerobot import write_v2
 from tests.data.toy import toy_episode, toy_spec
-from wam.data import Episode, Recorder
+from wam.data import Episode, Recorder, open_dataset
+from wam.data.inspection import inspect
 from wam.data.pictures import encode_png
 from wam.data.validation import Finding, check_dataset
 from wam.data.video import read_video, write_video
@@ -62,6 +64,30 @@ def test_an_open_recording_is_clean(tmp_path: Path) -> None:
     recorder.write(toy_episode(toy_spec(), 9))
     assert check_dataset(tmp_path) == ()
     recorder.close()
+
+
+def test_a_recording_that_was_killed(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), Recorder(tmp_path, toy_spec()) as recorder:
+        recorder.write(toy_episode(toy_spec(), 9))
+        raise RuntimeError
+    finding = only(tmp_path, "unfinished")
+    assert finding.severity == "warning" and "1 of 1 episodes" in finding.what and "--resume" in finding.remedy
+    Recorder(tmp_path, toy_spec(), resume=True).close()
+    assert check_dataset(tmp_path) == ()
+
+
+def test_video_without_labels_is_clean(tmp_path: Path) -> None:
+    """Zeros stand where nobody recorded what was done: they are no actions out of their limits, and none that never change."""
+
+    def hidden(episode: Episode) -> Episode:
+        labelled = torch.full((1, episode.length), episode.seed == 1)
+        low_level = torch.where(labelled[..., None, None], episode.actions.low_level, 0)  # type: ignore[arg-type]
+        return replace(episode, actions=replace(episode.actions, labelled=labelled, low_level=low_level))
+
+    assert check_dataset(record(tmp_path / "some", "lossless", hidden)) == ()
+    assert check_dataset(record(tmp_path / "none", "lossless", lambda episode: hidden(replace(episode, seed=7)))) == ()
+    histogram = inspect(open_dataset(tmp_path / "some")).histograms[0]
+    assert histogram.counts.sum() == LENGTHS[1] - 1 and not inspect(open_dataset(tmp_path / "none")).histograms
 
 
 @pytest.mark.parametrize(("lengths", "severity"), [((1, 1, 1), "error"), ((9, 1, 9), "warning")])

@@ -45,6 +45,20 @@ def test_nothing_is_done_while_nothing_was_executed_before() -> None:
     assert torch.equal(episodes.observation.proprio[:, 2], episodes.observation.proprio[:, 0])
 
 
+def test_a_row_that_has_ended_does_not_end_the_others() -> None:
+    policy, safety = Steady(), Safety()
+    guard, since = safety.begin(2, policy.spec), Past(observation=policy.spec.observes.sample(2, 1), actions=PUSHES.sample(2, 1, Noise.of([1, 2])))
+    fine = Actions(valid=torch.ones(2, 1, 1, dtype=torch.bool), low_level=torch.full((2, 1, 1, 2), 0.5))
+    guard, _ = safety.apply(guard, since, fine, policy.spec)
+    bad = dataclasses.replace(fine, low_level=torch.tensor([[0.5, 0.5], NAN]).view(2, 1, 1, 2))
+    ended = dataclasses.replace(since, actions=dataclasses.replace(since.actions, valid=torch.tensor([True, False]).view(2, 1, 1)))
+    for _ in range(3):
+        guard, safe = safety.apply(guard, ended, bad, policy.spec)
+        assert safe.low_level is not None and safe.low_level.isfinite().all() and safe.low_level[0].flatten().tolist() == [0.5, 0.5]
+    with pytest.raises(SafetyError, match=r"rows \[1\]"):
+        safety.apply(guard, since, bad, policy.spec)
+
+
 def test_relative_slots_stand_still_at_zero() -> None:
     policy = Script((1.0, 1.0), NAN)
     relative = dataclasses.replace(PUSHES, low_level=(dataclasses.replace(PUSHES.low_level[0], relative=True), PUSHES.low_level[1]))

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wam.data.columns import OURS
 from wam.world.slots import Slot
 
 LAGS = range(-3, 4)
@@ -45,6 +46,12 @@ def pairs(action: Sequence[Slot], state: Sequence[Slot]) -> list[tuple[int, int,
     return found
 
 
+def recorded(columns: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Of each row: is its action known, and the one before."""
+    known: NDArray[np.bool_] = columns.get(OURS + "actions.labelled", np.ones((len(columns["action"]), 1), np.bool_))[:, 0]
+    return np.logical_and(known, np.roll(known, 1))
+
+
 def correlations(episodes: Sequence[dict[str, NDArray[Any]]], action: int, state: int, relative: bool, angle: bool) -> NDArray[np.float64] | None:
     """Correlation at each of LAGS over all episodes; None where a side does not move or there is too little."""
     wanted, moved = [], []
@@ -59,6 +66,7 @@ def correlations(episodes: Sequence[dict[str, NDArray[Any]]], action: int, state
         change = np.diff(s)  # change[t] leads from row t to t + 1
         asked = a[:, action] if relative else np.diff(a[:, action], prepend=a[:1, action])
         rows = np.arange(reach, len(change) - reach)
+        rows = rows[recorded(columns)[rows]]
         if len(rows):
             wanted.append(asked[rows])
             moved.append(np.stack([change[rows + lag] for lag in LAGS]))

@@ -1,16 +1,22 @@
 """Decode a data set once into memory-mapped arrays; open them read-only ever after.
 
 A cache is a folder of .npy files, one per field, named by a fingerprint of everything it depends on (files by size and
-time, cameras, frame size, this code's version). It is written under another name and renamed when complete, so a cache
-that exists is whole. RGB is uint8, resized by area averaging where a size is asked for.
+time, where in them episodes lie, cameras, frame size, this code's version). It is written under another name and renamed
+when complete, so a cache that exists is whole; then caches of earlier states of the same set go. Whoever builds one holds a
+lock that dies with its process: what can be locked was abandoned, whichever host or container began it.
+RGB is uint8, resized by area averaging where a size is asked for.
 Does not know: windows. Footgun: copying a data set changes file times, so its copy makes a cache of its own.
 """
 
+import fcntl
 import hashlib
 import json
 import os
+import re
+import secrets
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,9 +32,12 @@ from wam.data.frames import Frames, rest
 from wam.data.layout import read_json
 from wam.data.meaning import DataSpec
 from wam.data.pictures import resize_area
+from wam.data.table import open_table
 from wam.world.specs import Camera
 
-VERSION = 1  # raise when the content of a cache changes
+VERSION = 2  # raise when the content of a cache changes
+UNFINISHED = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}\.writing")  # folders of this library alone: others may lie beside them
+LOCK = "lock"  # in an unfinished cache: held while somebody builds it
 
 
 def cached_frames(
@@ -78,25 +87,56 @@ def scaled(camera: Camera, size: tuple[int, int]) -> tuple[float, ...]:
 
 def fingerprint(dataset: EpisodeDataset, cameras: Sequence[str], size: tuple[int, int] | None) -> str:
     """A short name for everything that the content depends on."""
-    files = {entry.table for entry in dataset.episodes}
-    files |= {span.path for entry in dataset.episodes for span in entry.videos.values() if span.path.exists()}
+    files = {entry.table for entry in dataset.episodes} | set(pictures_apart(dataset))
+    files |= {span.path for entry in dataset.episodes for span in entry.videos.values()}
     known = [(str(path.relative_to(dataset.root)), path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(files) if path.exists()]
-    lengths = [(entry.index, entry.length) for entry in dataset.episodes]
-    content = json.dumps([VERSION, known, lengths, list(cameras), size, dataset.spec.to_dict(), list(dataset.tasks)])
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+    spans = [(entry.index, entry.length, {key: (span.path.name, span.start) for key, span in entry.videos.items()}) for entry in dataset.episodes]
+    return digest([known, spans, list(dataset.tasks), _asked(dataset, cameras, size)])
+
+
+def _asked(dataset: EpisodeDataset, cameras: Sequence[str], size: tuple[int, int] | None) -> list[Any]:
+    """What stays the same while a set grows or is corrected."""
+    return [VERSION, list(cameras), size, dataset.spec.to_dict()]
+
+
+def digest(content: Any) -> str:
+    """Sixteen hexadecimal digits."""
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def pictures_apart(dataset: EpisodeDataset) -> Iterator[Path]:
+    """Pictures that lie in files of their own instead of in the table. Reads names of files, and those only of tables that have such."""
+    keys = [feature.key for feature in dataset.info.features if feature.dtype == "image"]
+    for table in sorted({entry.table for entry in dataset.episodes if entry.table.exists()} if keys else ()):
+        file = open_table(table).file
+        leaves = {file.schema.column(number).path: number for number in range(len(file.schema))}
+        for key in keys:
+            if f"{key}.path" in leaves and not _all_held(file.metadata, leaves.get(f"{key}.bytes")):
+                cells = file.read(columns=[f"{key}.path"], use_threads=False)[key].to_pylist()
+                yield from {dataset.root / cell["path"] for cell in cells if cell and cell["path"] is not None}
+
+
+def _all_held(metadata: Any, leaf: int | None) -> bool:
+    """Does the table say that no value of this column is absent?"""
+    if leaf is None:
+        return False
+    told = [metadata.row_group(number).column(leaf).statistics for number in range(metadata.num_row_groups)]
+    return all(one is not None and one.has_null_count and one.null_count == 0 for one in told)
 
 
 def build(dataset: EpisodeDataset, cameras: Sequence[str], size: tuple[int, int] | None, place: Path, progress: Callable[[int, int], None]) -> None:
     """Decode every episode into a new cache folder."""
-    temporary = place.with_name(f"{place.name}-{os.getpid()}.writing")
-    remove_abandoned(place.parent)
+    temporary = unfinished(place)
     try:
+        remove_abandoned(place.parent)
         temporary.mkdir(parents=True)
+        lock = locked(temporary)
     except OSError as error:
         raise DataError(f"cannot write a cache here ({error}).", remedy="Pass folder=, a place that can be written.", path=place.parent) from error
     arrays: dict[str, NDArray[Any]] = {}
     sentences: dict[str, int] = {}
     instructions, position = [], 0
+    of = digest([str(dataset.root.resolve()), _asked(dataset, cameras, size)])
     try:
         for number in range(len(dataset)):
             episode = dataset.read(number, cameras=cameras)
@@ -119,24 +159,56 @@ def build(dataset: EpisodeDataset, cameras: Sequence[str], size: tuple[int, int]
             progress(number + 1, len(dataset))
         for array in arrays.values():
             array.flush()  # type: ignore[attr-defined]
-        meta = {"lengths": [entry.length for entry in dataset.episodes], "instructions": instructions, "sentences": list(sentences)}
+        lengths = [entry.length for entry in dataset.episodes]
+        meta = {"of": of, "lengths": lengths, "instructions": instructions, "sentences": list(sentences)}
         (temporary / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+        (temporary / LOCK).unlink()
         sync(*temporary.iterdir(), temporary)
-        if not place.exists():  # another process may have been faster
+        try:
             temporary.rename(place)
+        except OSError:
+            if not place.exists():  # another process may have been faster
+                raise
+        remove_earlier(place, of)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        os.close(lock)
+
+
+def unfinished(place: Path) -> Path:
+    """A name for a cache that is not whole, or no longer."""
+    return place.with_name(f"{place.name}-{secrets.token_hex(8)}.writing")
+
+
+def locked(folder: Path) -> int:
+    """Lock a folder until the handle is closed or the process ends. Nobody ever sees its lock free before."""
+    handle = os.open(folder / f"new {LOCK}", os.O_CREAT | os.O_RDWR)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    (folder / f"new {LOCK}").rename(folder / LOCK)
+    return handle
 
 
 def remove_abandoned(home: Path) -> None:
-    """Half-written caches whose process is gone."""
-    for path in home.glob("*-*.writing"):
-        try:
-            os.kill(int(path.stem.split("-")[-1]), 0)
-        except ProcessLookupError:
-            shutil.rmtree(path, ignore_errors=True)
-        except PermissionError:  # alive, of another user
+    """Half-written caches that nobody holds."""
+    for path in home.glob("*.writing"):
+        if not UNFINISHED.fullmatch(path.name):
             continue
+        with suppress(OSError):  # held, gone by now, or not yet locked
+            handle = os.open(path / LOCK, os.O_RDWR)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path, ignore_errors=True)
+            finally:
+                os.close(handle)
+
+
+def remove_earlier(place: Path, of: str) -> None:
+    """Caches of the same set, read in the same way, from before its files changed. Who has one open keeps it until the end."""
+    for meta in place.parent.glob("*/meta.json"):
+        with suppress(OSError, DataError):  # another process may be removing it
+            if meta.parent != place and not UNFINISHED.fullmatch(meta.parent.name) and read_json(meta, remedy="").get("of") == of:
+                (meta.parent / LOCK).touch()
+                shutil.rmtree(meta.parent.rename(unfinished(meta.parent)), ignore_errors=True)
 
 
 def resized(path: str, values: NDArray[Any], size: tuple[int, int] | None) -> NDArray[Any]:

@@ -21,7 +21,7 @@ from torch import Tensor
 from wam.data.episode import Episode
 from wam.data.errors import DataError
 from wam.data.layout import CAMERA_PREFIX, DEPTH_SUFFIX, Feature
-from wam.data.meaning import DataSpec, file_key
+from wam.data.meaning import DataSpec, camera_name, file_key
 from wam.world.images import to_uint8
 from wam.world.records import Actions, Contacts, Facts, Latent, Observation, Physical, Points, Tracks, Truth
 
@@ -32,6 +32,7 @@ SCALARS = ("reward", "alive", "success", "actions.labelled", "actions.language")
 SEGMENTATION = OURS + "truth.segmentation."
 FLOW = OURS + "truth.scene_flow."
 FLOW_PER_METRE, FLOW_ZERO = 10_000, 32768  # counts per metre, and the count that stands for 0
+FIRST: dict[str, float | Tensor] = {"alive": 1, "actions.language": -1, "actions.camera": torch.eye(4)}  # of a first frame, to which nothing led; 0 elsewhere
 NUMBERS = {torch.float32: "float32", torch.bool: "bool", torch.int64: "int64"}
 
 
@@ -121,15 +122,17 @@ def episode_from(columns: Mapping[str, NDArray[Any]], spec: DataSpec, length: in
         if path == "actions.low_level" and values.ndim == 2:
             values = values[:, None]
         if path == "alive":
-            values = ~values
-        elif key.endswith(DEPTH_SUFFIX) and array.dtype == np.uint16:
+            values = ~values.bool()
+        elif path == "success":
+            values = values.bool()
+        elif path.startswith("observation.depth.") and array.dtype == np.uint16:
             values = values.float() / 1000
         elif key.startswith(SEGMENTATION):
             values = values[:, 0].long() - 1
         elif key.startswith(FLOW):
             values = (values.float() - FLOW_ZERO).unflatten(2, (3, -1))[:, 0] / FLOW_PER_METRE
         if is_shifted(path) or key == "next.success":
-            values = led_to(values, first=path == "alive")
+            values = led_to(values, first=FIRST.get(path, 0))
         parts[path] = values[None]
     if "actions.valid" not in parts:
         valid = torch.full((1, length, spec.acts.per_step), "actions.low_level" in parts)
@@ -138,9 +141,9 @@ def episode_from(columns: Mapping[str, NDArray[Any]], spec: DataSpec, length: in
     return assemble(parts, spec)
 
 
-def led_to(following: Tensor, first: float = 0) -> Tensor:
+def led_to(following: Tensor, first: float | Tensor = 0) -> Tensor:
     """What FOLLOWED each frame "T ..." -> what LED TO it; the first gets `first`, the last is dropped."""
-    return torch.cat([torch.full_like(following[:1], first), following[:-1]])
+    return torch.cat([torch.as_tensor(first, dtype=following.dtype).expand_as(following[:1]), following[:-1]])
 
 
 def _numbers(array: NDArray[Any], key: str) -> NDArray[Any]:
@@ -153,7 +156,7 @@ def _numbers(array: NDArray[Any], key: str) -> NDArray[Any]:
 
 
 def path_of(key: str, array: NDArray[Any] | None = None) -> str | None:
-    """Where a column goes in an `Episode`; None for one that has no place there."""
+    """Where a column goes in an `Episode`; None for one that has no place there. Pictures are known by their array, whatever their key."""
     if key in PATHS:
         return PATHS[key]
     if key == "next.done":
@@ -162,10 +165,10 @@ def path_of(key: str, array: NDArray[Any] | None = None) -> str | None:
         return "success"
     if key.startswith(OURS):
         return key.removeprefix(OURS)
-    if array is not None and array.dtype == np.uint16:
-        return f"observation.depth.{key.removeprefix(CAMERA_PREFIX).removeprefix('observation.').removesuffix(DEPTH_SUFFIX)}"
-    if key.startswith((CAMERA_PREFIX, "observation.image")):
-        return f"observation.rgb.{key.removeprefix(CAMERA_PREFIX).removeprefix('observation.')}"
+    if array is not None and array.ndim == 4 and array.dtype == np.uint16:
+        return f"observation.depth.{camera_name(key).removesuffix(DEPTH_SUFFIX)}"
+    if array is not None and array.ndim == 4 and array.dtype == np.uint8:
+        return f"observation.rgb.{camera_name(key)}"
     return None
 
 

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wam.data.columns import FLOW, SEGMENTATION, episode_from, path_of
+from wam.data.columns import FLOW, OURS, SEGMENTATION, episode_from, path_of
 from wam.data.episode import Episode
 from wam.data.errors import DataError
 from wam.data.index import Note, read_index
-from wam.data.layout import BOOKKEEPING_KEYS, DatasetInfo, EpisodeEntry, Feature
+from wam.data.layout import BOOKKEEPING_KEYS, DEPTH_SUFFIX, DatasetInfo, EpisodeEntry, Feature
 from wam.data.meaning import DataSpec, camera_name, read_meaning, spec_of_info
 from wam.data.pictures import decode_picture
 from wam.data.table import column_array, open_table
@@ -72,8 +72,10 @@ class EpisodeDataset:
         for maps in (SEGMENTATION, FLOW):
             if feature.key.startswith(maps):
                 return feature.key.removeprefix(maps) in cameras
+        if feature.depth and not feature.key.startswith(OURS):
+            return feature.dtype == "image" and not cameras.isdisjoint((camera_name(feature.key), camera_name(feature.key).removesuffix(DEPTH_SUFFIX)))
         if feature.visual:
-            return camera_name(feature.key) in cameras or (feature.depth and camera_name(feature.key).removesuffix("_depth") in cameras)
+            return camera_name(feature.key) in cameras
         return feature.dtype != "string" and path_of(feature.key) is not None
 
     def columns(self, index: int, features: Sequence[Feature]) -> dict[str, NDArray[Any]]:
@@ -100,6 +102,15 @@ class EpisodeDataset:
                 found[feature.key] = self._pictures(table[feature.key], feature, entry)
             else:
                 found[feature.key] = column_array(table[feature.key], feature.shape, key=feature.key, path=entry.table, episode=index)
+            if feature.visual and len(feature.shape) == 3 and found[feature.key].shape[-2:] != feature.size:
+                height, width = found[feature.key].shape[-2:]
+                raise DataError(
+                    f"{feature.key} has pictures of {height} x {width} pixels (height x width), meta/info.json declares {feature.size[0]} x {feature.size[1]}.",
+                    cause="they were resized after recording, or the shape was written by hand.",
+                    remedy="Correct the shape in meta/info.json, or bring the pictures to that size.",
+                    path=entry.table if feature.dtype == "image" else entry.videos[feature.key].path,
+                    episode=index,
+                )
         return found
 
     def _pictures(self, column: Any, feature: Feature, entry: EpisodeEntry) -> NDArray[Any]:
@@ -144,7 +155,7 @@ class EpisodeDataset:
             if not len(rows):
                 require_rows(0, entry)
             number = int(rows[0].as_py())
-            if number >= len(self.tasks):
+            if not 0 <= number < len(self.tasks):
                 raise DataError(f"task_index is {number}; there are {len(self.tasks)} tasks.", remedy="Restore meta/tasks.", path=entry.table, episode=index)
             return self.tasks[number] or None
         return (entry.tasks[0] or None) if entry.tasks else None
@@ -181,9 +192,29 @@ def open_dataset(path: str | Path, *, spec: DataSpec | None = None) -> EpisodeDa
     cameras = {name: camera for name, camera in used.observes.cameras.items() if name not in lost}
     if lost:
         used = replace(used, observes=replace(used.observes, cameras=cameras))
-    unread = [f.key for f in info.features if not f.visual and f.key not in BOOKKEEPING_KEYS and (f.dtype == "string" or path_of(f.key) is None)]
-    notes = index.notes + ((Note(f"columns with no place in an episode are not read: {', '.join(unread)}", "meta/info.json"),) if unread else ())
-    return EpisodeDataset(root, info, used, meaning is not None or spec is not None, index.episodes, index.tasks, notes)
+    dataset = EpisodeDataset(root, info, used, meaning is not None or spec is not None, index.episodes, index.tasks, index.notes)
+    return replace(dataset, notes=index.notes + unread(dataset) + (() if dataset.described else unnamed(info)))
+
+
+def unread(dataset: EpisodeDataset) -> tuple[Note, ...]:
+    """What no episode will show, so that nothing is left out in silence."""
+    left = [f for f in dataset.info.features if f.key not in BOOKKEEPING_KEYS and not dataset.readable(f, set(dataset.cameras))]
+    maps = [feature for feature in left if feature.depth and not feature.key.startswith(OURS)]
+    columns = ", ".join(feature.key for feature in left if not feature.visual)
+    told = [f"columns with no place in an episode are not read: {columns}"] if columns else []
+    for feature in maps:
+        if feature.dtype == "video":
+            told.append(f"depth {feature.key!r} is not read: in a video its millimetres are lost. Store it as 16-bit PNG")
+        else:
+            name = f"{camera_name(feature.key).removesuffix(DEPTH_SUFFIX)!r}"
+            told.append(f"depth {feature.key!r} is not read: there is no camera {name} that it belongs to. Pass a spec with that camera")
+    return tuple(Note(what, "meta/info.json") for what in told)
+
+
+def unnamed(info: DatasetInfo) -> tuple[Note, ...]:
+    """Slots whose names in a foreign set do not tell them apart."""
+    twice = {f.key: [name for name in f.names if f.names.count(name) > 1] for f in info.features if f.key in ("action", "observation.state")}
+    return tuple(Note(f"{key} has the name {names[0]!r} more than once; its slots are numbered", "meta/info.json") for key, names in twice.items() if names)
 
 
 def download(name: str) -> Path:

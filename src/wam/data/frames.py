@@ -1,7 +1,7 @@
 """All frames of several episodes end to end, each field one array: what windows are cut from.
 
 In memory (`frames_of`) or memory-mapped from a cache (`cache.py`). Values are at rest: RGB uint8, depth uint16 millimetres,
-segmentation int16, scene flow int16 tenths of a millimetre, latents float16, everything else as in the records. `gather` wakes them: metres, ids int64.
+segmentation int32, scene flow int16 tenths of a millimetre, latents float16, everything else as in the records. `gather` wakes them: metres, ids int64.
 Knows: where each episode begins.   Does not know: windows, files.
 """
 
@@ -22,6 +22,7 @@ from wam.data.meaning import DataSpec
 from wam.world.images import to_uint8
 
 LABELS = ("actions.low_level", "actions.keys", "actions.skill", "actions.arguments", "actions.camera")  # what somebody must have recorded
+GLANCED = 16  # pictures of each camera that tell one set from another
 
 
 @dataclass(frozen=True)
@@ -77,14 +78,27 @@ class Frames:
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits over the episodes' lengths and all that was done and felt in them: the same however often a set is converted.
 
-        Of the last digit too: a world simulated anew on another kind of processor has another one.
+        Of the last digit too: a world simulated anew on another kind of processor has another one. Where nothing was done or felt, a
+        glance at the pictures tells sets apart.
         """
         digest = hashlib.sha256(self.lengths.tobytes())
         rows = np.concatenate([np.arange(start, start + length) for start, length in zip(self.starts, self.lengths, strict=True)])
-        for path in ("actions.low_level", "observation.proprio"):
-            if path in self.fields:
-                digest.update(np.take(self.fields[path], rows, axis=0).tobytes())
+        told = [path for path in ("actions.low_level", "observation.proprio") if path in self.fields]
+        for path in told:
+            digest.update(np.take(self.fields[path], rows, axis=0).tobytes())
+        if not told:
+            digest.update(self.glance())
         return digest.hexdigest()[:12]
+
+    def glance(self) -> bytes:
+        """A digest of which pictures there are, how large, and of some of them, spread over all frames."""
+        digest = hashlib.sha256()
+        rows = np.concatenate([np.arange(start, start + length) for start, length in zip(self.starts, self.lengths, strict=True)])
+        some = rows[np.linspace(0, len(rows) - 1, GLANCED).round().astype(np.int64)]
+        for path in sorted(self.fields):
+            if path.startswith(("observation.rgb.", "observation.depth.")):
+                digest.update(f"{path} {self.fields[path].shape[1:]}".encode() + np.take(self.fields[path], some, axis=0).tobytes())
+        return digest.digest()
 
 
 def wake(path: str, values: NDArray[Any], flat: NDArray[np.int64], shape: tuple[int, ...]) -> Tensor:
@@ -106,7 +120,7 @@ def rest(path: str, values: Tensor) -> NDArray[Any]:
     if path.startswith("observation.depth."):
         return (values * 1000).round().clamp(0, 65535).numpy().astype(np.uint16)
     if path.startswith("truth.segmentation."):
-        return values.numpy().astype(np.int16)
+        return values.numpy().astype(np.int32)
     if path.startswith("truth.scene_flow."):
         return (values * FLOW_PER_METRE).round().clamp(-32768, 32767).numpy().astype(np.int16)
     return values.numpy()

@@ -43,7 +43,7 @@ class EpisodeLine:
 
 @dataclass(frozen=True)
 class Histogram:
-    """Values of one action slot over valid actions."""
+    """Values of one action slot over actions that were executed and recorded."""
 
     slot: Slot
     counts: NDArray[np.int64]  # "bins"; one where the slot never changes
@@ -114,7 +114,7 @@ def describe(slots: Sequence[Slot]) -> str:
 def histograms(dataset: EpisodeDataset, bins: int) -> tuple[Histogram, ...]:
     """One per slot of the low-level actions; none where there are no actions."""
     read = [dataset.read(index, cameras=()).actions for index in range(len(dataset))]
-    values = [actions.low_level[actions.valid].numpy() for actions in read if actions.low_level is not None]
+    values = [actions.low_level[actions.known()].numpy() for actions in read if actions.low_level is not None]
     if not values or not sum(map(len, values)):
         return ()
     table = np.concatenate(values)

@@ -1,7 +1,7 @@
 """Several data sets of one robot as one: demonstrations and play, say.
 
 Cameras, actions and rate must be the same. Of proprioception the slots are kept that every set has, and rewards, ends, success
-and truth where every set has them.
+and truth where every set has them. Where one of them says of its actions that nobody recorded them, the others' are known.
 Does not know: who learns from it. Each episode keeps its own source.
 """
 
@@ -9,9 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from wam.data.dataset import EpisodeDataset, open_dataset
 from wam.data.episode import Episode
 from wam.data.errors import DataError
+from wam.data.fresh import new_set
 from wam.data.meaning import DataSpec
 from wam.data.recording import Recorder, Storage
 
@@ -29,10 +32,13 @@ def join(sources: Sequence[str | Path], target: str | Path, *, progress: Callabl
         raise DataError(f"{len(sets)} data set was named.", remedy="Name two or more.")
     for other in sets[1:]:
         _require_alike(sets[0], other)
-    kept = {name for name in OPTIONAL if all(getattr(one.read(0), name) is not None for one in sets)}
+    samples = [one.read(0) for one in sets if len(one)]
+    kept = {name for name in OPTIONAL if all(getattr(one, name) is not None for one in samples)}
+    if any(one.actions.labelled is not None for one in samples):
+        kept.add("labelled")
     total, done = sum(len(one) for one in sets), 0
     spec = _spec([one.spec for one in sets], "truth" in kept)
-    with Recorder(target, spec, storage=storage_of(sets)) as recorder:
+    with new_set(target) as folder, Recorder(folder, spec, storage=storage_of(sets)) as recorder:
         for one in sets:
             places = [one.spec.observes.proprio.index(slot) for slot in spec.observes.proprio]
             for episode in one:
@@ -83,10 +89,13 @@ def _spec(specs: Sequence[DataSpec], truth: bool) -> DataSpec:
 
 def _with(episode: Episode, kept: set[str], places: Sequence[int]) -> Episode:
     """What is kept of an episode; `places` are columns of its proprioception."""
-    felt = episode.observation.proprio
+    felt, actions = episode.observation.proprio, episode.actions
+    if "labelled" in kept and actions.labelled is None:
+        actions = replace(actions, labelled=torch.ones(1, episode.length, dtype=torch.bool))
     return replace(
         episode,
         observation=replace(episode.observation, proprio=felt[..., places] if felt is not None and places else None),
+        actions=actions,
         reward=episode.reward if "reward" in kept else None,
         alive=episode.alive if "alive" in kept else None,
         success=episode.success if "success" in kept else None,

@@ -40,8 +40,8 @@ def with_latents(frames: Frames, encoder: nn.Module, encode: Callable[[Observati
 
 
 def fingerprint(frames: Frames, encoder: nn.Module) -> str:
-    """Sixteen hexadecimal digits over which frames there are and every weight and buffer of the encoder."""
-    digest = hashlib.sha256(frames.fingerprint().encode() + frames.starts.tobytes())
+    """Sixteen hexadecimal digits over which frames there are, a glance at what they show, and every weight and buffer of the encoder."""
+    digest = hashlib.sha256(frames.fingerprint().encode() + frames.starts.tobytes() + frames.glance())
     for name, value in sorted(encoder.state_dict().items()):
         digest.update(name.encode() + value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]

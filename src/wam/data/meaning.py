@@ -61,7 +61,7 @@ class DataSpec(Spec):
 
 def spec_of_info(info: DatasetInfo) -> DataSpec:
     """What can be known of a foreign data set: names and sizes, but neither units nor limits."""
-    depth = {feature.key.removesuffix(DEPTH_SUFFIX) for feature in info.features if feature.depth}
+    depth = {feature.key.removesuffix(DEPTH_SUFFIX) for feature in info.features if feature.depth and feature.dtype == "image"}
     cameras = {
         camera_name(feature.key): Camera(height=feature.size[0], width=feature.size[1], depth=feature.key in depth)
         for feature in info.features
@@ -80,14 +80,14 @@ def spec_of_info(info: DatasetInfo) -> DataSpec:
 
 
 def camera_name(key: str) -> str:
-    """`observation.images.top` -> `top`; `observation.image` -> `image`."""
+    """`observation.images.top` -> `top`; `observation.image` -> `image`; `wrist_image` stays."""
     return key.removeprefix(CAMERA_PREFIX).removeprefix("observation.")
 
 
 def slots(names: tuple[str, ...], shape: tuple[int, ...]) -> tuple[Slot, ...]:
-    """One slot per entry of the last axis, numbered where the names do not fit."""
+    """One slot per entry of the last axis, numbered where the names do not fit or repeat: slots are found by name."""
     count = shape[-1] if shape else 1
-    return tuple(Slot(name=name) for name in (names if len(names) == count else [f"slot_{i}" for i in range(count)]))
+    return tuple(Slot(name=name) for name in (names if len(names) == count == len(set(names)) else [f"slot_{i}" for i in range(count)]))
 
 
 def read_meaning(root: Path) -> DataSpec | None:

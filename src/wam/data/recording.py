@@ -31,14 +31,15 @@ from wam.data.dataset import require_extra
 from wam.data.episode import Episode
 from wam.data.errors import DataError
 from wam.data.files import replace_text, sync
-from wam.data.fit import misfits
+from wam.data.fit import episode_misfits, misfits
 from wam.data.index import FACTS, PENDING_TABLE, read_index
-from wam.data.layout import BOOKKEEPING, RECORDING, DatasetInfo
+from wam.data.layout import BOOKKEEPING, RECORDING, DatasetInfo, Feature
 from wam.data.meaning import MEANING_PATH, DataSpec, read_meaning
 from wam.data.pictures import encode_png
 from wam.data.statistics import picture_summary, summary
 from wam.data.table import make_table
 from wam.data.video import SMALL, write_video
+from wam.data.video import rate as video_rate
 from wam.world.seeds import EVALUATION_SEEDS
 
 Storage = Literal["auto", "lossless", "video"]
@@ -55,6 +56,9 @@ class Recorder:
         require_extra()
         self.root, self.spec, self.storage = Path(path), spec, storage
         self._lock: int | None = None
+        self._owner = os.getpid()
+        if abs(video_rate(spec.rate) / spec.rate - 1) > 0.01:
+            raise DataError(f"{spec.rate:g} frames per second are too few for the clock of videos.", remedy="Record at 0.1 per second or more.", path=self.root)
         begun = holds_nothing(self.root)
         if not begun and not resume:
             raise DataError("the folder is not empty.", remedy="Choose a new folder, or continue this set: --resume, resume=True in Python.", path=self.root)
@@ -102,11 +106,9 @@ class Recorder:
                 episode=self.episodes,
             )
         features = (*features_of(columns, self.spec, self._streams(columns)), *BOOKKEEPING)
-        if not self.info.features:
-            self.info = replace(self.info, features=features)
-            self._write_info(self.info)
-        elif set(features) != set(self.info.features):
-            ours, theirs = {f.key: f for f in features}, {f.key: f for f in self.info.features}
+        info = self.info if self.episodes else replace(self.info, features=features)
+        if set(features) != set(info.features):
+            ours, theirs = {f.key: f for f in features}, {f.key: f for f in info.features}
             differ = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
             raise DataError(
                 f"columns {differ} differ from those of the first episode.",
@@ -123,17 +125,21 @@ class Recorder:
         temporary.mkdir(parents=True)
         success = None if episode.success is None else bool(episode.success[0, -1])
         facts = {"index": self.episodes, "length": episode.length, "tasks": [task], "seed": episode.seed, "success": success, "source": episode.source}
-        self._write_files(temporary, columns, {**facts, "stats": episode_summary(columns)})
+        self._write_files(temporary, info.features, columns, {**facts, "stats": episode_summary(columns)})
         sync(*temporary.iterdir())
+        if not self.episodes:
+            self._write_info(info)
         temporary.rename(final)
-        self.tasks, self.episodes, self.frames = tasks, self.episodes + 1, self.frames + episode.length  # nothing counts before it is stored
+        self.info, self.tasks, self.episodes, self.frames = info, tasks, self.episodes + 1, self.frames + episode.length  # nothing counts before it is stored
         return self.episodes - 1
 
     def close(self) -> None:
         """Consolidate all finished episodes into the files of LeRobot 3.0. Safe to call twice, and to be killed in."""
         if self._lock is not None:
-            consolidate(self.root)
-            self._release()
+            try:
+                consolidate(self.root)
+            finally:
+                self._release()
 
     def __enter__(self) -> Self:
         return self
@@ -150,6 +156,8 @@ class Recorder:
     def _release(self) -> None:
         handle, self._lock = getattr(self, "_lock", None), None
         if handle is not None:
+            if os.getpid() == self._owner:  # a process that was forked meanwhile holds the lock too; it must neither keep nor free it
+                fcntl.flock(handle, fcntl.LOCK_UN)
             os.close(handle)
 
     def _require(self, episode: Episode) -> None:
@@ -160,7 +168,7 @@ class Recorder:
                 path=self.root,
                 episode=self.episodes,
             )
-        problems = misfits(self.spec, episode.observation, episode.actions)
+        problems = misfits(self.spec, episode.observation, episode.actions) + episode_misfits(episode)
         if episode.actions.valid.shape[0] != 1:
             problems.append(f"it holds {episode.actions.valid.shape[0]} episodes; write them one by one, see `cut`.")
         if bool(episode.actions.valid[:, 0].any()):
@@ -185,18 +193,18 @@ class Recorder:
             "task_index": np.full(length, task),
         }
 
-    def _write_files(self, folder: Path, columns: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+    def _write_files(self, folder: Path, features: tuple[Feature, ...], columns: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
         import pyarrow.parquet as pq
 
         stored: dict[str, Any] = {}
-        for feature in self.info.features:
+        for feature in features:
             if feature.dtype == "video":
                 write_video(folder / f"{feature.key}.mp4", columns[feature.key], self.spec.rate)
             elif feature.dtype == "image":
                 stored[feature.key] = [encode_png(frame) for frame in columns[feature.key]]
             else:
                 stored[feature.key] = columns[feature.key]
-        table = make_table(self.info.features, stored)
+        table = make_table(features, stored)
         table = table.replace_schema_metadata({**table.schema.metadata, FACTS: json.dumps(facts)})
         pq.write_table(table, folder / PENDING_TABLE)
 
@@ -219,9 +227,22 @@ def episode_summary(columns: dict[str, NDArray[Any]]) -> dict[str, dict[str, Any
 
 
 def holds_nothing(root: Path) -> bool:
-    """Is there no folder, an empty one, or a set that was begun and has nothing in it yet?"""
-    begun = {Path("meta/info.json"), Path(MEANING_PATH)}
-    return all(path.is_dir() or path.relative_to(root) in begun for path in root.rglob("*"))
+    """Is there no folder, an empty one, or a set that was begun and has nothing in it yet, or only what a kill left half-written?"""
+
+    def only_begun(path: Path) -> bool:
+        half = path.parts[0] in ("meta", RECORDING) and any(part.endswith(".writing") for part in path.parts)
+        return half or path in (Path("meta/info.json"), Path(MEANING_PATH))
+
+    return all(path.is_dir() or only_begun(path.relative_to(root)) for path in root.rglob("*"))
+
+
+def being_recorded(root: Path) -> bool:
+    """Does a recorder hold the folder?"""
+    try:
+        os.close(lock(root))
+    except DataError:
+        return True
+    return False
 
 
 def lock(root: Path) -> int:

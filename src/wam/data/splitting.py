@@ -7,6 +7,7 @@ import numpy as np
 
 from wam.data.dataset import open_dataset
 from wam.data.errors import DataError
+from wam.data.fresh import new_set
 from wam.data.joining import storage_of
 from wam.data.recording import Recorder
 
@@ -23,7 +24,12 @@ def split(source: str | Path, out: Path, held: Path, *, count: int, seed: int = 
         )
     chosen = sorted(int(number) for number in np.random.default_rng(seed).permutation(len(whole))[:count])
     storage = storage_of([whole])
-    with Recorder(out, whole.spec, storage=storage) as learned, Recorder(held, whole.spec, storage=storage) as kept:
+    with (
+        new_set(out) as out_folder,
+        new_set(held) as held_folder,
+        Recorder(out_folder, whole.spec, storage=storage) as learned,
+        Recorder(held_folder, whole.spec, storage=storage) as kept,
+    ):
         for number in range(len(whole)):
             (kept if number in chosen else learned).write(whole.read(number))
             if progress is not None:

@@ -23,7 +23,8 @@ from wam.data.errors import DataError
 from wam.data.finding import Finding as Finding
 from wam.data.finding import unreadable
 from wam.data.index import pending_folders
-from wam.data.layout import EpisodeEntry, read_json, read_lines
+from wam.data.layout import RECORDING, EpisodeEntry, read_json, read_lines
+from wam.data.recording import being_recorded
 from wam.data.table import open_table
 from wam.world.slots import Slot
 
@@ -32,7 +33,8 @@ FAR = 100  # times the range of the middle 98 % of an action: so far beyond it l
 
 
 Read = tuple[EpisodeEntry, dict[str, NDArray[Any]]]  # an episode that can be read, with what findings over all of them need
-KEPT = ("action", "observation.state", OURS + "actions.valid")
+VALID, LABELLED = OURS + "actions.valid", OURS + "actions.labelled"
+KEPT = ("action", "observation.state", VALID, LABELLED)
 
 
 def check_dataset(source: str | Path | EpisodeDataset, *, decode: bool = True) -> tuple[Finding, ...]:
@@ -41,7 +43,15 @@ def check_dataset(source: str | Path | EpisodeDataset, *, decode: bool = True) -
         dataset = source if isinstance(source, EpisodeDataset) else open_dataset(source)
     except DataError as error:
         return (unreadable(error),)
-    found = [*missing_cameras(dataset), *missing_columns(dataset), *totals(dataset), *short(dataset), *statistics(dataset), *video_counts(dataset)]
+    found = [
+        *unfinished(dataset),
+        *missing_cameras(dataset),
+        *missing_columns(dataset),
+        *totals(dataset),
+        *short(dataset),
+        *statistics(dataset),
+        *video_counts(dataset),
+    ]
     readable: list[Read] = []
     for entry in dataset.episodes:
         numbers = [f for f in dataset.info.features if not f.visual and f.dtype != "string"]
@@ -56,6 +66,20 @@ def check_dataset(source: str | Path | EpisodeDataset, *, decode: bool = True) -
             found += list(pictures(dataset, entry))
     found += [*ranges(dataset, readable), *alignment(dataset, [columns for _, columns in readable])]
     return tuple(sorted(found, key=lambda finding: finding.severity))
+
+
+def unfinished(dataset: EpisodeDataset) -> Iterator[Finding]:
+    """A recording that was not closed, and that nobody is at."""
+    pending = pending_folders(dataset.root)
+    if pending and not being_recorded(dataset.root):
+        yield Finding(
+            "unfinished",
+            f"{len(pending)} of {len(dataset)} episodes lie in {RECORDING}/, where no other tool reads them; more may have been meant.",
+            "the recording was killed, or ended by an error.",
+            "Continue it (--resume); that and closing it bring the episodes where they belong.",
+            dataset.root / RECORDING,
+            severity="warning",
+        )
 
 
 # -- lengths, times and numbers ---------------------------------------------------------------------------------------------------------
@@ -172,11 +196,11 @@ def ranges(dataset: EpisodeDataset, episodes: list[Read]) -> Iterator[Finding]:
 
 
 def valid_rows(columns: dict[str, NDArray[Any]], key: str) -> NDArray[np.float64]:
-    """A column as "n slots"; of actions only those that were executed, R unrolled."""
+    """A column as "n slots"; of actions only those that were executed and recorded, R unrolled."""
     table = columns[key].astype(np.float64)
-    valid = columns.get(OURS + "actions.valid")
+    valid = columns.get(VALID)
     if key == "action" and valid is not None:
-        rows: NDArray[np.float64] = (table if table.ndim == 3 else table[:, None])[valid]
+        rows: NDArray[np.float64] = (table if table.ndim == 3 else table[:, None])[valid & columns.get(LABELLED, np.True_)]
         return rows
     return table.reshape(-1, table.shape[-1])
 

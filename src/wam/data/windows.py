@@ -4,8 +4,8 @@ Knows: episode boundaries, strides, padding masks.   Does not know: files, what 
 Footgun: a window never crosses an episode; where one is too short, frames are repeated and masked, never wrapped.
 
 With `skip` = k a model step is k recorded frames: frames in between are not seen, their actions all are (R grows k-fold;
-parts without an axis R are those of the frame that is seen), rewards are summed. Before the first frame: the first frame
-again, its action not valid. Beyond the last: the last frame again, `valid` False.
+parts without an axis R are those of the frame that is seen), rewards are summed, and what was done is known where all of it is.
+Before the first frame: the first frame again, its action not valid. Beyond the last: the last frame again, `valid` False.
 """
 
 import math
@@ -24,7 +24,7 @@ from wam.data.meaning import DataSpec
 from wam.world.records import Episodes, Future, Past, Task, Window
 
 PER_STEP = ("actions.valid", "actions.low_level", "actions.skill", "actions.arguments")  # fields with an axis R
-HIDDEN = frozenset((*PER_STEP, "reward", "success"))  # gathered in another way, or not part of a window
+HIDDEN = frozenset((*PER_STEP, "actions.labelled", "reward", "success"))  # gathered in another way, or not part of a window
 
 
 @dataclass(frozen=True)
@@ -121,12 +121,16 @@ class WindowDataset:
         since = steps[..., None] + np.arange(1 - self.skip, 1)
         inside = torch.from_numpy((since >= 0) & (since < length[..., None]))
         frames = first + np.minimum(np.maximum(since.reshape(len(since), -1), 0), length - 1)
-        found = self.frames.gather(frames, [name for name in (*PER_STEP, "reward") if name in self.frames.fields])
+        found = self.frames.gather(frames, [name for name in (*PER_STEP, "actions.labelled", "reward") if name in self.frames.fields])
+        done = inside & found["actions.valid"].any(-1).view(inside.shape)
         for path, leaf in found.items():
             values = leaf.view(*inside.shape, *leaf.shape[2:])
             if path == "actions.valid":
                 values = values & inside[..., None]
-            found[path] = (values * inside).sum(-1) if path == "reward" else values.flatten(2, 3)
+            if path == "actions.labelled":
+                found[path] = (values | ~done).all(-1)
+            else:
+                found[path] = (values * inside).sum(-1) if path == "reward" else values.flatten(2, 3)
         return found
 
     def _window(self, parts: dict[str, Tensor], valid: Tensor, instructions: NDArray[np.int64]) -> Window:

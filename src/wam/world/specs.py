@@ -114,7 +114,7 @@ class ActionSpec(Spec):
         if actions.valid.shape[2] != self.per_step:
             found.append(f"actions come {actions.valid.shape[2]} per step, the spec says per_step = {self.per_step}.")
         if not found and actions.low_level is not None:
-            found += outside("action", self.low_level, actions.low_level, actions.valid)
+            found += outside("action", self.low_level, actions.low_level, actions.known())
         return found
 
     def contains(self, actions: Actions) -> bool:

@@ -9,9 +9,10 @@ Does not know: what an array means (`replay.py`).
 """
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from wam.data.errors import DataError
 
 Arrays = dict[str, NDArray[Any]]
 ENDS = "episode_ends"
+DAMAGE = (BadZipFile, ValueError, OSError, EOFError, RuntimeError, KeyError)  # what readers raise for a damaged file
 
 
 def read_arrays(path: Path) -> Iterator[tuple[str, Arrays]]:
@@ -39,9 +41,14 @@ def read_npz(path: Path) -> Arrays:
     try:
         with path.open("rb") as file, np.load(file) as found:
             return {name: found[name] for name in found.files}
-    except (BadZipFile, ValueError, OSError, EOFError) as error:
-        cause = "it was cut off in copying, or holds pickled objects."
-        raise DataError(f"it cannot be read ({error}).", cause=cause, remedy="Copy it again, or save plain arrays.", path=path) from error
+    except DAMAGE as error:
+        raise damaged(path, error) from error
+
+
+def damaged(path: Path, error: Exception) -> DataError:
+    """The error for a file that is not what its ending says."""
+    cause = "it was cut off in copying, is of another format, or holds pickled objects."
+    return DataError(f"it cannot be read ({error}).", cause=cause, remedy="Copy it again, or save plain arrays.", path=path)
 
 
 def cut_buffer(arrays: Arrays, path: Path) -> Iterator[tuple[str, Arrays]]:
@@ -65,13 +72,14 @@ def read_zarr(path: Path) -> Arrays:
         import zarr
     except ImportError as error:
         raise ImportError("reading Zarr needs the extra \"convert\": pip install 'wam[convert]'") from error
-    store: Any = zarr.storage.ZipStore(path, mode="r") if path.suffix == ".zip" else path
     try:
-        group: Any = zarr.open_group(store, mode="r")
-        return {name: np.asarray(array) for part in ("data", "meta") if part in group for name, array in group[part].arrays()}
-    finally:
         if path.suffix == ".zip":
-            store.close()
+            ZipFile(path).close()  # a store that could not be opened cannot be closed either
+        with zarr.storage.ZipStore(path, mode="r") if path.suffix == ".zip" else nullcontext(path) as store:
+            group: Any = zarr.open_group(store, mode="r")
+            return {name: np.asarray(array) for part in ("data", "meta") if part in group for name, array in group[part].arrays()}
+    except DAMAGE as error:
+        raise damaged(path, error) from error
 
 
 def read_demonstrations(path: Path) -> Iterator[tuple[str, Arrays]]:
@@ -80,11 +88,16 @@ def read_demonstrations(path: Path) -> Iterator[tuple[str, Arrays]]:
         import h5py
     except ImportError as error:
         raise ImportError("reading HDF5 needs the extra \"convert\": pip install 'wam[convert]'") from error
-    with h5py.File(path, "r") as file:
-        if "data" not in file or not len(file["data"]):
-            raise DataError(f"there is no data/demo_K; it holds {sorted(file)}.", remedy="Give a robomimic-style file.", path=path)
-        for name in sorted(file["data"], key=lambda name: (len(name), name)):
-            group = file["data"][name]
-            found = {key: np.asarray(value) for key, value in group.items() if isinstance(value, h5py.Dataset)}
-            found |= {f"obs/{key}": np.asarray(value) for key, value in group.get("obs", {}).items() if isinstance(value, h5py.Dataset)}
-            yield name, found
+    try:
+        with h5py.File(path, "r") as file:
+            if "data" not in file or not len(file["data"]):
+                raise DataError(f"there is no data/demo_K; it holds {sorted(file)}.", remedy="Give a robomimic-style file.", path=path)
+            for name in sorted(file["data"], key=lambda name: (len(name), name)):
+                group = file["data"][name]
+                found = {key: np.asarray(value) for key, value in group.items() if isinstance(value, h5py.Dataset)}
+                found |= {f"obs/{key}": np.asarray(value) for key, value in group.get("obs", {}).items() if isinstance(value, h5py.Dataset)}
+                yield name, found
+    except DataError:
+        raise
+    except DAMAGE as error:
+        raise damaged(path, error) from error

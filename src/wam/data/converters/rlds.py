@@ -111,7 +111,7 @@ def episode_of(features: dict[str, Value], layout: RldsLayout, path: Path, numbe
             episode=number,
         )
     images = {name: features[f"steps/observation/{name}"] for name in layout.cameras}
-    length = len(next(iter(images.values())))
+    length = len(next(iter(images.values()))) if images else len(features["steps/action"]) // max(len(layout.action), 1)
     action = _table(features["steps/action"], length, len(layout.action), "steps/action", path, number)
     state = _table(features["steps/observation/state"], length, len(layout.state), "steps/observation/state", path, number)
     rgb = {}
@@ -125,7 +125,7 @@ def episode_of(features: dict[str, Value], layout: RldsLayout, path: Path, numbe
     words = features[layout.instruction]
     sentence = words[0].decode() if len(words) and isinstance(words[0], bytes) else ""
     return Episode(
-        observation=Observation(rgb=rgb, proprio=state[None]),
+        observation=Observation(rgb=rgb or None, proprio=state[None]),
         actions=Actions(valid=valid, low_level=led_to(action)[None, :, None]),
         instruction=sentence or None,
         source=f"{path.name}#{number}",

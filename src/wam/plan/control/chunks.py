@@ -13,8 +13,10 @@ its first action, because a robot waits for its first answer.
 A step that was not executed starts a new stretch (`actions.valid`): a row forgets what it had planned before.
 
 Knows: low-level actions, steps.   Does not know: wall time, why an answer takes long.
-Footguns: averages of quaternions or of a gripper's two positions are no commands; a number that is not finite stays in the
-average for K steps, so put `Guarded` inside. Averaging assumes that chunks agree: two ways around an obstacle average to a crash.
+Footguns: averages of quaternions or of a gripper's two positions are no commands. Put `Guarded` outside: what it limits and slows
+is what is executed, and chunks that were slowed each by itself still jump where one takes over from another. A number that is not
+finite stays in the average for K steps, so put one more inside, without rates, against these.
+Averaging assumes that chunks agree: two ways around an obstacle average to a crash.
 """
 
 import dataclasses

@@ -3,7 +3,8 @@
 A decision whose actions are not finite is never executed. With `tolerate = 0` it is an error at once, which is right for
 simulation and tests; on a robot set the number of such decisions in a row that may pass: each is replaced by standing still
 and counted. Standing still means 0 in relative slots and the last executed value in absolute ones (declare a velocity
-command as relative); before anything was executed it means doing nothing (`valid` = False).
+command as relative); before anything was executed it means doing nothing (`valid` = False). A row whose last step was not
+executed, since its episode is over, stands still however often: it must not end the others.
 
 Knows: numbers and slots.   Does not know: collisions, joint torques, people. It does not replace a robot's own protection.
 """
@@ -48,13 +49,15 @@ class Safety:
 
     def apply(self, guard: Guard, since: Past, actions: Actions, spec: PolicySpec) -> tuple[Guard, Actions]:
         """Safe actions. `since` says what was executed. SafetyError once a row has had more faults than are tolerated."""
+        over = guard.moved & ~since.actions.valid[:, -1].any(-1)
         guard = _executed(guard, since.actions)
         assert actions.low_level is not None
         wild = ~(actions.low_level.isfinite().all(-1) | ~actions.valid).flatten(1).all(1)
         guard = dataclasses.replace(guard, faults=torch.where(wild, guard.faults + 1, 0))
-        if bool((guard.faults > self.tolerate).any()):
+        failed = (guard.faults > self.tolerate) & ~over
+        if bool(failed.any()):
             raise SafetyError(
-                f"rows {torch.nonzero(guard.faults > self.tolerate).flatten().tolist()} got actions that are not finite, or no plan with a finite cost, "
+                f"rows {torch.nonzero(failed).flatten().tolist()} got actions that are not finite, or no plan with a finite cost, "
                 f"{self.tolerate + 1} times in a row. A NaN in an observation or a diverged model is the usual cause. "
                 "Safety(tolerate=n) stands still instead, n times."
             )
