@@ -231,6 +231,12 @@ def test_a_taken_port_and_an_exported_run_say_what_to_do(tmp_path, monkeypatch, 
     assert "was exported: without its optimiser it cannot go on" in capsys.readouterr().err
 
 
+def test_a_misspelt_run_is_called_missing():
+    for arguments in (["imagine", "runs/nope", "--data", "x"], ["export", "runs/nope", "--out", "x"]):
+        answer = RUN.invoke(app, arguments)
+        assert answer.exit_code == 2 and "does not exist" in " ".join(answer.output.replace("│", " ").split())
+
+
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / FULL).write_text("")
     answer = RUN.invoke(app, ["record", "push", "--out", str(tmp_path / FULL)])

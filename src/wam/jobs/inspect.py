@@ -22,7 +22,7 @@ def inspection_tables(found: Inspection) -> list[Table | str]:
     for histogram in found.histograms:
         numbers = (f"{histogram.low:.3g}", _bars(histogram), *(f"{value:.3g}" for value in (histogram.high, histogram.mean, histogram.std)))
         actions.add_row(histogram.slot.name, histogram.slot.unit, *numbers)
-    tables: list[Table | str] = [features, _episodes(found), *([actions] if found.histograms else [])]
+    tables: list[Table | str] = [features, _episodes(found) if found.episodes else "no episode", *([actions] if found.histograms else [])]
     return [*tables, *(f"note: {note.what} ({note.where})" for note in found.notes)]
 
 
