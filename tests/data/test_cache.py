@@ -157,8 +157,9 @@ def test_what_was_abandoned_goes_and_nothing_else(dataset: EpisodeDataset) -> No
     assert {path.name for path in home.glob("*/lock")} == {"lock"} and len(list(home.glob("*/lock"))) == 1  # a finished cache has none
 
 
-def test_a_killed_build_does_not_stand_in_the_way_of_the_next(dataset: EpisodeDataset) -> None:
-    """Even of one with the same process number, which is the rule in containers."""
+def test_a_killed_build_does_not_stand_in_the_way_of_the_next(dataset: EpisodeDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor in that of one with the same process number, which is the rule in containers."""
+    monkeypatch.setattr(os, "getpid", lambda: 1)
     child = os.fork()
     if not child:
         cached_frames(dataset, progress=lambda done, total: os._exit(9))
