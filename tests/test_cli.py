@@ -25,8 +25,9 @@ from wam.cli.verbs import shares
 from wam.evaluate.intervals import Interval
 from wam.evaluate.result import Verdicts
 from wam.jobs.compare import MechanismComparison
+from wam.jobs.listing import PRESETS, listing
 from wam.plan.control.safety import SafetyError
-from wam.recipes import load
+from wam.recipes import all_recipes, load
 from wam.show import report
 from wam.show.tables import terminal_table
 from wam.sim.engines.mujoco import PictureError
@@ -61,6 +62,19 @@ def test_list_and_card_as_json():
         RUN.invoke(app, ["list", "--json"]).output
     )[0].keys()
     assert json.loads(RUN.invoke(app, ["card", "lewm", "--json"]).output)["paper"] == "2603.19312"
+
+
+def test_a_card_says_what_each_preset_is_for():
+    told = RUN.invoke(app, ["card", "lewm"], env={"COLUMNS": "80"}).output
+    assert "a few real episodes" in told and "100000" in told and '"latent"' not in told
+    assert {name for recipe in all_recipes() for name in recipe.presets} == set(PRESETS)
+
+
+def test_stale_results_are_named_by_recipe(monkeypatch):
+    lines = [dataclasses.replace(line, stale=("push_old.json", "push_older.json") if line.name == "lewm" else ()) for line in listing()]
+    monkeypatch.setattr("wam.jobs.listing.listing", lambda: lines)
+    told = RUN.invoke(app, ["list"]).output
+    assert told.endswith("\nlewm: push_old.json, push_older.json\n") and "Stale, in results/" in told
 
 
 def test_options_are_read_as_json_where_they_are():
@@ -132,6 +146,8 @@ def test_demo_prints_its_figures_as_json_and_nothing_else(tmp_path, monkeypatch)
         ["imagine", "x", "--data", "y", "--windows", "0"],
         ["record", "push", "--out", "y", "--episodes", "0"],
         ["demo", "--goals", "0"],
+        ["train", "lewm", "--data", "x", "--out", "y", "--steps", "0"],
+        ["compare", "lewm", "--data", "x", "--out", "y", "--steps", "0"],
     ],
 )
 def test_counts_begin_at_one(arguments):
@@ -226,6 +242,12 @@ def test_a_taken_port_and_an_exported_run_say_what_to_do(tmp_path, monkeypatch, 
     with pytest.raises(SystemExit):
         main()
     assert "was exported: without its optimiser it cannot go on" in capsys.readouterr().err
+
+
+def test_a_misspelt_run_is_called_missing():
+    for arguments in (["imagine", "runs/nope", "--data", "x"], ["export", "runs/nope", "--out", "x"]):
+        answer = RUN.invoke(app, arguments)
+        assert answer.exit_code == 2 and "does not exist" in " ".join(answer.output.replace("│", " ").split())
 
 
 def test_a_file_is_no_folder(tmp_path):

@@ -1,13 +1,18 @@
 """The README's Python runs, and the commands that it names exist."""
 
 import re
+import sys
 from pathlib import Path
 
 from typer.testing import CliRunner
 
+from wam.check import check_target
 from wam.cli import app
+from wam.serve import Keys
+from wam.world import read_spec
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+DOCS = Path(__file__).parent.parent / "docs"
+README = (DOCS.parent / "README.md").read_text()
 
 
 def test_python_blocks_run():
@@ -15,6 +20,21 @@ def test_python_blocks_run():
     assert blocks
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
+
+
+def test_the_model_of_the_page_passes_the_checks(tmp_path, monkeypatch):
+    (block,) = re.findall(r"```python\n(.*?)```", (DOCS / "own-model.md").read_text(), re.DOTALL)
+    (tmp_path / "my_module.py").write_text(block)
+    monkeypatch.chdir(tmp_path)
+    report = check_target("my_module:make_model")
+    sys.modules.pop("my_module")
+    assert report.ok, str(report)
+
+
+def test_the_keys_file_of_the_page_on_serving_can_be_read(tmp_path):
+    blocks = re.findall(r"```json\n(.*?)```", (DOCS / "serve.md").read_text(), re.DOTALL)
+    (tmp_path / "keys.json").write_text(blocks[0])
+    assert read_spec(tmp_path / "keys.json", Keys).proprio == {"joints": 7, "gripper": 1}
 
 
 GROUPS = {group.name: group.typer_instance for group in app.registered_groups}

@@ -62,6 +62,13 @@ def test_some_episodes(dataset: EpisodeDataset) -> None:
     assert torch.equal(frames.episode(0).observation.proprio, dataset.read(2).observation.proprio)  # type: ignore[arg-type]
 
 
+def test_a_set_without_episodes_is_refused(tmp_path: Path) -> None:
+    Recorder(tmp_path / "none", toy_spec()).close()
+    with pytest.raises(DataError, match="it holds no episode"):
+        cached_frames(open_dataset(tmp_path / "none"))
+    assert not (tmp_path / "none" / "cache").exists()
+
+
 def test_changed_files_make_a_new_cache(dataset: EpisodeDataset) -> None:
     cached_frames(dataset)
     with Recorder(dataset.root, dataset.spec, resume=True) as recorder:

@@ -191,6 +191,12 @@ def test_bad_records(tmp_path: Path, changes: dict[str, bytes], match: str) -> N
     assert not (tmp_path / "out").exists()
 
 
+def test_what_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    for convert in (convert_rlds, convert_droid):
+        with pytest.raises(DataError, match="there is no such file or folder"):
+            convert(tmp_path / "misspelt", tmp_path / "set")
+
+
 def test_no_records(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no TFRecord"):
         convert_rlds(tmp_path, tmp_path / "out")

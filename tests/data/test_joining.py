@@ -45,7 +45,7 @@ def test_of_proprioception_the_common_slots_are_kept(tmp_path):
     assert both.spec.observes == PushWorld(1, state).spec.observes
     for episode, source in zip(both, (open_dataset(place).read(0) for place in sets), strict=True):
         assert episode.observation.proprio.equal(source.observation.proprio[..., : len(both.spec.observes.proprio)])
-    with pytest.raises(DataError, match="in cameras"):
+    with pytest.raises(DataError, match="in camera 'top': only here"):
         join([sets[0], recorded(tmp_path / "c", [3], PushWorld(1, pixels))], tmp_path / "none")
 
 
@@ -70,7 +70,7 @@ def test_a_set_without_episodes_adds_none(tmp_path):
 @pytest.mark.parametrize("ending", [RuntimeError, None])
 def test_what_was_not_finished_is_no_set(tmp_path, ending):
     """A failure leaves nothing. A kill leaves a folder of another name, and the next attempt begins again."""
-    source = recorded(tmp_path / "a", range(1, 5))
+    source, other = recorded(tmp_path / "a", range(1, 5)), recorded(tmp_path / "b", range(5, 9))
 
     def stop(done, total):
         if done == 3:
@@ -80,7 +80,7 @@ def test_what_was_not_finished_is_no_set(tmp_path, ending):
         raise error
 
     for make in (
-        lambda **options: join([source, source], tmp_path / "out", **options),
+        lambda **options: join([source, other], tmp_path / "out", **options),
         lambda **options: split(source, tmp_path / "out", tmp_path / "held", count=1, **options),
     ):
         child = os.fork()
@@ -97,15 +97,15 @@ def test_what_was_not_finished_is_no_set(tmp_path, ending):
 
 
 def test_nothing_is_written_into_a_folder_that_holds_something(tmp_path):
-    source = recorded(tmp_path / "a", range(1, 4))
+    source, other = recorded(tmp_path / "a", range(1, 4)), recorded(tmp_path / "b", range(4, 6))
     for make in (
-        lambda: join([source, source], source),
+        lambda: join([source, other], source),
         lambda: split(source, tmp_path / "out", source, count=1),
         lambda: split(source, tmp_path / "out", tmp_path / "out", count=1),
     ):
-        with pytest.raises(DataError, match=r"not empty|another recorder"):
+        with pytest.raises(DataError, match=r"not empty|in one folder. Name two"):
             make()
-    assert len(open_dataset(source)) == 3 and [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert len(open_dataset(source)) == 3 and [path.name for path in sorted(tmp_path.iterdir())] == ["a", "b"]
 
 
 def test_pictures_without_loss_stay_so_whatever_their_size(tmp_path):
@@ -120,8 +120,18 @@ def test_pictures_without_loss_stay_so_whatever_their_size(tmp_path):
 
 def test_sets_of_other_meaning_are_refused(tmp_path):
     first, second = recorded(tmp_path / "a", [1]), recorded(tmp_path / "b", [3], PushWorld(1, PushConfig(budget=4, size=64)))
-    with pytest.raises(DataError, match=r"differs from .*a in cameras: "):
+    with pytest.raises(DataError, match=r"differs from .*a in camera 'top': height 64 instead of 32, width 64 instead of 32\. Record"):
         join([first, second], tmp_path / "both")
+    odd = DataSpec.of_world(PushWorld(1, PushConfig(budget=4)).spec)
+    slots = (replace(odd.acts.low_level[0], unit="cm"), replace(odd.acts.low_level[1], name="fz"))
+    Recorder(tmp_path / "odd", replace(odd, acts=replace(odd.acts, low_level=slots), rate=5.0)).close()
+    with pytest.raises(
+        DataError, match=r"'fz': only here; action 'pusher x': unit 'cm' instead of 'm'; action 'pusher y': absent; rate: 5 instead of 10 Hz"
+    ) as found:
+        join([first, tmp_path / "odd"], tmp_path / "both")
+    assert len(str(found.value)) < 500
+    with pytest.raises(DataError, match="it was named twice"):
+        join([first, tmp_path / "b" / ".." / "a"], tmp_path / "both")
     with pytest.raises(DataError, match="Name two or more"):
         join([first], tmp_path / "one")
 

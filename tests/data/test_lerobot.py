@@ -384,8 +384,13 @@ def test_a_set_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
     assert len(open_dataset("owner/name")) == 3 and asked == [("owner/name", "dataset")]
-    with pytest.raises(DataError, match=r"neither a folder nor a readable data set of the Hub \(no such set\)"):
+    with pytest.raises(DataError, match=r"there is no such folder, and no data set of that name on the Hub that can be read \(no such set\)"):
         open_dataset("owner/absent")
+    (tmp_path / "runs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="runs/misspelt: no such folder"):
+        open_dataset("runs/misspelt")
+    assert asked[2:] == []
 
 
 def test_missing_extras_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,16 +128,20 @@ def test_mistakes_explain_themselves(tmp_path):
     (tmp_path / "notes.txt").write_text("")
     with pytest.raises(DataError, match="ending"):
         convert_replay(tmp_path / "notes.txt", tmp_path / "set", LAYOUT)
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="no such file or folder"):
         convert_replay(tmp_path / "nothing.npz", tmp_path / "set", LAYOUT)
 
 
 def test_by_name_with_a_layout_file(tmp_path):
     from wam.jobs.convert import convert
 
-    source = write_npz(tmp_path, buffer())
+    source, told = write_npz(tmp_path, buffer()), []
     (tmp_path / "layout.json").write_text(LAYOUT.to_json())
-    assert convert("replay", source, tmp_path / "set", layout_file=tmp_path / "layout.json").episodes == 3
+    assert convert("replay", source, tmp_path / "set", layout_file=tmp_path / "layout.json", progress=lambda *done: told.append(done)).episodes == 3
+    assert told == [(1, None), (2, None), (3, None)]
+    (tmp_path / "layout.json").write_text(LAYOUT.to_json().replace('"rate"', '"fps"').replace('"cameras"', '"camera"'))
+    with pytest.raises(SpecError, match=r"layout\.json cannot be used: .*Did you mean 'cameras' where it says 'camera'"):
+        convert("replay", source, tmp_path / "other", layout_file=tmp_path / "layout.json")
     for options, message in (
         ({"layout": "replay"}, "needs --layout"),
         ({"layout": "zarr"}, "not known"),

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests.data.toy import toy_episode, toy_spec
-from wam.data import WindowDataset, compute_statistics, frames_of, require_statistics
+from wam.data import DataError, WindowDataset, compute_statistics, frames_of, require_statistics
 from wam.data.cache import choose
 from wam.data.statistics import picture_summary, pool, summary
 from wam.world import SpecError, Statistics
@@ -24,6 +24,14 @@ def test_only_executed_actions_of_chosen_episodes_count() -> None:
     for name, want in (("mean", rows.mean(0)), ("std", rows.std(0)), ("low", rows.min(0)), ("high", rows.max(0)), ("q99", np.quantile(rows, 0.99, 0))):
         assert np.allclose(getattr(statistics.action, name), want, atol=1e-7)
     assert Statistics.from_json(statistics.to_json()) == statistics
+
+
+@pytest.mark.parametrize("name", ["action", "proprioception"])
+def test_what_is_no_number_is_refused(name: str) -> None:
+    frames = frames_of([toy_episode(toy_spec(), 5)], toy_spec())
+    frames.fields["actions.low_level" if name == "action" else "observation.proprio"][2] = np.nan
+    with pytest.raises(DataError, match=f"{name} holds 2 values that are NaN or infinite.*`wam data check SET`"):
+        compute_statistics(frames)
 
 
 def test_another_representation_is_an_error() -> None:

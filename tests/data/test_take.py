@@ -4,9 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.data.toy import assert_same, toy_episode, toy_spec
 from wam.data import DataError, Recorder, Take, open_dataset
+from wam.world import Slot
 
 
 def test_step_by_step_is_at_once(tmp_path: Path) -> None:
@@ -38,10 +40,16 @@ def test_mistakes_explain_themselves() -> None:
     for change, words in (
         ({"rgb": {"top": first.observation.rgb["top"].float()}}, r"camera 'top' spans .* floats from 0 to 1"),
         ({"rgb": {**first.observation.rgb, "wrist": first.observation.rgb["top"]}}, r"camera 'wrist' is not in the spec, which has \['top'\]"),
+        ({"rgb": {"top": first.observation.rgb["top"].numpy()}}, r"observation.rgb\['top'\] is a numpy.ndarray, expected a torch tensor: use torch.from_numpy"),
         ({"proprio": first.observation.proprio * float("nan")}, r"proprioception \['x', 'y'\] holds values that are not numbers"),
     ):
         with pytest.raises(DataError, match=words):
             take.add(replace(first.observation, **change))
+    joint = Slot(name="joint", unit="rad", low=-3.0, high=3.0)
+    arm = Take(replace(spec, observes=replace(spec.observes, proprio=(joint, replace(joint, name="wrist")))))
+    with pytest.raises(DataError, match=r"proprioception has 90 for 'wrist', expected -3 to 3 rad. Another unit, such as degrees for radians"):
+        arm.add(replace(first.observation, proprio=torch.tensor([[[3.1, 90.0]]])))
+    arm.add(replace(first.observation, proprio=torch.tensor([[[3.1, -3.0]]])))
     take.add(replace(first.observation, rgb={"top": first.observation.rgb["top"].float() / 255}))
     assert len(take.steps) == 1
     with pytest.raises(DataError, match="frame 1 came with no actions"):

@@ -59,6 +59,12 @@ def test_a_clean_set(tmp_path: Path, storage: str) -> None:
     assert check_dataset(record(tmp_path, storage)) == ()
 
 
+def test_a_set_without_episodes(tmp_path: Path) -> None:
+    Recorder(tmp_path, toy_spec()).close()
+    finding = only(tmp_path, "empty")
+    assert finding.severity == "error" and "no episode" in finding.what
+
+
 def test_an_open_recording_is_clean(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path, toy_spec())
     recorder.write(toy_episode(toy_spec(), 9))
@@ -194,6 +200,17 @@ def test_beyond_declared_limits(tmp_path: Path) -> None:
     rewrite(tmp_path, lambda columns: columns["action"][50].__setitem__(0, 40.0))
     finding = only(tmp_path, "range")
     assert (finding.severity, finding.episode) == ("error", 2) and "'dx' spans" in finding.what and "40 m" in finding.what
+
+
+def test_slots_that_leave_their_limits_for_one_cause_are_one_finding(tmp_path: Path) -> None:
+    record(tmp_path, "lossless")
+
+    def wrong(columns: dict[str, Any]) -> None:
+        columns["action"][50][0], columns["action"][5][1] = 40.0, -40.0
+
+    rewrite(tmp_path, wrong)
+    finding = only(tmp_path, "range")
+    assert finding.episode == 0 and "'dx' spans" in finding.what and "so it is with 1 more: 'dy'." in finding.what and " ;" not in str(finding)
 
 
 def test_far_from_all_others_without_limits(tmp_path: Path) -> None:

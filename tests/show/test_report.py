@@ -70,7 +70,7 @@ def test_a_whole_report(tmp_path):
     assert "script" not in page.tags and page.sources and all(source.startswith("data:") for source in page.sources)
     for words in (
         "Dots & more",
-        "75.0 %",
+        "75.0 (",
         "12.3 ms",
         "wam minus random",
         "+70.0",
@@ -108,11 +108,13 @@ def test_films_of_large_frames_are_videos():
 
 
 def test_tables_for_the_terminal():
-    console = Console(width=160, record=True, file=io.StringIO())
-    for table in (success_table([row("random", 1)]), *card_tables(card())):
+    console = Console(width=80, record=True, file=io.StringIO())
+    for table in (success_table([row("drive_to_goal", 20), row("random", 1)]), *card_tables(card())):
         console.print(table)
     shown = console.export_text()
-    assert "random" in shown and "5.0 %" in shown and "Same start, different actions" in shown
+    assert "100.0 (83.9 to 100.0) %" in shown and "5.0 (0.9 to 23.6) %" in shown and "steps │ per decision" in shown.replace("┃", "│")
+    assert re.search(r"│ +[\d.]+ \([\d.]+ to [\d.]+\) +│ +[\d.]+ \([\d.]+ to [\d.]+\) +│\n│.*│ better +│", shown), "figures are whole, verdicts below"
+    assert "Same start, different actions" in shown
 
 
 def test_errors_explain():

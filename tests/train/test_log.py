@@ -47,6 +47,16 @@ def test_other_processes_write_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_narrow_terminal_cuts_the_figures_and_neither_count_nor_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    losses = {"prediction": 0.1234, "regulariser": 0.5678, "reconstruction": 0.9876, "policy": 0.4321}
+    with Log(tmp_path, show=True, tensorboard=False) as log:
+        log.console.width = 80
+        log.begin("world model", 10000, 3000)
+        log.write([Line(stage="world model", index=0, step=3100, losses=losses, samples_per_second=1234.0)])
+    told = capsys.readouterr().err
+    assert " 3100/10000" in told and "--:--" in told and "prediction 0.1234" in told and "windows/s" not in told
+
+
 def test_a_person_sees_a_bar(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Log(tmp_path, show=True, tensorboard=False) as log:
         log.begin("world", 5, 0)

@@ -97,9 +97,11 @@ def test_stopping_in_the_very_last_step_ends_normally(tmp_path: Path) -> None:
     assert load(tmp_path / "run").place.ended
 
 
-def test_an_ended_run_resumes_to_itself(tmp_path: Path) -> None:
+def test_an_ended_run_resumes_to_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trained = train(tmp_path / "run")
-    again = train(tmp_path / "run", Mover(seed=4), resume=True)
+    again = train(tmp_path / "run", Mover(seed=4), show=True, resume=True)
+    told = capsys.readouterr().err
+    assert "nothing is left to do" in told and "going on" not in told
     assert all(torch.equal(value, again.state_dict()[name]) for name, value in trained.state_dict().items())
 
 
@@ -189,6 +191,7 @@ def test_a_loss_that_is_not_finite_stops_and_names_step_and_windows(tmp_path: Pa
     with pytest.raises(FloatingPointError, match=rf"spread = nan.*in step {step} of stage 'world'") as error:
         train(tmp_path / "run", Diverges(step), save_every=5)
     assert str(Order(50, 16, 0, "world").indices(step - 1).tolist()) in str(error.value)
+    assert "wam data check SET" in str(error.value) and ("last checkpoint" in str(error.value)) == (step == 23)
     assert len(logged(tmp_path / "run")) == step - 1
     assert [path.name[-2:] for path in checkpoints.stored(tmp_path / "run")] == ([] if step == 2 else ["20"])
 

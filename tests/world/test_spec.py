@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
-from wam.world import ActionSpec, Camera, FutureSpec, LatentSpec, ObservationSpec, Slot, Spec, SpecError, TracksSpec
+from wam.world import ActionSpec, Camera, FutureSpec, LatentSpec, ObservationSpec, Slot, Spec, SpecError, TracksSpec, read_spec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +82,11 @@ def test_unions_are_told_apart_by_kind() -> None:
 
 
 FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
-    "unknown field": (lambda data: data.update(colour=1), r"Outer cannot be read: unknown fields \['colour'\], missing fields \[\].*another version"),
+    "unknown field": (
+        lambda data: data.update(colour=1),
+        r"Outer cannot be read: unknown fields \['colour'\], missing fields \[\]\. It has the fields \['inner', 'several'",
+    ),
+    "misspelt field": (lambda data: data.update(shar=data.pop("share")), r"Did you mean 'share' where it says 'shar'\?"),
     "missing field": (lambda data: data.pop("inner"), r"Outer cannot be read: .*missing fields \['inner'\]"),
     "missing nested field": (lambda data: data["inner"].pop("name"), r"Inner cannot be read: .*missing fields \['name'\]"),
     "another kind": (lambda data: data.update(kind="Inner"), "expected a Outer, the data is a Inner"),
@@ -109,6 +114,22 @@ def test_bad_data_is_a_spec_error(fault: str) -> None:
     spoil(data)
     with pytest.raises(SpecError, match=message):
         Outer.from_dict(data)
+
+
+def test_only_what_the_library_wrote_is_of_another_version(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="another version of wam"):
+        Outer.from_json('{"colour": 1}')
+    path = tmp_path / "mine.json"
+    for text, message in (
+        ('{"inner": {"name": "a"}, "flags": true}', r"mine\.json cannot be used: Outer.*Did you mean 'flag' where it says 'flags'\? It has the fields"),
+        ('{"inner": {"name": "a",}}', r"mine\.json is no JSON: .*line 1.*A comma too many.*Expected the fields \['inner'"),
+    ):
+        path.write_text(text)
+        with pytest.raises(SpecError, match=message) as found:
+            read_spec(path, Outer)
+        assert "another version" not in str(found.value)
+    path.write_text(FULL.to_json())
+    assert read_spec(path, Outer) == FULL
 
 
 def test_specs_compare_by_value() -> None:

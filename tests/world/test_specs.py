@@ -414,3 +414,9 @@ def test_an_equal_pair_of_limits_and_one_name_in_place_and_speed_are_fine() -> N
 def test_a_future_without_numbers_is_a_problem_not_an_error() -> None:
     (problem,) = FutureSpec(observation=ObservationSpec()).problems(Future(observation=Observation()), steps=3)
     assert "no numbers at all" in problem
+
+
+@pytest.mark.parametrize("side", ["height", "width"])
+def test_a_camera_has_pixels(side):
+    with pytest.raises(SpecError, match=f"Camera.{side} is 0, expected at least 1 pixel"):
+        Camera(**{"height": 8, "width": 8, side: 0})

@@ -28,7 +28,7 @@ def usable(device: str) -> str:
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, ...", callback=usable)]
 Preset = Annotated[str, typer.Option(help="Of the recipe; `wam card RECIPE` lists them.")]
-RunFolder = Annotated[Path, typer.Argument(help="Folder of a trained run.", file_okay=False)]
+RunFolder = Annotated[Path, typer.Argument(help="Folder of a trained run.", exists=True, file_okay=False)]
 
 
 def show(value: Any, tables: Any, as_json: bool) -> None:

@@ -32,7 +32,7 @@ def compare(
     horizon: Annotated[int, typer.Option(help="--held-out: model steps predicted.", min=1)] = HORIZON,
     windows: Annotated[int, typer.Option(help="--held-out: windows predicted.", min=2)] = WINDOWS,
     seeds: Annotated[int, typer.Option(help="Training seeds per arm.", min=1)] = 3,
-    steps: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Instead of the preset's.", min=1)] = None,
     preset: Preset = "tiny",
     labels: Annotated[
         str | None, typer.Option(help="Share of the episodes whose actions are shown, otherwise 1; paradigms: shares, otherwise 0.05,0.2,1.")

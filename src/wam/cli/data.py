@@ -72,7 +72,7 @@ def data_check(path: Annotated[str, typer.Argument(help="Folder or Hub id.")], a
 )
 def data_convert(
     layout: Annotated[str, typer.Argument(help="droid, rlds, replay (Zarr, NumPy, HDF5) or pusht.")],
-    source: Annotated[Path, typer.Argument(help="Folder of the source.")],
+    source: Annotated[Path, typer.Argument(help="Folder of the source; a file for replay and pusht; either for rlds.")],
     target: Annotated[Path, typer.Argument(help="Folder of the new data set.", file_okay=False)],
     actions: Annotated[
         Literal["recorded", "derived", "moves"] | None,
@@ -92,8 +92,10 @@ def data_convert(
 ) -> None:
     """Another format -> LeRobot 3.0."""
     from wam.jobs.convert import convert
+    from wam.show.bars import Bars
 
-    made = convert(layout, source, target, actions=actions, layout_file=layout_file, size=size, part=part, trim=trim)
+    with Bars(Console(stderr=True)) as bars:
+        made = convert(layout, source, target, actions=actions, layout_file=layout_file, size=size, part=part, trim=trim, progress=bars.task("episodes"))
     told = {"path": str(made.path), "episodes": made.episodes, "frames": made.frames, "notes": [asdict(note) for note in made.notes]}
     lines = [f"{made.episodes} episodes, {made.frames} frames in {made.path}", *(str(note) for note in made.notes)]
     show(told, lines, as_json)
@@ -125,9 +127,11 @@ def data_join(
     as_json: AsJson = False,
 ) -> None:
     """Several data sets of one robot as one."""
+    from wam.data.dataset import open_dataset
     from wam.data.joining import join
     from wam.show.bars import Bars
 
     with Bars(Console(stderr=True)) as bars:
         path = join(sources, out, progress=bars.task("episodes"))
-    show({"path": str(path)}, f"joined: {path}", as_json)
+    count = len(open_dataset(path))
+    show({"path": str(path), "episodes": count}, f"joined: {path} holds {count} episodes", as_json)

@@ -44,6 +44,7 @@ def serve(
     """Serve a policy, or planning in a world model, to robots in openpi's wire format. Ctrl-C ends it."""
     from wam.jobs.serve import serve as serve_run
     from wam.serve import Keys
+    from wam.world import read_spec
 
-    told = None if keys is None else Keys.from_json(keys.read_text())
+    told = None if keys is None else read_spec(keys, Keys)
     serve_run(run, host=host, port=port, token=token, keys=told, seed=seed, device=device)

@@ -34,7 +34,9 @@ def list_recipes(as_json: AsJson = False) -> None:
     table = Table(Column("recipe", no_wrap=True), "place in the tutorial", Column("what results say", no_wrap=True), show_lines=True)
     for line in lines:
         table.add_row(f"[bold]{line.name}[/]\n{line.title}\narXiv {line.paper}", line.cells, "\n".join(line.evidence()))
-    show([line.to_dict() for line in lines], table, as_json)
+    told = [older for line in lines if (older := line.older())]
+    head = ["Stale, in results/: what was measured before the sources that it depends on changed; the command in a file measures it again."] if told else []
+    show([line.to_dict() for line in lines], [table, *head, *told], as_json)
 
 
 @app.command(epilog="Example: [bold]wam doctor[/]")
@@ -50,7 +52,11 @@ def doctor(as_json: AsJson = False) -> None:
             remedy = f"\n        [dim]{escape(part.remedy)}[/]" if part.remedy else ""
             console.print(f"{mark[part.ok]}  [bold]{part.what}[/]: {escape(part.found)}{remedy}", soft_wrap=True)
 
-    found = examine(tell)
+    def trying(what: str) -> None:
+        if not as_json:
+            Console(stderr=True).print(f"[dim]{what}: trying ...[/]")
+
+    found = examine(tell, trying)
     if as_json:
         print(json.dumps([part.to_dict() for part in found], indent=2))
     if any(part.ok is False for part in found):
@@ -60,15 +66,24 @@ def doctor(as_json: AsJson = False) -> None:
 @app.command(epilog="Example: [bold]wam card lewm[/]")
 def card(recipe: Annotated[str, typer.Argument(help="Module name of a recipe.")], as_json: AsJson = False) -> None:
     """What a system is, which parts were chosen, and how ours differs from the paper."""
+    from wam.jobs.listing import PRESETS
     from wam.recipes import load_recipe
+    from wam.train import Gradient, Online
 
     found = load_recipe(recipe)
     told = {**found.card.to_dict(), "presets": {name: asdict(preset.config) for name, preset in found.presets.items()}}
     table = Table(show_header=False)
     for name, value in told.items():
-        if name != "kind":
-            table.add_row(name, "\n".join(value) if isinstance(value, list) else json.dumps(value, indent=1) if isinstance(value, dict) else str(value))
-    show(told, table, as_json)
+        if name not in ("kind", "presets"):
+            table.add_row(name, "\n".join(value) if isinstance(value, list) else str(value))
+    sizes = Table(
+        Column("preset", no_wrap=True), "for", Column("pictures", justify="right"), Column("steps", justify="right"), title="Presets", title_justify="left"
+    )
+    for name, preset in found.presets.items():
+        learners = [stage.learner.learner if isinstance(stage.learner, Online) else stage.learner for stage in preset.stages]
+        steps = sum(learner.steps for learner in learners if isinstance(learner, Gradient))
+        sizes.add_row(name, PRESETS[name], f"{preset.size} px" if preset.size else "any", f"{steps}" if steps else "-")
+    show(told, [table, sizes, "All figures of each: --json."], as_json)
 
 
 @app.command(epilog="Example: [bold]wam record push --out runs/push --episodes 1500 --policies play:0.7,noisy_expert:0.3[/]")
@@ -157,8 +172,8 @@ def train(
     pretrained: Annotated[
         str | None, typer.Option(help="Vision transformer of the Hub, or its folder, instead of the encoder that dino_wm trains itself.")
     ] = None,
-    labels: Annotated[float, typer.Option(help="Share of the episodes whose actions are shown; the rest is video alone.", max=1)] = 1.0,
-    steps: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
+    labels: Annotated[float, typer.Option(help="Share of the episodes whose actions are shown, above 0; the rest is video alone.", min=0, max=1)] = 1.0,
+    steps: Annotated[int | None, typer.Option(help="Instead of the preset's.", min=1)] = None,
     skip: Annotated[int | None, typer.Option(help="Recorded frames per model step, instead of the preset's.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="Of weights, data order and noise.")] = 0,
     device: Device = "cpu",
@@ -286,7 +301,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for everything.", file_okay=False)] = Path("runs/demo"),
     goals: Annotated[int, typer.Option(help="Held-out goal images.", min=1)] = 50,
     seed: Annotated[int, typer.Option(help="Of the training.")] = 0,
-    steps: Annotated[int | None, typer.Option(help="Of training, instead of the preset's.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Of training, instead of the preset's.", min=1)] = None,
     seeds: Annotated[int, typer.Option(help="Trainings; more than one writes --result instead of a report.", min=1)] = 1,
     result: Annotated[
         Path | None, typer.Option(help="Where the claim over several trainings is written; by default results/push_goal_images.json.", dir_okay=False)
@@ -319,7 +334,7 @@ def cross_validate(
     out: Annotated[Path, typer.Option(help="Folder of the trainings; what was trained before is used again.", file_okay=False)],
     result: Annotated[Path, typer.Option(help="Where the figures are written, as JSON.", dir_okay=False)],
     preset: Preset = "robot",
-    steps: Annotated[int | None, typer.Option(help="Of each training, instead of the preset's.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Of each training, instead of the preset's.", min=1)] = None,
     past: Annotated[int, typer.Option(help="Frames seen.")] = 3,
     seed: Annotated[int, typer.Option(help="Of every training.")] = 0,
     sheet: Annotated[Path | None, typer.Option(help="Write truth, imagination and error of one held-out episode (PNG) here.", dir_okay=False)] = None,

@@ -57,6 +57,9 @@ def cached_frames(
     folder    where caches lie; inside the data set by default
     progress  called with (episodes done, episodes in all) while decoding
     """
+    if not len(dataset):
+        cause = "it was created, and the recording ended before its first episode was over."
+        raise DataError("it holds no episode, so there is nothing to learn from.", cause=cause, remedy="Record or convert into it first.", path=dataset.root)
     wanted = tuple(dataset.cameras if cameras is None else cameras)
     home = Path(folder) if folder is not None else dataset.root / "cache"
     place = home / fingerprint(dataset, wanted, size)

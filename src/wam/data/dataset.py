@@ -219,7 +219,7 @@ def unnamed(info: DatasetInfo) -> tuple[Note, ...]:
 
 def download(name: str) -> Path:
     """A data set of the Hub as a local folder."""
-    if name.count("/") != 1 or name.startswith((".", "/")):
+    if name.count("/") != 1 or name.startswith((".", "/")) or Path(name).parent.is_dir():
         cause = "the path is misspelt, or relative to another folder than the present one."
         raise DataError("no such folder.", cause=cause, remedy="Give a folder, or a Hub id of the form owner/name.", path=name)
     try:
@@ -229,8 +229,9 @@ def download(name: str) -> Path:
     try:
         return Path(snapshot_download(name, repo_type="dataset"))
     except Exception as error:  # network, authorisation, no such set: many types, one meaning for the caller
-        what = f"neither a folder nor a readable data set of the Hub ({error})."
-        cause = "the name is misspelt, the set is not public, or there is no network."
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        what = f"there is no such folder, and no data set of that name on the Hub that can be read ({why})."
+        cause = "the path is misspelt, or relative to another folder; of a Hub id: the set is not public, or there is no network."
         raise DataError(what, cause=cause, remedy="Check the name and the network.", path=name) from error
 
 

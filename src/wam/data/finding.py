@@ -6,7 +6,9 @@ from typing import Literal
 
 from wam.data.errors import DataError
 
-Kind = Literal["unreadable", "missing", "counts", "short", "time", "nan", "range", "constant", "statistics", "alignment", "blank", "instruction", "unfinished"]
+Kind = Literal[
+    "empty", "unreadable", "missing", "counts", "short", "time", "nan", "range", "constant", "statistics", "alignment", "blank", "instruction", "unfinished"
+]
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,21 @@
 Does not know: files, episodes that were recorded before.
 """
 
+import torch
+
 from wam.data.episode import Episode
 from wam.data.meaning import DataSpec
+from wam.world.record import Record
 from wam.world.records import Actions, Observation
+from wam.world.slots import in_another_unit
 
 MILLIMETRES, IDS = 65535, 65534  # most of a depth, and of a segmentation's ids, that 16 bits hold on disk
 
 
 def misfits(spec: DataSpec, observation: Observation, actions: Actions) -> list[str]:
     """One sentence for each; empty where all fits."""
+    if found := [*not_tensors("observation", observation), *not_tensors("actions", actions)]:
+        return found
     found = spec.observes.problems(observation) + spec.acts.problems(actions)
     for name, frames in (observation.rgb or {}).items():
         if name not in spec.observes.cameras:
@@ -28,7 +34,22 @@ def misfits(spec: DataSpec, observation: Observation, actions: Actions) -> list[
     if observation.proprio is not None and not bool(observation.proprio.isfinite().all()):
         odd = [slot.name for slot, column in zip(spec.observes.proprio, observation.proprio.unbind(-1), strict=False) if not bool(column.isfinite().all())]
         found.append(f"proprioception {odd} holds values that are not numbers.")
+    elif observation.proprio is not None:
+        columns = zip(spec.observes.proprio, observation.proprio.unbind(-1), strict=False)
+        told = [text for slot, column in columns if (text := in_another_unit(slot, column.double().flatten()))]
+        found += [f"proprioception has {text}: convert it, or correct the limits in the spec." for text in told]
     return found
+
+
+def not_tensors(name: str, value: object) -> list[str]:
+    """Fields of a record, however deep, that are arrays of another library."""
+    if isinstance(value, Record):
+        return [text for field, part in vars(value).items() for text in not_tensors(f"{name}.{field}", part)]
+    if isinstance(value, dict):
+        return [text for key, item in value.items() for text in not_tensors(f"{name}[{key!r}]", item)]
+    if value is None or isinstance(value, (torch.Tensor, str, tuple)):
+        return []
+    return [f"{name} is a {type(value).__module__}.{type(value).__name__}, expected a torch tensor: use torch.from_numpy."]
 
 
 def episode_misfits(episode: Episode) -> list[str]:

@@ -5,8 +5,8 @@ and truth where every set has them. Where one of them says of its actions that n
 Does not know: who learns from it. Each episode keeps its own source.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
 import torch
@@ -17,7 +17,9 @@ from wam.data.errors import DataError
 from wam.data.fresh import new_set
 from wam.data.meaning import DataSpec
 from wam.data.recording import Recorder, Storage
+from wam.world.spec import Spec
 
+SHOWN = 8  # differences that are named
 OPTIONAL = ("reward", "alive", "success", "truth")
 
 
@@ -30,8 +32,9 @@ def join(sources: Sequence[str | Path], target: str | Path, *, progress: Callabl
     sets = [open_dataset(source) for source in sources]
     if len(sets) < 2:
         raise DataError(f"{len(sets)} data set was named.", remedy="Name two or more.")
-    for other in sets[1:]:
-        _require_alike(sets[0], other)
+    for number, other in enumerate(sets):
+        for one in sets[:number]:
+            _require_alike(one, other)
     samples = [one.read(0) for one in sets if len(one)]
     kept = {name for name in OPTIONAL if all(getattr(one, name) is not None for one in samples)}
     if any(one.actions.labelled is not None for one in samples):
@@ -56,17 +59,31 @@ def storage_of(sets: Sequence[EpisodeDataset]) -> Storage:
 
 
 def _require_alike(first: EpisodeDataset, other: EpisodeDataset) -> None:
+    if first.root.resolve() == other.root.resolve():
+        raise DataError("it was named twice.", remedy="Name each set once: twice the same episodes teach nothing more.", path=other.root)
     mine, theirs = first.spec, other.spec
-    parts = {
-        "cameras": (mine.observes.cameras, theirs.observes.cameras),
-        "actions": (mine.acts, theirs.acts),
-        "rate": (mine.rate, theirs.rate),
-    }
-    if differ := [name for name, (a, b) in parts.items() if a != b]:
-        told = "; ".join(f"{name}: {parts[name][0]} and {parts[name][1]}" for name in differ)
+    told = _differ("camera", mine.observes.cameras, theirs.observes.cameras)
+    told += _differ("action", {slot.name: slot for slot in mine.acts.low_level}, {slot.name: slot for slot in theirs.acts.low_level})
+    if mine.acts != theirs.acts and not told:
+        told = _differ("actions", {"all": replace(mine.acts, low_level=())}, {"all": replace(theirs.acts, low_level=())}) or ["the order of the actions"]
+    told += [f"rate: {theirs.rate:g} instead of {mine.rate:g} Hz"] if mine.rate != theirs.rate else []
+    if told:
+        more = f"; and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
         raise DataError(
-            f"it differs from {first.root} in {told}.", remedy="Record or convert both with the same cameras, sizes, actions and rate.", path=other.root
+            f"it differs from {first.root} in {'; '.join(told[:SHOWN])}{more}.",
+            remedy="Record or convert both with the same cameras, sizes, actions and rate.",
+            path=other.root,
         )
+
+
+def _differ(what: str, mine: Mapping[str, Spec], theirs: Mapping[str, Spec]) -> list[str]:
+    """A few words for each name that one side lacks, and for each that is not the same."""
+    found = [f"{what} {name!r}: absent" for name in mine.keys() - theirs.keys()] + [f"{what} {name!r}: only here" for name in theirs.keys() - mine.keys()]
+    for name in mine:
+        pairs = {f.name: (getattr(theirs[name], f.name), getattr(mine[name], f.name)) for f in fields(mine[name])} if name in theirs else {}
+        if parts := [f"{field} {here!r} instead of {there!r}" for field, (here, there) in pairs.items() if here != there]:
+            found.append(f"{what} {name!r}: {', '.join(parts)}")
+    return sorted(found)
 
 
 def _spec(specs: Sequence[DataSpec], truth: bool) -> DataSpec:

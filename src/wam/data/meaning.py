@@ -11,7 +11,7 @@ from pathlib import Path
 from wam.data.errors import DataError
 from wam.data.layout import CAMERA_PREFIX, DEPTH_SUFFIX, DatasetInfo, read_json
 from wam.world.slots import Slot
-from wam.world.spec import Spec, SpecError
+from wam.world.spec import Spec, SpecError, expect
 from wam.world.specs import ActionSpec, Camera, EnvSpec, ObservationSpec
 from wam.world.states import FactsSpec, PhysicalSpec
 
@@ -32,6 +32,9 @@ class DataSpec(Spec):
     objects: tuple[str, ...] = ()  # names in the order of Truth.pose
     embodiment: str = ""  # robot or world
     source: str = ""  # where the data comes from: data set, licence, changes
+
+    def __post_init__(self) -> None:
+        expect(self, "rate", 0 < self.rate < float("inf"), "frames per second, above 0")
 
     @property
     def imagined(self) -> str | None:

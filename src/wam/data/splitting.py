@@ -17,6 +17,8 @@ def split(source: str | Path, out: Path, held: Path, *, count: int, seed: int = 
 
     Frames of videos are encoded once more. `progress` is told (episodes done, all). DataError where nothing would be left to learn from.
     """
+    if Path(out).resolve() == Path(held).resolve():
+        raise DataError("what is learned from and what is held out would lie in one folder.", remedy="Name two folders.", path=out)
     whole = open_dataset(source)
     if not 0 < count < len(whole):
         raise DataError(

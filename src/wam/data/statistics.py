@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wam.data.errors import DataError
 from wam.data.frames import Frames
 from wam.data.meaning import DataSpec
 from wam.world.spec import SpecError
@@ -23,12 +24,19 @@ QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 def compute_statistics(frames: Frames, spec: DataSpec | None = None) -> Statistics:
     """Over the chosen episodes of `frames` alone, so held-out ones stay unseen; actions where valid and labelled.
 
-    `spec` is what models will see where that differs in R: `WindowDataset.spec`.
+    `spec` is what models will see where that differs in R: `WindowDataset.spec`. DataError for values that are not finite.
     """
     spec = spec or frames.spec
     rows = np.concatenate([np.arange(start, start + length) for start, length in zip(frames.starts, frames.lengths, strict=True)])
     actions, proprio = frames.fields.get("actions.low_level"), frames.fields.get("observation.proprio")
     valid = frames.fields["actions.valid"][rows] & frames.labelled()[rows][:, None]
+    for name, values in (("action", None if actions is None else actions[rows][valid]), ("proprioception", None if proprio is None else proprio[rows])):
+        if values is not None and not np.isfinite(values).all():
+            count = int((~np.isfinite(values)).sum())
+            cause = "a sensor or an inverse-kinematics step failed while recording."
+            raise DataError(
+                f"{name} holds {count} values that are NaN or infinite.", cause=cause, remedy="`wam data check SET` names the episodes: drop or cut them."
+            )
     return Statistics(
         acts=spec.acts,
         proprio_slots=spec.observes.proprio if proprio is not None else (),

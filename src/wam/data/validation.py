@@ -33,6 +33,7 @@ FAR = 100  # times the range of the middle 98 % of an action: so far beyond it l
 
 
 Read = tuple[EpisodeEntry, dict[str, NDArray[Any]]]  # an episode that can be read, with what findings over all of them need
+Beyond = tuple[int, str, str]  # the first episode where a slot leaves its limits, its name, and how far, in words
 VALID, LABELLED = OURS + "actions.valid", OURS + "actions.labelled"
 KEPT = ("action", "observation.state", VALID, LABELLED)
 
@@ -44,6 +45,7 @@ def check_dataset(source: str | Path | EpisodeDataset, *, decode: bool = True) -
     except DataError as error:
         return (unreadable(error),)
     found = [
+        *empty(dataset),
         *unfinished(dataset),
         *missing_cameras(dataset),
         *missing_columns(dataset),
@@ -66,6 +68,18 @@ def check_dataset(source: str | Path | EpisodeDataset, *, decode: bool = True) -
             found += list(pictures(dataset, entry))
     found += [*ranges(dataset, readable), *alignment(dataset, [columns for _, columns in readable])]
     return tuple(sorted(found, key=lambda finding: finding.severity))
+
+
+def empty(dataset: EpisodeDataset) -> Iterator[Finding]:
+    """A set without episodes."""
+    if not len(dataset):
+        yield Finding(
+            "empty",
+            "it holds no episode.",
+            "the recording ended before its first episode was over, or meta/ was copied without the rest.",
+            "Record or convert into it, or copy it again.",
+            dataset.root / "meta",
+        )
 
 
 def unfinished(dataset: EpisodeDataset) -> Iterator[Finding]:
@@ -148,6 +162,7 @@ def ranges(dataset: EpisodeDataset, episodes: list[Read]) -> Iterator[Finding]:
         if not tables:
             continue
         whole = np.concatenate(tables)
+        beyond: dict[tuple[bool, bool], list[Beyond]] = {}  # by whether limits are declared, and whether it is an error
         for number, slot in enumerate(slots):
             column = whole[:, number][np.isfinite(whole[:, number])]
             if not len(column):
@@ -161,18 +176,25 @@ def ranges(dataset: EpisodeDataset, episodes: list[Read]) -> Iterator[Finding]:
             outside = (column < low) | (column > high)
             if outside.any():
                 first = next(i for i, table in enumerate(tables) if ((table[:, number] < low) | (table[:, number] > high)).any())
-                yield Finding(
-                    "range",
-                    f"{key} {slot.name!r} spans {column.min():.4g} .. {column.max():.4g} {slot.unit}; "
-                    f"{'its limits are' if declared else 'nearly all values lie far within'} {low:.4g} .. {high:.4g} ({int(outside.sum())} values outside).",
-                    "another unit, a normalised or a wrongly parsed column.",
-                    "Correct the values, or the limits in the spec.",
-                    episodes[first][0].table,
-                    episodes[first][0].index,
-                    "error" if declared or wild else "warning",
-                )
+                spans = f"{column.min():.4g} .. {column.max():.4g} {slot.unit}".rstrip()
+                within = f"{'its limits are' if declared else 'nearly all values lie far within'} {low:.4g} .. {high:.4g}"
+                told = f"{slot.name!r} spans {spans}; {within} ({int(outside.sum())} values outside)"
+                beyond.setdefault((bool(declared), bool(declared or wild)), []).append((first, slot.name, told))
             if key == "action" and len(column) > 1 and column.max() == column.min():
                 still.append(f"{slot.name} = {column[0]:.4g}")
+        for (_, error), slots_beyond in beyond.items():
+            entry = episodes[min(first for first, _, _ in slots_beyond)][0]
+            others = [repr(name) for _, name, _ in slots_beyond[1:]]
+            more = f"; so it is with {len(others)} more: {', '.join(others)}" if others else ""
+            yield Finding(
+                "range",
+                f"{key} {slots_beyond[0][2]}{more}.",
+                "another unit, a normalised or a wrongly parsed column.",
+                "Correct the values, or the limits in the spec.",
+                entry.table,
+                entry.index,
+                "error" if error else "warning",
+            )
     if still:
         yield Finding(
             "constant",

@@ -1,5 +1,6 @@
 """Convert by name: which options go with which layout, and the simulator that draws what was recorded without pictures."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from wam.data.converters import MOVES, PUSHT, Conversion, ReplayLayout, convert_droid, convert_replay, convert_rlds
 from wam.data.index import Note
+from wam.world import read_spec
 
 LAYOUTS = ("droid", "rlds", "replay", "pusht")
 
@@ -23,8 +25,9 @@ def convert(
     size: int | None = None,
     part: Literal["all", "training"] | None = None,
     trim: bool = False,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> Conversion:
-    """`part`: of Push-T's episodes, all, or those that its world does not evaluate on.
+    """`part`: of Push-T's episodes, all, or those that its world does not evaluate on. `progress` is told (episodes done, None).
 
     ValueError for an unknown layout, and for options that belong to another one.
     """
@@ -42,22 +45,24 @@ def convert(
         raise ValueError(f"--part is for the layout pusht, of whose episodes the world pusht evaluates on the last: {layout} has no such world. Leave it out.")
     if layout == "droid":
         assert actions != "moves"
-        return convert_droid(source, target, actions=actions, trim=trim)
+        return convert_droid(source, target, actions=actions, trim=trim, progress=progress)
     if layout == "rlds":
-        return convert_rlds(source, target)
+        return convert_rlds(source, target, progress=progress)
     if layout_file is not None:
-        return convert_replay(source, target, ReplayLayout.from_json(layout_file.read_text()))
-    return convert_pusht(source, target, MOVES if actions == "moves" else PUSHT, size=size or 96, whole=part != "training")
+        return convert_replay(source, target, read_spec(layout_file, ReplayLayout), progress=progress)
+    return convert_pusht(source, target, MOVES if actions == "moves" else PUSHT, size=size or 96, whole=part != "training", progress=progress)
 
 
-def convert_pusht(source: Path, target: Path, layout: ReplayLayout, *, size: int, whole: bool) -> Conversion:
+def convert_pusht(
+    source: Path, target: Path, layout: ReplayLayout, *, size: int, whole: bool, progress: Callable[[int, int | None], None] | None = None
+) -> Conversion:
     """Frames drawn by the simulator; `whole` = False leaves out the episodes that the world `pusht` evaluates on, True says which they are."""
     from wam.sim.worlds.pusht import draw, for_training
 
     def drawn(states: NDArray[Any]) -> NDArray[np.uint8]:
         return draw(states, size)
 
-    made = convert_replay(source, target, layout, draw=drawn, first=None if whole else for_training)
+    made = convert_replay(source, target, layout, draw=drawn, first=None if whole else for_training, progress=progress)
     if not whole:
         return made
     held_out = Note("the world pusht evaluates on these: --part training leaves them out", f"episodes {for_training(made.episodes)} to {made.episodes - 1}")

@@ -4,11 +4,13 @@ A trial does what a user would do, with the same code: record a few episodes and
 a few steps. Does not know: how any of it is done.
 """
 
+import io
 import json
 import platform
 import re
 import tempfile
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -33,10 +35,13 @@ class Part(Spec):
     remedy: str = ""
 
 
-def doctor(tell: Callable[[Part], None] = lambda part: None) -> list[Part]:
-    """All parts; `tell` is given each as soon as it is known."""
+def doctor(tell: Callable[[Part], None] = lambda part: None, trying: Callable[[str], None] = lambda what: None) -> list[Part]:
+    """All parts; `tell` is given each as soon as it is known, `trying` the name of what takes seconds before it begins."""
     found = list[Part]()
-    for part in (machine, accelerator, *(lambda name=name: extra(name) for name in extras()), data, picture, training):
+    slow = {data: "data sets", picture: "MuJoCo's pictures", training: "training"}
+    for part in (machine, accelerator, *(lambda name=name: extra(name) for name in extras()), *slow):
+        if part in slow:
+            trying(slow[part])
         found.append(part())
         tell(found[-1])
     return found
@@ -116,7 +121,8 @@ def training() -> Part:
         assert isinstance(learner, Gradient)
         with tempfile.TemporaryDirectory() as folder:
             recorded = record_world("push", Path(folder) / "set", episodes=16)
-            run = train_recipe(RECIPE, recorded, Path(folder) / "run", steps=TRIED, show=False)
+            with redirect_stderr(io.StringIO()):  # stopped, it would say how to go on with a run in a folder that is gone by then
+                run = train_recipe(RECIPE, recorded, Path(folder) / "run", steps=TRIED, show=False)
             last = json.loads((run.folder / "log.jsonl").read_text().splitlines()[-1])
         speed = last["samples_per_second"]
         minutes = learner.steps * learner.batch / speed / 60

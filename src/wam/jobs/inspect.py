@@ -1,30 +1,46 @@
 """A data set's inspection as tables for a terminal."""
 
-from rich.table import Table
+from rich.markup import escape
+from rich.table import Column, Table
 
 from wam.data.inspection import Histogram, Inspection
 
-BARS = " ▁▂▃▄▅▆▇█"
+BARS = "·▁▂▃▄▅▆▇█"  # an empty bin is seen, and no terminal breaks the line there
 EPISODES = 12  # shown; the others are counted
 
 
 def inspection_tables(found: Inspection) -> list[Table | str]:
     """Features, episodes, and one line of histogram per action slot."""
     head = f"LeRobot {found.version}, {len(found.episodes)} episodes, {found.frames} frames at {found.rate:g} Hz, {found.per_step} action(s) per frame"
-    features = Table("feature", "type", "shape", "meaning", title=f"{found.embodiment or 'unknown embodiment'}: {head}", title_justify="left")
+    whole = Column("feature", overflow="fold")  # names that begin alike stay apart
+    features = Table(whole, "type", "shape", "meaning", title=f"{found.embodiment or 'unknown embodiment'}: {head}", title_justify="left")
     for line in found.features:
         features.add_row(line.key, line.dtype, " x ".join(map(str, line.shape)), line.meaning)
-    episodes = Table("episode", "frames", "seconds", "instruction", "success", "source", title="Episodes", title_justify="left")
-    for one in found.episodes[:EPISODES]:
-        success = "" if one.success is None else "yes" if one.success else "no"
-        episodes.add_row(str(one.index), str(one.frames), f"{one.seconds:.1f}", one.instruction or "", success, one.source or "")
-    if len(found.episodes) > EPISODES:
-        episodes.caption = f"and {len(found.episodes) - EPISODES} more"
-    actions = Table("action", "unit", "lowest", "histogram", "highest", "mean", "std", title="Actions" + (" (derived from states)" if found.derived else ""))
+    actions = Table(title="Actions" + (" (derived from states)" if found.derived else ""), title_justify="left")
+    for head in ("action", "unit", "lowest", "histogram", "highest", "mean", "std"):
+        actions.add_column(head, overflow="fold", no_wrap=head == "histogram")
     for histogram in found.histograms:
-        numbers = (f"{histogram.low:.4g}", _bars(histogram), f"{histogram.high:.4g}", f"{histogram.mean:.4g}", f"{histogram.std:.4g}")
+        numbers = (f"{histogram.low:.3g}", _bars(histogram), *(f"{value:.3g}" for value in (histogram.high, histogram.mean, histogram.std)))
         actions.add_row(histogram.slot.name, histogram.slot.unit, *numbers)
-    return [features, episodes, actions, *(f"note: {note.what} ({note.where})" for note in found.notes)]
+    tables: list[Table | str] = [features, _episodes(found) if found.episodes else "no episode", *([actions] if found.histograms else [])]
+    return [*tables, *(f"note: {note.what} ({note.where})" for note in found.notes)]
+
+
+def _episodes(found: Inspection) -> Table:
+    """A line per episode. What is not known of any is no column, and what is the same of all is said once."""
+    told = {
+        "instruction": [one.instruction or "" for one in found.episodes],
+        "success": ["" if one.success is None else "yes" if one.success else "no" for one in found.episodes],
+        "source": [one.source or "" for one in found.episodes],
+    }
+    alike = {name: values[0] for name, values in told.items() if len(values) > 1 and len(set(values)) == 1}
+    columns = [name for name in told if name not in alike and any(told[name])]
+    table = Table("episode", "frames", "seconds", *columns, title="Episodes", title_justify="left", caption_justify="left")
+    for row, one in enumerate(found.episodes[:EPISODES]):
+        table.add_row(str(one.index), str(one.frames), f"{one.seconds:.1f}", *(told[name][row] for name in columns))
+    more = [f"and {len(found.episodes) - EPISODES} more"] if len(found.episodes) > EPISODES else []
+    table.caption = escape("; ".join([*more, *(f"{name} of all: {value}" for name, value in alike.items() if value)]))
+    return table
 
 
 def _bars(histogram: Histogram) -> str:

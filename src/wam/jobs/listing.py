@@ -7,6 +7,16 @@ from wam.evaluate.result import evidence_of
 from wam.recipes.recipe import Recipe, all_recipes
 from wam.world import Spec
 
+PRESETS = {
+    "tiny": "a laptop: two cores, no GPU",
+    "robot": "a few real episodes, every frame",
+    "rollout": "tiny that is trained to stay true for a whole episode: a world for policies",
+    "sight": "tiny that sees cameras alone, so it acts in models that imagine pictures",
+    "control": "DeepMind Control and Gymnasium: episodes of hundreds of decisions",
+    "small": "a GPU",
+    "paper": "the paper's sizes",
+}  # what each is for
+
 
 @dataclass(frozen=True, kw_only=True)
 class Listing(Spec):
@@ -32,6 +42,10 @@ class Listing(Spec):
         words += [f"mechanism: {self.mechanism}"] if self.mechanism else []
         words += [f"stale results: {len(self.stale)}"] if self.stale else []
         return tuple(words) or ("no verdict yet",)
+
+    def older(self) -> str:
+        """Which results are stale, in a line; empty where none is."""
+        return f"{self.name}: {', '.join(self.stale)}" if self.stale else ""
 
 
 def listing() -> list[Listing]:

@@ -291,7 +291,7 @@ def told(interval: Interval, points: bool = False) -> str:
 def markdown(table: Table) -> str:
     """Any table of a report."""
     lines = [table.columns, tuple("---:" if index in table.numbers else "---" for index in range(len(table.columns))), *table.rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + (f"\n\n{table.note}" if table.note else "")
+    return "\n".join(f"| {' | '.join(cells)} |".replace("\n", " ") for cells in lines) + (f"\n\n{table.note}" if table.note else "")
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from wam.world import Observation, PolicySpec, Slot, Spec, SpecError, to_uint8
+from wam.world.slots import in_another_unit
 from wam.world.specs import ObservationSpec
 
 GOAL = "goal/"
@@ -164,13 +165,8 @@ def _reading(value: np.ndarray, key: str, slots: list[Slot]) -> np.ndarray:
 
 def _require_unit(numbers: np.ndarray, key: str, slot: Slot) -> None:
     """RequestError for what lies beyond the slot's limits by more than they span; a real robot may go a little beyond."""
-    span = slot.high - slot.low
-    far = numbers[np.abs(numbers - np.clip(numbers, slot.low, slot.high)) > span]
-    if 0 < span < np.inf and len(far):
-        raise RequestError(
-            f"{key!r} has {far[0]:g} for {slot.name!r}, expected {slot.low:g} to {slot.high:g} {slot.unit}. "
-            "Another unit, such as degrees for radians, is the usual cause: convert it before sending."
-        )
+    if told := in_another_unit(slot, torch.from_numpy(numbers)):
+        raise RequestError(f"{key!r} has {told}: convert it before sending.")
 
 
 def finite(value: np.ndarray, key: str) -> np.ndarray:

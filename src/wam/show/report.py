@@ -21,7 +21,7 @@ class Text:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Rows of text under column heads. Columns of numbers are set to the right."""
+    """Rows of text under column heads. Columns of numbers are set to the right. A terminal breaks a cell where it holds a line break, a page where it likes."""
 
     title: str
     columns: tuple[str, ...]

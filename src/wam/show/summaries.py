@@ -5,21 +5,21 @@ from statistics import median_low
 
 from wam.evaluate.card import SHUFFLED, BranchFigure, Contrast, Measure, RolloutCard
 from wam.evaluate.grid import GridRow, SuccessGrid
-from wam.evaluate.intervals import Interval
 from wam.evaluate.returns import ReturnRow
 from wam.evaluate.success import SuccessDifference, SuccessRow
 from wam.show.report import Table
-from wam.show.words import duration, percent, span
+from wam.show.words import bracketed, duration, percent, span
 
 
 def success_summary(rows: Sequence[SuccessRow]) -> Table:
     """A line per policy."""
     return Table(
         title="Closed-loop success",
-        columns=("policy", "solved at the end", "95 % interval", "episodes", "median steps to first solved", "time per decision"),
+        columns=("policy", "solved at the end", "episodes", "steps", "per decision"),
         rows=tuple(_success(row) for row in rows),
-        numbers=(1, 2, 3, 4, 5),
-        note=f"Wilson intervals. {span(row.batch for row in rows)} episodes decide together and share the wall time of a decision.",
+        numbers=(1, 2, 3, 4),
+        note=f"In brackets 95 % Wilson intervals. Steps: median to first solved. {span(row.batch for row in rows)} episodes decide together and share "
+        "the wall time of a decision.",
     )
 
 
@@ -49,10 +49,11 @@ def return_summary(rows: Sequence[ReturnRow]) -> Table:
     """A line per policy."""
     return Table(
         title="Closed-loop return",
-        columns=("policy", "mean return", "95 % interval", "episodes", "time per decision"),
-        rows=tuple((row.name, f"{row.mean:.4g}", f"{row.low:.4g} to {row.high:.4g}", str(row.episodes), duration(row.seconds_per_decision)) for row in rows),
-        numbers=(1, 2, 3, 4),
-        note=f"Bootstrap intervals over starts. {span(row.batch for row in rows)} episodes decide together and share the wall time of a decision.",
+        columns=("policy", "mean return", "episodes", "per decision"),
+        rows=tuple((row.name, f"{row.mean:.4g} ({row.low:.4g} to {row.high:.4g})", str(row.episodes), duration(row.seconds_per_decision)) for row in rows),
+        numbers=(1, 2, 3),
+        note=f"In brackets 95 % bootstrap intervals over starts. {span(row.batch for row in rows)} episodes decide together and share "
+        "the wall time of a decision.",
     )
 
 
@@ -60,10 +61,10 @@ def difference_summary(differences: Sequence[SuccessDifference]) -> Table:
     """A line per pair of policies."""
     return Table(
         title="Differences",
-        columns=("comparison", "difference in points", "95 % interval", "episodes"),
+        columns=("comparison", "difference in points", "episodes"),
         rows=tuple(_difference(one) for one in differences),
-        numbers=(1, 2, 3),
-        note="Rates in per cent subtracted, paired by start. An interval that contains 0 means that no difference was found.",
+        numbers=(1, 2),
+        note="Rates in per cent subtracted, paired by start; in brackets the 95 % interval. An interval that contains 0 means that no difference was found.",
     )
 
 
@@ -71,9 +72,8 @@ def contrast_summary(card: RolloutCard, measures: Sequence[Measure] | None = Non
     """A line per measure: against shuffled actions, and against the best baseline."""
     return Table(
         title="Does it use its actions, and does it beat what needs no learning?",
-        columns=("measure", "against shuffled actions", "", "against the best baseline", ""),
+        columns=("measure", "against shuffled actions", "against the best baseline"),
         rows=tuple(_contrasts(card, measure) for measure in measures or card.measures()),
-        numbers=(1, 3),
         note="Error of the model divided by that of the comparison, all steps together, with its 95 % interval: 0.5 means half the error, above 1 is "
         "worse. Squared error for PSNR, 1 - SSIM, and metres for positions. The best baseline is the best of copy, mean and background.",
     )
@@ -84,10 +84,11 @@ def branch_summary(card: RolloutCard) -> Table:
     first = card.branches[0]
     return Table(
         title="Same start, different actions",
-        columns=("judged by", "own branch recognised", "95 % interval", "difference left unexplained", "95 % interval"),
+        columns=("judged by", "own branch recognised", "difference left unexplained"),
         rows=tuple(_branch(figure) for figure in card.branches),
-        numbers=(1, 2, 3, 4),
-        note=f"From each of {first.starts} starts the simulator tries {first.branches} action sequences. Is each prediction closest to its own outcome "
+        numbers=(1, 2),
+        note="In brackets 95 % intervals. "
+        f"From each of {first.starts} starts the simulator tries {first.branches} action sequences. Is each prediction closest to its own outcome "
         f"(chance: {percent(1 / first.branches)})? And how much of what sets the outcomes apart does the model miss (0 % = nothing, 100 % = as much as "
         "one that predicts the same future for all; more, where it predicts the wrong differences)?",
     )
@@ -116,32 +117,26 @@ def card_summaries(card: RolloutCard, measures: Sequence[Measure] | None = None)
 def _success(row: SuccessRow) -> tuple[str, ...]:
     steps = [step for step in row.first_solved if step is not None]
     middle = str(median_low(steps)) if steps else "-"
-    return row.name, percent(row.success), f"{percent(row.low)} to {percent(row.high)}", str(row.episodes), middle, duration(row.seconds_per_decision)
+    return row.name, bracketed(row.success, row.low, row.high), str(row.episodes), middle, duration(row.seconds_per_decision)
 
 
 def _difference(one: SuccessDifference) -> tuple[str, ...]:
     value, low, high = (f"{100 * end:+.1f}" for end in (one.difference.value, one.difference.low, one.difference.high))
-    return f"{one.first} minus {one.second}", value, f"{low} to {high}", str(one.episodes)
+    return f"{one.first} minus {one.second}", f"{value} ({low} to {high})", str(one.episodes)
 
 
 def _contrasts(card: RolloutCard, measure: Measure) -> tuple[str, ...]:
-    cells = [str(measure)]
-    for found in (card.action_use(), card.learning()):
-        contrast = next((one for one in found if one.measure == measure), None)
-        cells += _verdict(contrast) if contrast is not None else ["-", ""]
-    return tuple(cells)
+    contrasts = (next((one for one in found if one.measure == measure), None) for found in (card.action_use(), card.learning()))
+    return (str(measure), *("-" if contrast is None else _verdict(contrast) for contrast in contrasts))
 
 
-def _verdict(contrast: Contrast) -> list[str]:
+def _verdict(contrast: Contrast) -> str:
+    """The figure, and on a line of its own what it says."""
     value = contrast.ratio
     verdict = "better" if contrast.better else "worse" if value.low > 1 else "no difference found"
     against = "" if contrast.against == SHUFFLED else f" ({contrast.against})"
-    return [f"{value.value:.2f} ({value.low:.2f} to {value.high:.2f})", verdict + against]
+    return f"{value.value:.2f} ({value.low:.2f} to {value.high:.2f})\n{verdict}{against}"
 
 
 def _branch(figure: BranchFigure) -> tuple[str, ...]:
-    return (figure.reads, *_rate(figure.identified), *_rate(figure.unexplained))
-
-
-def _rate(interval: Interval) -> tuple[str, str]:
-    return percent(interval.value), f"{percent(interval.low)} to {percent(interval.high)}"
+    return figure.reads, *(bracketed(one.value, one.low, one.high) for one in (figure.identified, figure.unexplained))

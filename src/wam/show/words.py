@@ -8,6 +8,11 @@ def percent(rate: float) -> str:
     return f"{100 * rate:.1f} %"
 
 
+def bracketed(rate: float, low: float, high: float) -> str:
+    """A rate with its interval."""
+    return f"{100 * rate:.1f} ({100 * low:.1f} to {100 * high:.1f}) %"
+
+
 def duration(seconds: float) -> str:
     """A time in the unit that suits it."""
     if seconds >= 90:

@@ -14,7 +14,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
+from rich.text import Text
 
 FILE = "log.jsonl"
 
@@ -34,6 +36,14 @@ class Line:
     samples_per_second: float | None = None  # windows
 
 
+class Figures(ProgressColumn):
+    """What is cut where the terminal is too narrow for the whole line, instead of count and time."""
+
+    def render(self, task: Task) -> Text:
+        """On one line."""
+        return Text(task.fields["figures"], no_wrap=True, overflow="ellipsis")
+
+
 class Log:
     """The log of a run; without a folder (a process that is not the first) it is silent."""
 
@@ -43,9 +53,9 @@ class Log:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[figures]}"),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
+            Figures(),
         )
         self.progress = Progress(*columns, console=self.console, disable=self.console.quiet)
         self.task: TaskID | None = None

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from wam.train.checkpoint import stored
 from wam.train.log import Line
 from wam.train.order import Draws, Order
 from wam.train.session import Session
@@ -72,8 +73,9 @@ class Meter:
 
     def _diagnosis(self, done: int, bad: dict[str, float]) -> str:
         what = ", ".join(f"{name} = {value}" for name, value in bad.items())
+        saved = "; the last checkpoint is from before" if stored(self.session.folder) else ""
         return (
             f"{what} in step {done} of stage {self.stage!r}, windows {self.order.indices(done - 1).tolist()}. "
-            "NaN in the data, a learning rate that is too high, or a division by an empty mask are the usual causes. "
-            "Look at these windows, or lower learning_rate or clip; the last checkpoint is from before."
+            "NaN in the data (`wam data check SET` finds it), a learning rate that is too high, or a division by an empty mask are the usual causes. "
+            f"Look at these windows, or lower learning_rate or clip{saved}."
         )

@@ -62,7 +62,9 @@ class Session:
             (self.folder / checkpoints.FOLDER).mkdir(parents=True, exist_ok=True)
             self.log.rewind(saved.place.index if saved else 0, saved.place.step if saved else 0)
         if saved is not None:
-            self.log.say(f"going on after step {saved.place.step} of stage {saved.place.stage!r}.")
+            over = saved.place.ended and saved.place.index == len(self.stages) - 1
+            went = f"nothing is left to do, the training is over: step {saved.place.step} of stage {saved.place.stage!r} was its last."
+            self.log.say(went if over else f"going on after step {saved.place.step} of stage {saved.place.stage!r}.")
             if saved.provenance.source != self.provenance.source:
                 self.log.say(f"note: the sources of wam changed since ({saved.provenance.source} -> {self.provenance.source}).")
         elif resume:

@@ -34,6 +34,16 @@ def ask_names(spec: Spec, *fields: str) -> None:
             raise SpecError(f"{type(spec).__name__}.{field} has the slots {names}, expected every name once. Rename the repeated {twice}.")
 
 
+def in_another_unit(slot: Slot, values: torch.Tensor) -> str:
+    """Says so of values beyond the slot's limits by more than they span, else empty: a real robot may go a little beyond."""
+    span = slot.high - slot.low
+    beyond = values[(values - values.clamp(slot.low, slot.high)).abs() > span]
+    if not 0 < span < math.inf or not beyond.numel():
+        return ""
+    limits = f"{slot.low:g} to {slot.high:g} {slot.unit}".rstrip()
+    return f"{beyond[0]:g} for {slot.name!r}, expected {limits}. Another unit, such as degrees for radians, is the usual cause"
+
+
 def structure_problems(value: Record) -> list[str]:
     """What does not fit the record's own axes; empty when all is well."""
     try:

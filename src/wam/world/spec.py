@@ -4,10 +4,13 @@ Knows: how to write nested dataclasses, tuples and dicts as JSON by their type h
 """
 
 import dataclasses
+import difflib
 import json
 import math
 import types
-from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 
 class SpecError(ValueError):
@@ -37,8 +40,8 @@ class Spec:
         missing = required - data.keys()
         if unknown or missing:
             raise SpecError(
-                f"{cls.__name__} cannot be read: unknown fields {sorted(unknown)}, missing fields {sorted(missing)}. "
-                "It was probably written by another version of wam."
+                f"{cls.__name__} cannot be read: unknown fields {sorted(unknown)}, missing fields {sorted(missing)}."
+                f"{_meant(unknown, fields)} It has the fields {list(fields)}."
             )
         return cls(**{name: _typed(hints[name], value, f"{cls.__name__}.{name}") for name, value in data.items() if name != "kind"})
 
@@ -48,14 +51,37 @@ class Spec:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote."""
-        return cls.from_dict(json.loads(text))
+        """Read what `to_json` wrote; what a person wrote is read by `read_spec`."""
+        try:
+            return cls.from_dict(json.loads(text))
+        except SpecError as error:
+            raise SpecError(f"{error} It was probably written by another version of wam.") from error
+
+
+S = TypeVar("S", bound=Spec)
+
+
+def read_spec(path: Path, kind: type[S]) -> S:
+    """What a person wrote as JSON. SpecError with the file's name for what is no JSON and for what does not fit."""
+    try:
+        return kind.from_dict(json.loads(path.read_text()))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        wanted = f"Expected the fields {[field.name for field in dataclasses.fields(kind)]} of a {kind.__name__}."
+        raise SpecError(f"{path} is no JSON: {error}. A comma too many, or quotes that are missing, are the usual cause. {wanted}") from error
+    except SpecError as error:
+        raise SpecError(f"{path} cannot be used: {error} Correct the file.") from error
 
 
 def expect(spec: Spec, field: str, holds: bool, expected: str) -> None:
     """For a spec's own `__post_init__`: SpecError that says what came and what was expected, unless it holds."""
     if not holds:
         raise SpecError(f"{type(spec).__name__}.{field} is {getattr(spec, field)!r}, expected {expected}.")
+
+
+def _meant(unknown: Collection[Any], known: Collection[Any]) -> str:
+    """The known names that are nearest, as a question; empty where none is near."""
+    pairs = [(name, difflib.get_close_matches(str(name), list(map(str, known)), 1)) for name in sorted(unknown, key=str)]
+    return "".join(f" Did you mean {near[0]!r} where it says {name!r}?" for name, near in pairs if near)
 
 
 def _plain(value: Any) -> Any:
@@ -78,7 +104,7 @@ def _typed(hint: Any, value: Any, path: str) -> Any:
         return hint.from_dict(value)
     if origin is Literal:
         if value not in parts:
-            raise SpecError(f"{path} is {value!r}, expected one of {list(parts)}. It was probably written by another version of wam.")
+            raise SpecError(f"{path} is {value!r}, expected one of {list(parts)}.{_meant([value], parts)}")
         return value
     if origin is tuple:
         if not isinstance(value, (list, tuple)) or (parts[1:] != (...,) and len(value) != len(parts)):

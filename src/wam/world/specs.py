@@ -136,6 +136,10 @@ class Camera(Spec):
     pose: bool = False  # is world_T_camera part of the observation
     intrinsics: tuple[float, ...] = ()  # fx, fy, cx, cy in pixels, OpenCV; empty = unknown
 
+    def __post_init__(self) -> None:
+        for side in ("height", "width"):
+            expect(self, side, getattr(self, side) >= 1, "at least 1 pixel")
+
 
 R = TypeVar("R", bound=Record)
 

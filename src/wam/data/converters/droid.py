@@ -20,7 +20,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from wam.data.converters.conversion import Conversion, record_all
+from wam.data.converters.conversion import Conversion, Told, record_all, require_there
 from wam.data.episode import Episode
 from wam.data.errors import DataError
 from wam.data.index import Note
@@ -44,13 +44,14 @@ TURN = "jumps by a whole turn at +-pi"
 Kind = Literal["recorded", "derived"]
 
 
-def convert_droid(source: str | Path, target: str | Path, *, actions: Kind | None = None, trim: bool = False) -> Conversion:
+def convert_droid(source: str | Path, target: str | Path, *, actions: Kind | None = None, trim: bool = False, progress: Told | None = None) -> Conversion:
     """Convert a folder with annotation/ and videos/ into a new data set at `target`.
 
     actions   "recorded" or "derived"; by default recorded where every episode has them, else derived
     trim      cut episodes whose states and frames differ in number; without it they are errors
     """
     root = Path(source)
+    require_there(root)
     paths = sorted(root.glob("annotation/*/*.json"), key=lambda path: (path.parent.name, path.stem.zfill(12)))
     if not paths:
         raise DataError("no annotation/<split>/<id>.json.", remedy="Give the folder that holds annotation/ and videos/.", path=root)
@@ -60,7 +61,7 @@ def convert_droid(source: str | Path, target: str | Path, *, actions: Kind | Non
     if len(rates) > 1:
         raise DataError(f"video rates differ: {sorted(rates)}.", remedy="Convert episodes of one rate at a time.", path=root)
     spec = droid_spec(kind, rates.pop(), sources[0])
-    count, frames = record_all(Path(target), spec, (one.episode(kind, spec.acts.per_step, root) for one in sources))
+    count, frames = record_all(Path(target), spec, (one.episode(kind, spec.acts.per_step, root) for one in sources), progress)
     notes = [note for one in sources for note in one.notes]
     notes.append(Note("gripper turned from 0 open .. 1 closed to 1 open", "all episodes"))
     if kind == "derived":

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from wam.data.columns import led_to
 from wam.data.converters.arrays import Arrays, read_arrays
-from wam.data.converters.conversion import Conversion, record_all
+from wam.data.converters.conversion import Conversion, Told, record_all, require_there
 from wam.data.episode import Episode
 from wam.data.errors import DataError
 from wam.data.index import Note
@@ -67,15 +67,20 @@ MOVES = replace(  # the same, each action as the way from the pusher to its targ
 
 
 def convert_replay(
-    source: str | Path, target: str | Path, layout: ReplayLayout, *, draw: Draw | None = None, first: Callable[[int], int] | None = None
+    source: str | Path,
+    target: str | Path,
+    layout: ReplayLayout,
+    *,
+    draw: Draw | None = None,
+    first: Callable[[int], int] | None = None,
+    progress: Told | None = None,
 ) -> Conversion:
     """Convert one file (see `arrays.py`) into a new data set at `target`.
 
     `draw` makes pictures "T h w 3" of states "T P". `first` says of so many episodes how many are taken; None = all.
     """
     path = Path(source)
-    if not path.exists():
-        raise DataError("there is no such file.", remedy="Check the path.", path=path)
+    require_there(path)
     sample = next(read_arrays(path), None)
     if sample is None:
         raise DataError("it holds no episode.", remedy="Give a file with episodes.", path=path)
@@ -86,7 +91,7 @@ def convert_replay(
         for name, arrays in islice(read_arrays(path), taken):
             yield episode_of(name, arrays, layout, path, draw)
 
-    count, frames = record_all(Path(target), spec, read())
+    count, frames = record_all(Path(target), spec, read(), progress)
     used = {layout.actions, *layout.states, *layout.cameras.values()}
     notes = [Note(f"array {name!r} left out", "all episodes") for name in sorted(sample[1].keys() - used)]
     notes.append(Note(f"rate {layout.rate:g} Hz and the meaning of the columns taken from the layout, the files do not store them", "all episodes"))

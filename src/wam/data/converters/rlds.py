@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from wam.data.columns import led_to
-from wam.data.converters.conversion import Conversion, record_all
+from wam.data.converters.conversion import Conversion, Told, record_all, require_there
 from wam.data.converters.tfrecord import Value, parse_example, read_records
 from wam.data.episode import Episode
 from wam.data.errors import DataError
@@ -58,9 +58,10 @@ BRIDGE = RldsLayout(
 )
 
 
-def convert_rlds(source: str | Path, target: str | Path, layout: RldsLayout = BRIDGE) -> Conversion:
+def convert_rlds(source: str | Path, target: str | Path, layout: RldsLayout = BRIDGE, *, progress: Told | None = None) -> Conversion:
     """Convert one TFRecord file, or all of a folder (`*.tfrecord*`), into a new data set at `target`."""
     root = Path(source)
+    require_there(root)
     paths = [root] if root.is_file() else sorted(root.glob("*.tfrecord*"))
     if not paths:
         raise DataError("no TFRecord file.", remedy="Give a file, or a folder with *.tfrecord* files.", path=root)
@@ -78,7 +79,7 @@ def convert_rlds(source: str | Path, target: str | Path, layout: RldsLayout = BR
     first = next(episodes, None)
     if first is None:
         raise DataError("the files hold no record.", remedy="Give files with episodes.", path=root)
-    count, frames = record_all(Path(target), rlds_spec(layout, first), chain([first], episodes))
+    count, frames = record_all(Path(target), rlds_spec(layout, first), chain([first], episodes), progress)
     what = {True: "of one colour throughout", False: "with pictures, but not named in the layout"}
     notes = [Note(f"camera {key!r} ({what[flat]}) left out", "all episodes") for key, flat in left.items()]
     notes.append(Note(f"rate {layout.rate:g} Hz taken from the layout, the files do not store it", "all episodes"))
