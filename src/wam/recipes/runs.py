@@ -16,6 +16,7 @@ import torch
 from wam import train
 from wam.data import DataSpec, Frames, WindowDataset, as_episodes, cached_frames, compute_statistics, open_dataset
 from wam.evaluate.sources import Sources
+from wam.models.world_action.joint import JointModel
 from wam.plan.control.receding import RecedingHorizon
 from wam.plan.control.safety import Safety
 from wam.recipes.recipe import Preset, Recipe, load_recipe
@@ -47,12 +48,27 @@ class Run:
 
     @property
     def world_model(self) -> Any:
-        """What predicts: the model itself, or that view of it. SpecError for a policy that predicts nothing."""
+        """What says where actions lead: the model itself, or that view of it. SpecError where nothing says that, with what can be done instead."""
         if isinstance(self.model.spec, WorldModelSpec):
             return self.model
-        if isinstance(self.model, Views):
+        if not isinstance(self.model, Views):
+            raise SpecError(f"{self.name} is a policy, in which nothing can be imagined. Name a world model; a policy acts with `wam control`.")
+        try:
             return self.model.as_world_model()
-        raise SpecError(f"{self.name} is a policy, in which nothing can be imagined. Name a world model; a policy acts with `wam control`.")
+        except SpecError as error:
+            alone = isinstance(self.model, JointModel) and self.model.learns("video")
+            shown = f"`wam imagine {self.folder} --data HELD_OUT` shows what it imagines without being told them, and " if alone else ""
+            raise SpecError(
+                f"{self.folder} ({self.name}) cannot say what given actions lead to: {'its video does not see them' if alone else 'it learned no video'}. "
+                f"{shown}`wam control {self.folder}` lets it act; here name a run of a world model, e.g. of uwm or lewm."
+            ) from error
+
+    @property
+    def imagining(self) -> Any:
+        """What it imagines with: its world model, or where the video of a joint model does not see the actions, the video alone, told none."""
+        if isinstance(self.model, JointModel) and self.model.learns("video") and not self.model.network.sees("video", "actions"):
+            return self.model.as_video()
+        return self.world_model
 
     def read(self, sentences: tuple[str, ...]) -> "Run":
         """The same run; from now on instructions are ids into this table. SpecError for a system that cannot take another one."""
