@@ -83,12 +83,15 @@ class Run:
         self.model.read(sentences)
         return self
 
-    def policy(self, *, safety: Safety | None = None) -> Policy[Any]:
-        """How it acts: the model itself where it is a policy, planning with the preset's planner where it is a world model."""
-        if not isinstance(self.model.spec, WorldModelSpec):
+    def policy(self, *, safety: Safety | None = None, plan: bool = False) -> Policy[Any]:
+        """How it acts: the model itself where it is a policy, planning with the preset's planner where it is a world model.
+
+        `plan`: also a policy's own model is planned in, by its view as a world model. SpecError where it has none, or no objective and planner.
+        """
+        if not plan and not isinstance(self.model.spec, WorldModelSpec):
             policy: Policy[Any] = self.model
             return policy
-        return planning(self.model, self.recipe, self.preset, self.statistics, safety=safety)
+        return planning(self.world_model, self.recipe, self.preset, self.statistics, safety=safety)
 
     def policy_under(self, preset: Preset) -> Policy[Any]:
         """How the same weights act as another preset says, whose networks are those of this one."""
@@ -105,7 +108,11 @@ def planning(
 ) -> Policy[Any]:
     """Planning in a world model as its recipe and preset say, among actions like those it learned from. SpecError where they say nothing."""
     if preset.planner is None or recipe.objective is None:
-        raise SpecError(f"the recipe {recipe.name!r} declares no planner, so its model cannot act. Make a RecedingHorizon with one of your own.")
+        missing = " and no ".join(part for part, there in (("objective", recipe.objective), ("planner for this preset", preset.planner)) if there is None)
+        raise SpecError(
+            f"the recipe {recipe.name!r} declares no {missing}, so nothing can be planned in its model. Make a RecedingHorizon with one of your own, or name "
+            "a run of a recipe that plans, e.g. lewm or uwm."
+        )
     return RecedingHorizon(
         model,
         preset.planner,
