@@ -7,7 +7,7 @@ Knows: recipes, data, training, planning.   Does not know: the command line.
 import hashlib
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -271,8 +271,9 @@ def _built(recipe: Recipe, preset: Preset, shows: DataSpec, statistics: Statisti
 
 
 def _provenance(model: Any, statistics: Statistics, recipe: Recipe, chosen: Preset, preset: str) -> train.Provenance:
-    known = statistics.for_proprio(model.spec.observes.proprio)
-    return train.Provenance(spec=model.spec, statistics=known, recipe=recipe.name, preset=preset, config=asdict(chosen.config))
+    known, config = statistics.for_proprio(model.spec.observes.proprio), chosen.config
+    defaults = {part.name: part.default for part in fields(config) if part.default is not MISSING}
+    return train.Provenance(spec=model.spec, statistics=known, recipe=recipe.name, preset=preset, config=asdict(config), defaults=defaults)
 
 
 def _told(recipe: Recipe, preset: str, changed: bool, chosen: Preset, seed: int, shows: DataSpec, trained_on: TrainedOn, labels: float = 1.0) -> RunFile:

@@ -171,21 +171,23 @@ class Regression(Generation):
 Kind = Literal["flow", "edm", "v", "regression"]
 
 
-def generation(kind: Kind, steps: int, *, spread: float = 0.5, temporal: float = 0.0) -> Generation:
+def generation(kind: Kind, steps: int, *, spread: float = 0.5, temporal: float = 0.0, per_frame: bool = False) -> Generation:
     """By name, with the laws that each came with.
 
     spread: standard deviation of what is drawn, which EDM has to know: about 0.5 for pictures in -1..1, 1 for latents and actions.
-    temporal: see `Denoising`; ValueError where nothing is denoised.
+    temporal, per_frame: see `Denoising`; ValueError where nothing is denoised.
     """
+    if per_frame and kind == "regression":
+        raise ValueError("per_frame is of noise levels, and a regression goes through none. Choose another law, or per_frame = False.")
     if temporal and kind == "regression":
         raise ValueError(f"temporal = {temporal} is a term of denoising, and a regression denoises nothing. Choose another law, or temporal = 0.")
     if kind == "flow":  # draws start at 1, which a logit-normal law hardly trains
-        return Denoising(Flow(), Mixed(0.1, Uniform(0.9, 1.0), LogitNormal()), steps, temporal=temporal)
+        return Denoising(Flow(), Mixed(0.1, Uniform(0.9, 1.0), LogitNormal()), steps, per_frame=per_frame, temporal=temporal)
     if kind == "edm":
         process = Edm(sigma_data=spread)
-        return Denoising(process, LogNormal(process), steps, temporal=temporal)
+        return Denoising(process, LogNormal(process), steps, per_frame=per_frame, temporal=temporal)
     if kind == "v":
-        return Denoising(Ddpm(), Uniform(), steps, temporal=temporal)
+        return Denoising(Ddpm(), Uniform(), steps, per_frame=per_frame, temporal=temporal)
     return Regression()
 
 
