@@ -4,7 +4,7 @@ perception -> what is known -> an action head denoises H steps of R actions -> t
 What is seen (`perception`), the head and the law by which actions are drawn are three parts; a flow expert over video features
 (VPP), a goal-conditioned policy (SuSIE) and plain cloning differ in the first alone.
 
-It `Continues` a chunk that runs (`plan.control.chunks.Asynchronous`) by inpainting: `Denoising.continued`.
+It `Continues` a chunk that runs (`plan.control.chunks.Asynchronous`) by inpainting (`nets.generate.denoise.inpaint`).
 """
 
 from dataclasses import replace

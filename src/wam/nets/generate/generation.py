@@ -7,7 +7,6 @@ error it learns from and how its futures are drawn. Models of several streams us
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -15,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from wam.nets.generate.ddpm import Ddpm
-from wam.nets.generate.denoise import ask, denoise
+from wam.nets.generate.denoise import ask, denoise, inpaint
 from wam.nets.generate.edm import Edm, LogNormal
 from wam.nets.generate.flow import Flow
 from wam.nets.generate.laws import Law, LogitNormal, Mixed, Power, Uniform
@@ -23,8 +22,6 @@ from wam.nets.generate.process import Process
 from wam.nets.generate.regression import gaussian_nll
 from wam.nets.generate.schedule import descend
 from wam.world.noise import Noise
-
-PULL = 5.0  # the most that one step is pulled, in standard deviations of what it may still change (2506.07339, section 4.1: beta)
 
 Network = Callable[[Float[Tensor, "B T ..."], Float[Tensor, "B T"]], Float[Tensor, "B T ..."]]
 
@@ -103,23 +100,10 @@ class Denoising(Generation):
         return x
 
     def continued(self, network: Network, planned: Float[Tensor, "B T ..."], weight: Float[Tensor, "B T"], noise: Noise | None) -> Float[Tensor, "B T ..."]:
-        """As `draw`, to go on from `planned` where `weight` is 1, to lean towards it between 0 and 1: real-time chunking by inpainting.
-
-        (2506.07339, equations 2 to 4, for any process.) Each step's estimate of x is pulled by the gradient of its weighted distance to `planned`, so
-        what is not given follows what is; x is taken to have about unit variance. No gradient is kept, but it takes one: not under inference_mode.
-        """
-        x, mask = self._start(planned, noise), weight.reshape(*weight.shape, *[1] * (planned.ndim - 2))
-        for now, to in pairwise(descend(self.steps, shift=self.shift)[:, 0].tolist()):
-            s, later = (x.new_full(mask.shape, level) for level in (now, to))
-            with torch.enable_grad():
-                state = x.detach().requires_grad_()
-                (output,) = ask(lambda streams, told: (network(streams[0], told[0]),), (self.process,), (state,), (s,))
-                clean = self.process.clean(state, output, s)
-                (pull,) = torch.autograd.grad(clean, state, mask * (planned - clean.detach()))
-            alpha, sigma = self.process.scales(s)
-            clean = clean.detach() + ((alpha**2 + sigma**2) / alpha.clamp_min(1e-6)).minimum(PULL * sigma) * pull
-            x = self.process.noisy(clean, (x - alpha * clean) / sigma, later)
-        return torch.where(mask >= 1, planned, x)
+        """As `draw`, to go on from `planned` where `weight` is 1, and to lean towards it between 0 and 1: see `denoise.inpaint`."""
+        levels, towards = descend(self.steps, shift=self.shift), ((planned, weight),)
+        (x,) = inpaint(lambda streams, told: (network(streams[0], told[0]),), (self.process,), (self._start(planned, noise),), levels, towards)
+        return x
 
     def first(self, like: Float[Tensor, "B T ..."], noise: Noise | None) -> tuple[Float[Tensor, "B T ..."], Float[Tensor, "B T"]]:
         """Noise, at the level of noise."""
