@@ -24,7 +24,9 @@ from wam.world import SpecError
 def run(monkeypatch, tmp_path):
     """A run whose policy is a mock."""
     asked = []
-    monkeypatch.setattr(job, "load", lambda folder, device: asked.append((folder, device)) or SimpleNamespace(name="summing tiny", policy=Summing))
+    monkeypatch.setattr(
+        job, "load", lambda folder, device: asked.append((folder, device)) or SimpleNamespace(name="summing tiny", policy=lambda plan: Summing())
+    )
     return SimpleNamespace(folder=tmp_path, asked=asked)
 
 

@@ -30,6 +30,11 @@ Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, ...", ca
 Preset = Annotated[str, typer.Option(help="Of the recipe; `wam card RECIPE` lists them.")]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a trained run.", exists=True, file_okay=False)]
 
+Plan = Annotated[bool, typer.Option("--plan", help="Plan in its world model, with the recipe's objective, also where it has a policy of its own.")]
+Execute = Annotated[int | None, typer.Option(help="Model steps of each chunk to execute, instead of the preset's.", min=1)]
+Ensemble = Annotated[bool, typer.Option("--ensemble", help="Decide at every step, and execute the mean of all chunks that cover it.")]
+Delay = Annotated[int | None, typer.Option(help="Model steps until an answer is there; meanwhile the running chunk goes on.", min=0)]
+
 
 def show(value: Any, tables: Any, as_json: bool) -> None:
     """JSON for programs, tables for people."""

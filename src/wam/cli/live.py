@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from wam.cli.common import Device, RunFolder, options
+from wam.cli.common import Delay, Device, Ensemble, Execute, RunFolder, options
 from wam.cli.verbs import app
 
 Host = Annotated[str, typer.Option(help="Address to listen at; any but this machine's own needs a token.")]
@@ -38,13 +38,18 @@ def serve(
     port: Port = 8000,
     token: Token = None,
     keys: Annotated[Path | None, typer.Option(help="How the robot's messages name the sensors, as JSON.", dir_okay=False)] = None,
+    execute: Execute = None,
+    ensemble: Ensemble = False,
+    delay: Delay = None,
     seed: Annotated[int, typer.Option(help="Of the policy's chance.")] = 0,
     device: Device = "cpu",
 ) -> None:
     """Serve a policy, or planning in a world model, to robots in openpi's wire format. Ctrl-C ends it."""
+    from wam.jobs.deciding import Deciding
     from wam.jobs.serve import serve as serve_run
     from wam.serve import Keys
     from wam.world import read_spec
 
     told = None if keys is None else read_spec(keys, Keys)
-    serve_run(run, host=host, port=port, token=token, keys=told, seed=seed, device=device)
+    deciding = Deciding(execute=execute, ensemble=ensemble, delay=delay)
+    serve_run(run, host=host, port=port, token=token, keys=told, deciding=deciding, seed=seed, device=device)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from wam.cli.common import AsJson, Device, Preset, RunFolder, console, options, show
+from wam.cli.common import AsJson, Delay, Device, Ensemble, Execute, Plan, Preset, RunFolder, console, options, show
 
 app = typer.Typer(
     name="wam",
@@ -227,13 +227,14 @@ def imagine(
     as_json: AsJson = False,
 ) -> None:
     """Open-loop predictions beside the truth: the rollout card, and report.html in the run's folder."""
-    from wam.jobs.imagine import imagine_run
+    from wam.jobs.imagine import UNTOLD, imagine_run
     from wam.show.tables import card_tables
 
     found, page = imagine_run(run, data, horizon=horizon, count=windows, training=training, device=device)
     if result is not None:
         found.save(result)
-    show(found.card.to_dict(), [*card_tables(found.card), f"report: {page}"], as_json)
+    note = () if found.told else (UNTOLD,)
+    show({**found.card.to_dict(), "told": found.told}, [*card_tables(found.card), *note, f"report: {page}"], as_json)
 
 
 @app.command(epilog="Example: [bold]wam control runs/lewm --world push --goals 100[/]")
@@ -242,17 +243,23 @@ def control(
     world: Annotated[str, typer.Option(help="A world of the library.")] = "push",
     goals: Annotated[int, typer.Option(help="Held-out starts.", min=1)] = 100,
     option: Annotated[list[str] | None, typer.Option(help="Options of the world.")] = None,
+    plan: Plan = False,
+    execute: Execute = None,
+    ensemble: Ensemble = False,
+    delay: Delay = None,
     result: Annotated[Path | None, typer.Option(help="Write outcomes and provenance here, as JSON.", dir_okay=False)] = None,
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
     """Act in closed loop: success with interval and seconds per decision, beside the world's reference policies."""
     from wam.jobs.control import control_runs
+    from wam.jobs.deciding import Deciding
     from wam.show.bars import Bars
     from wam.show.tables import success_table
 
+    deciding = Deciding(plan=plan, execute=execute, ensemble=ensemble, delay=delay)
     with Bars(Console(stderr=True)) as bars:
-        found, page = control_runs(run, world, goals=goals, options=options(option), bars=bars, device=device)
+        found, page = control_runs(run, world, goals=goals, options=options(option), deciding=deciding, bars=bars, device=device)
     if result is not None:
         found.save(result)
     show([row.to_dict() for row in found.rows], [success_table(found.rows), f"report: {page}"], as_json)

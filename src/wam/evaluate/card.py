@@ -3,7 +3,7 @@
 Every measure is an error inside (lower is better): squared error, 1 - SSIM, metres. Curves show it in its usual form (dB,
 SSIM, m) per step ahead. Contrasts compare two arms over the same windows as a ratio of errors.
 
-Arms: "model" (true actions), "shuffled" (the model with the actions of other windows), "copy", "mean" and "background"
+Arms: "model" (true actions), "shuffled" (the model with the actions of other windows, where it is told any), "copy", "mean" and "background"
 (no learning), "true frames" (the probe's own floor).
 """
 

@@ -76,13 +76,13 @@ class Arm:
 
 def _arms(model: WorldModel, window: Window, training: Window | None, seed: int) -> dict[str, Arm]:
     steps, valid, past = window.valid.shape[1], window.valid, window.past.observation
-    swap = others(window.size("B"), seed).to(valid.device)
-    own, foreign = imagine(model, window), imagine(model, window, actions_of(window).select(swap))
-    arms = {
-        MODEL: Arm(pictures=own.pictures, latents=own.latents, valid=valid),
-        SHUFFLED: Arm(pictures=foreign.pictures, latents=foreign.latents, valid=valid & valid[swap]),
-        "copy": Arm(pictures=None, latents=None, valid=valid),
-    }
+    own = imagine(model, window)
+    arms = {MODEL: Arm(pictures=own.pictures, latents=own.latents, valid=valid)}
+    if model.spec.consumes.told:
+        swap = others(window.size("B"), seed).to(valid.device)
+        foreign = imagine(model, window, actions_of(window).select(swap))
+        arms[SHUFFLED] = Arm(pictures=foreign.pictures, latents=foreign.latents, valid=valid & valid[swap])
+    arms["copy"] = Arm(pictures=None, latents=None, valid=valid)
     if seen := _rgb(model, past):
         last = {name: rgb[:, -1] for name, rgb in seen.items()}
         stills = None if training is None else fit_stills(_rgb(model, training.whole()[0].observation))

@@ -14,6 +14,7 @@ from wam.evaluate.pooled import Pooled, pooled
 from wam.evaluate.result import EPISODES, TRAININGS, Result, Verdicts, enough
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessRow, compare_success, evaluation_seeds, measure_success
+from wam.jobs.deciding import PRESET, Deciding, policy_of
 from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
 from wam.recipes.runs import Run, load, sources_of
@@ -41,10 +42,18 @@ class ControlResult(Result):
 
 
 def control_runs(
-    folders: Sequence[Path], world: str, *, goals: int, options: Mapping[str, object] | None = None, bars: Bars, device: str = "cpu"
+    folders: Sequence[Path],
+    world: str,
+    *,
+    goals: int,
+    options: Mapping[str, object] | None = None,
+    deciding: Deciding = PRESET,
+    bars: Bars,
+    device: str = "cpu",
 ) -> tuple[ControlResult, Path]:
     """Let each run act, beside the references. Also writes control.html into the first run's folder, and returns its path.
 
+    `deciding`: otherwise than its preset says, which the names of its rows say; a verdict is of what the preset says alone.
     SpecError for runs of different recipes, presets or data.
     """
     module = load_world(world)  # its name first: a wrong one has a better error than what follows
@@ -52,11 +61,12 @@ def control_runs(
     run = require_alike(runs)
     sources = Sources.of("wam.jobs.control", f"wam.recipes.{run.recipe.name}", f"wam.sim.worlds.{world}")
     options = {**size_of(run, module), **(options or {})}
-    found = [control(each, world, goals=goals, options=options, bars=bars, references=each is run, device=device) for each in runs]
+    name = f"{run.recipe.name}{deciding}"
+    found = [control(each, world, goals=goals, options=options, deciding=deciding, bars=bars, references=each is run, device=device) for each in runs]
     (rows, films), others = found[0], [row for more, _ in found[1:] for row in more]
-    place = next(index for index, row in enumerate(rows) if row.name == run.recipe.name)
+    place = next(index for index, row in enumerate(rows) if row.name == name)
     rows = [*rows[: place + 1], *others, *rows[place + 1 :]]
-    trained, trivial = [row for row in rows if row.name == run.recipe.name], rows[:place]
+    trained, trivial = [row for row in rows if row.name == name], rows[:place]
     together = pooled(trained, trivial) if trivial else None
     origin = Origin.now(
         started=started,
@@ -79,12 +89,12 @@ def control_runs(
         parameters=sum(parameter.numel() for parameter in run.model.parameters()),
         learned_from=run.trained_on.world or Path(run.trained_on.data).name,
         needs=run.recipe.card.data,
-        verdicts=Verdicts(learns=_learns(together, trainings=len(runs), episodes=goals * len(runs))),
+        verdicts=Verdicts(learns=_learns(together if deciding == PRESET else None, trainings=len(runs), episodes=goals * len(runs))),
         origin=origin,
     )
     acted, sentences = trained[0], module.make(1, device=device, **options).spec.sentences
     page = Report(
-        title=f"{run.name} in the world {world}",
+        title=f"{run.name}{deciding} in the world {world}",
         summary=f"It solves {acted.success:.0%} of {acted.episodes} held-out starts ({acted.low:.0%} to {acted.high:.0%}).",
         sections=(
             *success_sections(rows, [compare_success(acted, row) for row in rows if row is not acted]),
@@ -102,7 +112,15 @@ def _learns(together: Pooled | None, *, trainings: int, episodes: int) -> bool |
 
 
 def control(
-    run: Run, world_name: str, *, goals: int, options: Mapping[str, object], bars: Bars, references: bool = True, device: str = "cpu"
+    run: Run,
+    world_name: str,
+    *,
+    goals: int,
+    options: Mapping[str, object],
+    deciding: Deciding = PRESET,
+    bars: Bars,
+    references: bool = True,
+    device: str = "cpu",
 ) -> tuple[list[SuccessRow], dict[str, Episodes]]:
     """One row per policy (trivial ones, the model, ceilings), and the first batch of episodes of each."""
     module = load_world(world_name)
@@ -115,14 +133,15 @@ def control(
         raise SpecError(f"the world {env.spec.name!r} does not say what is solved, so control has nothing to measure. Use wam score for its return{remedy}.")
     trivial = [name for name in TRIVIAL if references and name in module.POLICIES and (name != GOING or shows_goal(env))]
     policies: dict[str, Policy[Any]] = {name: module.POLICIES[name](env) for name in trivial}
-    policies[run.recipe.name] = run.read(env.spec.sentences).policy()
-    require_same_robot(policies[run.recipe.name].spec, as_shown(env, run.preset, device).spec, run.name)
+    own = f"{run.recipe.name}{deciding}"
+    policies[own] = policy_of(run.read(env.spec.sentences), deciding)
+    require_same_robot(policies[own].spec, as_shown(env, run.preset, device).spec, run.name)
     policies |= {name: module.POLICIES[name](env) for name in CEILINGS if references and name in module.POLICIES}
     rows, films = [], {}
     for name, policy in policies.items():
         seen: list[Episodes] = []
         seeds = evaluation_seeds(goals)
-        world = as_shown(env, run.preset, device) if name == run.recipe.name else env
+        world = as_shown(env, run.preset, device) if name == own else env
         row = measure_success(world, policy, name=name, seeds=seeds, watch=seen.append, progress=bars.task(name))
         rows.append(in_steps_of(row, env.spec, world.spec))
         films[name] = seen[0]

@@ -156,10 +156,10 @@ def judge_fold(asked: CrossValidation, data: str | Path, folder: Path, episode: 
 
 
 def views(run: Run, device: str) -> tuple[WorldModel[Any] | None, Policy[Any] | None]:
-    """What it predicts with, and what it acts with; a joint model does both, one whose video sees no actions as a video model."""
+    """What it predicts with, and what it acts with; a joint model does both."""
     model = run.model.to(device)
     if isinstance(model, JointModel):
-        return model.as_world_model() if model.network.sees("video", "actions") else model.as_video(), model.as_policy()
+        return run.imagining, model.as_policy()
     return (model, None) if isinstance(model.spec, WorldModelSpec) else (None, model)
 
 

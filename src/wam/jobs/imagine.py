@@ -9,6 +9,7 @@ import torch
 
 from wam.check import check_world_model
 from wam.data import DataSpec, WindowDataset, open_dataset
+from wam.evaluate.baselines import Pictures
 from wam.evaluate.card import CLEAR, POSITION, Measure, RolloutCard
 from wam.evaluate.imagine import Imagined, imagine, others
 from wam.evaluate.origin import Origin
@@ -24,6 +25,7 @@ from wam.show.training import read_training_log
 from wam.world import Window
 
 STRIPS = 4  # windows that are drawn
+UNTOLD = "It imagines without being told the actions, so there are none to shuffle."
 READS = 0.5  # R2 of a probe on true frames from which its positions count for a verdict
 
 
@@ -32,6 +34,7 @@ class ImaginedResult(Result):
     """How well one trained run predicts, open loop."""
 
     card: RolloutCard
+    told: bool = True  # the actions; what is told none has no arm with those of others
 
 
 def imagine_run(
@@ -43,7 +46,7 @@ def imagine_run(
     background pictures and no probes. ValueError for a horizon that no episode fills, and for the training data itself.
     """
     started, run = time.monotonic(), load(folder, device=device)
-    chunk = run.world_model.spec.chunk
+    chunk = run.imagining.spec.chunk
     horizon = -(-horizon // chunk) * chunk
     sources = Sources.of("wam.jobs.imagine", f"wam.recipes.{run.recipe.name}")
     learned = training or data_of(run)
@@ -53,10 +56,12 @@ def imagine_run(
     known = None if learned is None else windows_of(run, learned, horizon, 4 * count)[0].to(device)
     held_out = held_out.to(device)
     both = [held_out] if known is None else [held_out, known]
-    card = rollout_card(run.world_model, held_out, training=known, name=run.name, episodes=episodes, positions=places(run, *both))
-    missing = "" if learned else f" Its training data ({short(run.trained_on.data)}) is not here, so there are no mean and background pictures and no probes."
+    card = rollout_card(run.imagining, held_out, training=known, name=run.name, episodes=episodes, positions=places(run, *both))
+    told = run.imagining.spec.consumes.told
+    missing = "" if told else f" {UNTOLD}"
+    missing += "" if learned else f" Its training data ({short(run.trained_on.data)}) is not here, so there are no mean and background pictures and no probes."
     if len({knows_poses(window) for window in both}) == 2:
-        missing = " Poses of bodies are known in one of the two sets alone, so no probe is asked for them."
+        missing += " Poses of bodies are known in one of the two sets alone, so no probe is asked for them."
     origin = Origin.now(
         started=started,
         protocol=(
@@ -82,8 +87,8 @@ def imagine_run(
             origin_section(origin),
         ),
     )
-    verdicts = Verdicts(conforms=check_world_model(run.world_model).ok, uses_conditions=uses_conditions(card))
-    return ImaginedResult(card=card, origin=origin, verdicts=verdicts), page.save(run.folder / "report.html")
+    verdicts = Verdicts(conforms=check_world_model(run.imagining).ok, uses_conditions=uses_conditions(card))
+    return ImaginedResult(card=card, told=told, origin=origin, verdicts=verdicts), page.save(run.folder / "report.html")
 
 
 def uses_conditions(card: RolloutCard) -> bool | None:
@@ -116,20 +121,23 @@ def require_unseen(run: Run, data: str | Path) -> None:
 
 
 def imagined_sections(run: Run, window: Window) -> tuple[Section, ...]:
-    """Strips of truth, prediction, error, and of the same with other windows' actions; nothing for models without pictures."""
+    """Strips of truth, prediction, error, and of the same with other windows' actions where it is told any; nothing for models without pictures."""
     first = window.narrow("B", 0, 64)
-    shown = imagine(run.world_model, first)
+    shown = imagine(run.imagining, first)
     if shown.pictures is None:
         return ()
-    other: Imagined = imagine(run.world_model, first, first.actions.select(others(first.size("B"))))
-    assert other.pictures is not None
+    more: dict[str, Pictures] = {}
+    if run.imagining.spec.consumes.told:
+        other: Imagined = imagine(run.imagining, first, first.actions.select(others(first.size("B"))))
+        assert other.pictures is not None
+        more = {"shuffled actions": other.pictures}
     rows = torch.arange(min(STRIPS, first.size("B")))
-    return (strips_section(first, shown.pictures, rows, rate=run.data.rate, more={"shuffled actions": other.pictures}),)
+    return (strips_section(first, shown.pictures, rows, rate=run.data.rate, more=more),)
 
 
 def instructions_of(run: Run, data: Sequence[str | Path]) -> tuple[str, ...]:
     """One table of the instructions of several data sets; the run's own where it reads none."""
-    spec = run.world_model.spec
+    spec = run.imagining.spec
     return tuple(dict.fromkeys(text for one in data for text in frames_for(run.preset, one).sentences)) if spec.instructed else spec.sentences
 
 
@@ -138,7 +146,7 @@ def windows_of(run: Run, data: str | Path, horizon: int, count: int) -> tuple[Wi
 
     ValueError for a horizon that no episode fills, for instructions that are not in the run's table, and for another robot.
     """
-    frames, spec = frames_for(run.preset, data), run.world_model.spec
+    frames, spec = frames_for(run.preset, data), run.imagining.spec
     skip = skip_of(run, frames.spec, data)
     frames = frames.in_table(spec.sentences) if spec.instructed else frames
     windows = WindowDataset(frames, past=max(spec.context[0], min(run.preset.past, spec.context[1])), horizon=horizon, skip=skip, truth=True)
@@ -150,7 +158,7 @@ def windows_of(run: Run, data: str | Path, horizon: int, count: int) -> tuple[Wi
 
 def skip_of(run: Run, shown: DataSpec, data: str | Path) -> int:
     """Frames of a data set per step of the model; what was lived through or imagined is at its own clock already. ValueError for sets of another robot."""
-    spec = run.world_model.spec
+    spec = run.imagining.spec
     for what, needed, there in (
         ("cameras", spec.observes.cameras, shown.observes.cameras),
         ("actions", [slot.name for slot in spec.consumes.low_level], [slot.name for slot in shown.acts.low_level]),

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
+from wam.jobs.deciding import PRESET, Deciding, policy_of
+from wam.plan.control.chunks import Asynchronous, Ensembled, FirstOf
 from wam.plan.control.receding import RecedingHorizon
 from wam.plan.objectives import GoalImage
 from wam.recipes.runs import load
@@ -23,6 +25,7 @@ def serve(
     token: str | None = None,
     keys: "Keys | None" = None,
     limits: "Limits | None" = None,
+    deciding: Deciding = PRESET,
     seed: int = 0,
     device: str = "cpu",
     console: Console | None = None,
@@ -30,12 +33,13 @@ def serve(
     """Serve a run's policy over a WebSocket, until SIGTERM or Ctrl-C.
 
     `port` 0 takes a free one. `token`: needed where `host` can be reached from other machines. `keys`: which key of a message is
-    which input, else openpi's habit. SpecError for what cannot be served, ImportError without the extra "serve".
+    which input, else openpi's habit. `deciding`: otherwise than its preset says. SpecError for what cannot be served, ImportError without the extra "serve".
     """
     from wam.serve import PolicyServer
 
     console, run = console or Console(), load(folder, device=device)
-    server = PolicyServer(run.policy(), name=run.name, host=host, port=port, token=token, keys=keys, limits=limits, seed=seed, device=device)
+    policy, name = policy_of(run, deciding), f"{run.name}{deciding}"
+    server = PolicyServer(policy, name=name, host=host, port=port, token=token, keys=keys, limits=limits, seed=seed, device=device)
 
     def started(taken: int) -> None:
         for line in announcement(server, taken):
@@ -62,7 +66,8 @@ def announcement(server: "PolicyServer", port: int) -> list[str]:
         start += count
     if spec.instructed:
         lines.append(f"  in   {escape(keys.prompt)}: one of {len(spec.sentences)} instructions, e.g. {escape(repr(spec.sentences[0]))}")
-    if isinstance(server.policy, RecedingHorizon) and isinstance(server.policy.objective, GoalImage):
+    inner = server.policy.policy if isinstance(server.policy, FirstOf | Ensembled | Asynchronous) else server.policy
+    if isinstance(inner, RecedingHorizon) and isinstance(inner.objective, GoalImage):
         shown = ", ".join(escape(GOAL + key) for key in keys.cameras)
         lines.append(f"  goal {shown}: how it should look, like the camera's pictures, with the first message of an episode")
     lines.append(f"  out  actions ({spec.chunk * rows}, {len(spec.acts.low_level)}) at {rate:g} Hz, of which {spec.execute * rows} are to be executed")

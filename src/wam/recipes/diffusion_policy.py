@@ -9,7 +9,7 @@ from wam.models.policies.chunk_policy import ChunkPolicy
 from wam.models.policies.perception import Look
 from wam.nets.blocks.action_unet import ActionUNet
 from wam.nets.generate.generation import Kind, action_generation
-from wam.nets.perceive.text import WordEncoder
+from wam.nets.perceive.text import text_encoder
 from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
 from wam.recipes.usual import usual
 from wam.train import Stage
@@ -37,7 +37,8 @@ class DiffusionPolicyConfig:
     dim: int = 128  # of what is known, and of the condition
     width: int = 32  # channels of the encoders
     context: int = 1  # frames looked back at
-    words: int = 32  # width of a word
+    words: int = 32  # width of a word, where words are learned
+    text: str = ""  # a text model of `transformers` that reads instructions, by name or folder; empty = words are learned
     channels: int = 32  # of the U-Net's first level
     chunk: int = 4  # model steps drawn at once
     execute: int = 2  # of them done before the next chunk
@@ -77,7 +78,7 @@ def build(config: DiffusionPolicyConfig, data: DataSpec, statistics: Statistics)
     if not data.acts.low_level:
         raise SpecError(f"diffusion_policy draws low-level actions, and the data has {data.acts}. Record or convert a set with low-level actions.")
     seen = replace(data.observes, points=0, state=None, proprio=data.observes.proprio if config.feels else ())
-    words = WordEncoder(data.sentences, width=config.words) if data.sentences else None
+    words = text_encoder(config.text, data.sentences, width=config.words) if data.sentences else None
     known = statistics.for_proprio(seen.proprio)
     look = Look(seen, known, config.dim, context=config.context, width=config.width, words=words)
     head = ActionUNet(data.acts.per_step * len(data.acts.low_level), config.dim, width=config.channels)

@@ -7,7 +7,7 @@ Knows: recipes, data, training, planning.   Does not know: the command line.
 import hashlib
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 from wam import train
 from wam.data import DataSpec, Frames, WindowDataset, as_episodes, cached_frames, compute_statistics, open_dataset
 from wam.evaluate.sources import Sources
+from wam.models.world_action.joint import JointModel
 from wam.plan.control.receding import RecedingHorizon
 from wam.plan.control.safety import Safety
 from wam.recipes.recipe import Preset, Recipe, load_recipe
@@ -47,12 +48,27 @@ class Run:
 
     @property
     def world_model(self) -> Any:
-        """What predicts: the model itself, or that view of it. SpecError for a policy that predicts nothing."""
+        """What says where actions lead: the model itself, or that view of it. SpecError where nothing says that, with what can be done instead."""
         if isinstance(self.model.spec, WorldModelSpec):
             return self.model
-        if isinstance(self.model, Views):
+        if not isinstance(self.model, Views):
+            raise SpecError(f"{self.name} is a policy, in which nothing can be imagined. Name a world model; a policy acts with `wam control`.")
+        try:
             return self.model.as_world_model()
-        raise SpecError(f"{self.name} is a policy, in which nothing can be imagined. Name a world model; a policy acts with `wam control`.")
+        except SpecError as error:
+            alone = isinstance(self.model, JointModel) and self.model.learns("video")
+            shown = f"`wam imagine {self.folder} --data HELD_OUT` shows what it imagines without being told them, and " if alone else ""
+            raise SpecError(
+                f"{self.folder} ({self.name}) cannot say what given actions lead to: {'its video does not see them' if alone else 'it learned no video'}. "
+                f"{shown}`wam control {self.folder}` lets it act; here name a run of a world model, e.g. of uwm or lewm."
+            ) from error
+
+    @property
+    def imagining(self) -> Any:
+        """What it imagines with: its world model, or where the video of a joint model does not see the actions, the video alone, told none."""
+        if isinstance(self.model, JointModel) and self.model.learns("video") and not self.model.network.sees("video", "actions"):
+            return self.model.as_video()
+        return self.world_model
 
     def read(self, sentences: tuple[str, ...]) -> "Run":
         """The same run; from now on instructions are ids into this table. SpecError for a system that cannot take another one."""
@@ -67,12 +83,15 @@ class Run:
         self.model.read(sentences)
         return self
 
-    def policy(self, *, safety: Safety | None = None) -> Policy[Any]:
-        """How it acts: the model itself where it is a policy, planning with the preset's planner where it is a world model."""
-        if not isinstance(self.model.spec, WorldModelSpec):
+    def policy(self, *, safety: Safety | None = None, plan: bool = False) -> Policy[Any]:
+        """How it acts: the model itself where it is a policy, planning with the preset's planner where it is a world model.
+
+        `plan`: also a policy's own model is planned in, by its view as a world model. SpecError where it has none, or no objective and planner.
+        """
+        if not plan and not isinstance(self.model.spec, WorldModelSpec):
             policy: Policy[Any] = self.model
             return policy
-        return planning(self.model, self.recipe, self.preset, self.statistics, safety=safety)
+        return planning(self.world_model, self.recipe, self.preset, self.statistics, safety=safety)
 
     def policy_under(self, preset: Preset) -> Policy[Any]:
         """How the same weights act as another preset says, whose networks are those of this one."""
@@ -89,7 +108,11 @@ def planning(
 ) -> Policy[Any]:
     """Planning in a world model as its recipe and preset say, among actions like those it learned from. SpecError where they say nothing."""
     if preset.planner is None or recipe.objective is None:
-        raise SpecError(f"the recipe {recipe.name!r} declares no planner, so its model cannot act. Make a RecedingHorizon with one of your own.")
+        missing = " and no ".join(part for part, there in (("objective", recipe.objective), ("planner for this preset", preset.planner)) if there is None)
+        raise SpecError(
+            f"the recipe {recipe.name!r} declares no {missing}, so nothing can be planned in its model. Make a RecedingHorizon with one of your own, or name "
+            "a run of a recipe that plans, e.g. lewm or uwm."
+        )
     return RecedingHorizon(
         model,
         preset.planner,
@@ -248,8 +271,9 @@ def _built(recipe: Recipe, preset: Preset, shows: DataSpec, statistics: Statisti
 
 
 def _provenance(model: Any, statistics: Statistics, recipe: Recipe, chosen: Preset, preset: str) -> train.Provenance:
-    known = statistics.for_proprio(model.spec.observes.proprio)
-    return train.Provenance(spec=model.spec, statistics=known, recipe=recipe.name, preset=preset, config=asdict(chosen.kept(model)))
+    known, config = statistics.for_proprio(model.spec.observes.proprio), chosen.kept(model)
+    defaults = {part.name: part.default for part in fields(config) if part.default is not MISSING}
+    return train.Provenance(spec=model.spec, statistics=known, recipe=recipe.name, preset=preset, config=asdict(config), defaults=defaults)
 
 
 def _told(recipe: Recipe, preset: str, changed: bool, chosen: Preset, seed: int, shows: DataSpec, trained_on: TrainedOn, labels: float = 1.0) -> RunFile:

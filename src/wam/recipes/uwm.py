@@ -141,6 +141,6 @@ RECIPE = Recipe(
     card=CARD,
     presets={"tiny": TINY, "robot": ROBOT, "small": SMALL, "paper": PAPER},
     build=build,
-    objective=GoalImage(earlier=0.5),  # for planning with its forward view: `planning(run.model.as_world_model(), run.recipe, run.preset, run.statistics)`
+    objective=GoalImage(earlier=0.5),  # for planning with its forward view: `wam control RUN --plan`
     mechanism=Mechanism(name="noise levels of video and actions are independent", off=coupled),
 )

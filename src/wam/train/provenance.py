@@ -24,6 +24,7 @@ class Provenance:
     recipe: str = ""  # module name inside wam.recipes; "" = the caller's own model
     preset: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)  # resolved, JSON-ready
+    defaults: Mapping[str, Any] = field(default_factory=dict, compare=False)  # of fields of the configuration that an older run may not know yet; not stored
     source: str = field(default_factory=source_hash)
 
     def __post_init__(self) -> None:

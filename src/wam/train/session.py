@@ -91,7 +91,7 @@ class Session:
             "statistics": (then.statistics, now.statistics),
             "recipe": (then.recipe, now.recipe),
             "preset": (then.preset, now.preset),
-            "config": (then.config, json.loads(json.dumps(now.config))),
+            "config": tuple(json.loads(json.dumps(config)) for config in ({**now.defaults, **then.config}, now.config)),
         }
         if differ := [line for name, (before, after) in pairs.items() for line in differences(name, before, after)]:
             more = f"; and {len(differ) - SHOWN} more" if len(differ) > SHOWN else ""

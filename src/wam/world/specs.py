@@ -45,6 +45,11 @@ class ActionSpec(Spec):
         ask_names(self, "low_level")
 
     @property
+    def told(self) -> bool:
+        """Is there any part: is anything said of what is done?"""
+        return self != ActionSpec(per_step=self.per_step)
+
+    @property
     def arguments(self) -> int:
         """Columns of `Actions.arguments`: the most that any skill takes."""
         return max((len(skill.parameters) for skill in self.skills), default=0)

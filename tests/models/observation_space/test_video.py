@@ -173,7 +173,45 @@ def test_what_was_imagined_from_nothing_is_gone_on_from():
     torch.testing.assert_close(shown[:, 1:], wanted)
 
 
+@pytest.mark.parametrize("per_frame", [False, True])
+def test_frames_learn_at_levels_of_their_own_where_asked(per_frame):
+    model, told = make({"chunk": 3, "time": "causal", "per_frame": per_frame}), []
+    model.backbone.register_forward_pre_hook(lambda _, asked: told.append(asked[2]))  # the condition of the frames that are learned
+    model.actions.forward = lambda actions, told=None: model.zero.new_zeros(1, 1, 1)  # that levels alone tell frames apart
+    model.place = None
+    model.loss(window(4, 2, 3), noise=Noise.of(range(4)))
+    (levels,) = told
+    assert [bool((levels[:, 0] != levels[:, frame]).any(-1).all()) for frame in (1, 2)] == [per_frame, per_frame]
+    with torch.no_grad():  # a draw has one level for all
+        model.predict(model.observe(model.begin(4, Task()), window(4, 2, 3).past), window(4, 2, 3).actions, noise=Noise.of(range(4)))
+    assert all(torch.equal(levels[:, 0], levels[:, 1]) for levels in told[1:]) and len(told) == 3
+
+
+@pytest.mark.parametrize("change", [{"law": "regression"}, {"chunk": 2, "stacked": True}])
+def test_one_picture_has_one_level(change):
+    with pytest.raises(SpecError, match=r"per_frame gives every frame a noise level of its own, and (a regression has none|stacked frames are one picture)"):
+        make({**change, "per_frame": True})
+
+
+def test_guidance_takes_more_of_what_an_instruction_adds():
+    """Of one network evaluation, a draw is linear in the answers: o0 + w (o1 - o0)."""
+    words = ("push the red disc", "push the green block")
+    model, shown, noise = make({"acts": "none", "reads": True, "dropped_words": 0.1, "steps": 1}, sentences=words).eval(), window(3, 2, 1), Noise.of(range(3))
+
+    def drawn(told: int, weight: float) -> torch.Tensor:
+        model.guidance = weight
+        carry = model.observe(model.begin(3, Task(instruction=torch.full((3,), told))), shown.past)
+        return model._drawn(carry.now, shown.actions, noise)
+
+    with torch.no_grad():
+        nothing, plain, guided = drawn(-1, 1.0), drawn(1, 1.0), drawn(1, 3.0)
+        assert not torch.allclose(nothing, plain, atol=1e-3) and not torch.allclose(plain, guided, atol=1e-3)
+        torch.testing.assert_close(guided, nothing + 3 * (plain - nothing), atol=1e-4, rtol=1e-4)
+
+
 def test_what_does_not_fit_is_refused():
+    with pytest.raises(SpecError, match="names what reads the instruction, and the model reads none"):
+        make({"text": "t5-small"})
     with pytest.raises(SpecError, match="makes 2 at once"):
         make({"chunk": 2, "time": "full"}).loss(window(2, 1, 3), noise=Noise.of(range(2)))
     with pytest.raises(SpecError, match="it must learn that"):

@@ -13,6 +13,7 @@ from wam.nets.blocks.action_expert import ActionExpert
 from wam.nets.blocks.action_unet import ActionUNet
 from wam.nets.generate.generation import generation
 from wam.nets.perceive.text import WordEncoder
+from wam.plan.control.chunks import Asynchronous, overlap
 from wam.world import Actions, Future, Noise, Observation, Past, SpecError, Task, Window
 
 WORDS = ("push the red disc to the green zone", "push the blue block to the red zone")
@@ -44,6 +45,21 @@ def test_conforms_with_goals():
     check_policy(make(goal=True), make=lambda: make(goal=True), task=Task(goal=Observation(rgb=goal.rgb))).require()
     with pytest.raises(SpecError, match="the task has none"):
         make(goal=True).begin(2, Task())
+
+
+@pytest.mark.parametrize("law", ["flow", "v", "edm"])
+def test_continues_the_chunk_that_runs(law):
+    """What is given stays to the bit, what is not given moves with it, and where no chunk runs it is the draw of `act`."""
+    policy, shown, noise = make(law=law), window(3).past, Noise.of(range(3))
+    memory = policy.begin(3, Task())
+    _, alone = policy.act(memory, shown, noise=noise)
+    planned, weight = alone.low_level + 0.01, overlap(CHUNK, frozen=1, left=3).expand(3, -1).clone()
+    weight[2] = 0
+    _, found = policy.act_on(memory, shown, planned, weight, noise=noise)
+    assert torch.equal(found.low_level[:2, 0], planned[:2, 0]) and not torch.equal(found.low_level[:2, 3], alone.low_level[:2, 3])
+    torch.testing.assert_close(found.low_level[2], alone.low_level[2], atol=1e-4, rtol=0)
+    given = Asynchronous(policy, delay=1, execute=1, join="given")
+    check_policy(given, make=lambda: Asynchronous(make(law=law), delay=1, execute=1, join="given")).require()
 
 
 def window(rows: int) -> Window:

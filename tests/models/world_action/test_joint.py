@@ -17,6 +17,7 @@ from wam.models.world_action.joint_situation import Given
 from wam.models.world_action.joint_tokens import ActionTokens, FrameTokens
 from wam.nets.blocks.masks import EVERY, Rule
 from wam.nets.generate.laws import Levels
+from wam.plan.control.chunks import Asynchronous, Continues
 from wam.recipes import fast_wam, uwm
 from wam.world import Actions, Imagines, Infers, Noise, Observation, SpecError, Task
 
@@ -53,6 +54,25 @@ def test_conforms_as_a_video_model_that_is_told_no_actions():
     report = check_world_model(make("fast").as_video(), make=lambda: make("fast").as_video())
     failed = {finding.check for finding in report.findings if finding.status == "failed"}
     assert failed <= {"actions_act_from_their_step_on"}  # there are no actions to choose differently
+
+
+@pytest.mark.parametrize("arm", ["uwm", "fast", "joint", "imagine_first"])
+def test_continues_the_chunk_that_runs(arm):
+    """What is given stays to the bit, what is not given moves with it, and where no chunk runs it is the draw of `act`."""
+    model, shown, noise = make(arm), window(3, 1, K).past, Noise.of(range(3))
+    assert isinstance(model, Continues)
+    memory = model.begin(3, Task())
+    _, alone = model.act(memory, shown, noise=noise)
+    planned, weight = alone.low_level * 0.9, torch.tensor([[1.0, 0.0], [1.0, 0.5], [0.0, 0.0]])
+    _, found = model.act_on(memory, shown, planned, weight, noise=noise)
+    assert torch.equal(found.low_level[:2, 0], planned[:2, 0]) and not torch.equal(found.low_level[:2, 1], alone.low_level[:2, 1])
+    torch.testing.assert_close(found.low_level[2], alone.low_level[2], atol=1e-4, rtol=0)
+
+
+def test_conforms_where_answers_come_late():
+    check_policy(
+        Asynchronous(make("uwm"), delay=1, execute=1, join="given"), make=lambda: Asynchronous(make("uwm"), delay=1, execute=1, join="given")
+    ).require()
 
 
 def states(model: JointModel, rows: int = ROWS) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from wam.nets.generate.ddpm import Ddpm
+from wam.nets.generate.edm import Edm
 from wam.nets.generate.flow import Flow
 from wam.nets.generate.generation import action_generation, generation
 from wam.world import Noise
@@ -39,6 +40,32 @@ def test_the_best_network_draws_the_gaussian_and_errs_least(kind, process):
     x = MEAN + SPREAD * noise.fork("data").normal(1, 1)
     least = drawn.error(best, x, noise).mean()
     assert all(drawn.error(lambda *asked, by=by: best(*asked) + by, x, noise).mean() > least for by in (-0.2, 0.2))
+
+
+@pytest.mark.parametrize(("kind", "process"), [("flow", Flow()), ("v", Ddpm()), ("edm", Edm(sigma_data=1.0))])
+def test_what_is_continued_goes_on_as_it_began(kind, process):
+    """Chunks are four times -1 or four times 1, by a coin: with the best network a chunk follows what is given of it, where half of them would not."""
+
+    def best(entering, told):
+        level = (told * 4).exp() if kind == "edm" else told  # its sigma; the others are told s
+        alpha, sigma = (1.0, level[..., None]) if kind == "edm" else process.scales(level[..., None])
+        noisy = entering * (sigma**2 + 1).sqrt() if kind == "edm" else entering
+        x = (alpha * noisy.sum(1, keepdim=True) / sigma[:, :1] ** 2).tanh().expand_as(noisy)
+        if kind == "edm":
+            return (sigma * x - (noisy - x) / sigma) / (sigma**2 + 1).sqrt()
+        p, q = process.asks(level[..., None])
+        return p * x + q * (noisy - alpha * x) / sigma
+
+    drawn, rows, chance = action_generation(kind, 30) if kind != "flow" else generation(kind, 30), 200, Noise.of(range(200))
+    alone = drawn.draw(best, torch.zeros(rows, 4, 1), chance)
+    assert (alone.abs() - 1).abs().max() < 0.05 and 60 < int((alone[:, 3] > 0).sum()) < 140
+    planned, given = torch.tensor([-1.0, 0, 0, 0]).expand(rows, -1)[..., None], torch.tensor([1.0, 0, 0, 0]).expand(rows, -1)
+    with torch.no_grad():
+        found = drawn.continued(best, planned, given, chance)
+        free = drawn.continued(best, planned, 0 * given, chance)
+    assert torch.equal(found[:, 0], planned[:, 0]) and not found.requires_grad
+    assert int((found[:, 1:] + 1).abs().amax((1, 2)).lt(0.05).sum()) > 0.85 * rows
+    torch.testing.assert_close(free, alone, atol=1e-3, rtol=0)
 
 
 def test_edms_network_answers_at_unit_scale_whatever_the_spread_of_the_data():

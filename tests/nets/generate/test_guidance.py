@@ -5,7 +5,7 @@ import torch
 
 from tests.nets.generate.gaussians import COVARIANCE, PROCESSES, best, carried, normal
 from wam.nets.generate.denoise import Net, denoise
-from wam.nets.generate.guidance import guide, guided
+from wam.nets.generate.guidance import guided
 from wam.nets.generate.process import Process
 from wam.nets.generate.schedule import descend
 
@@ -33,19 +33,3 @@ def test_guided_gaussians_have_the_guided_mean(name: str) -> None:
     (x,) = denoise(net, (process,), (start,), descend(60), second_order=True)
     mean = NOTHING + 2.0 * (PICTURE - NOTHING) + 1.5 * (TEXT - PICTURE)
     torch.testing.assert_close(x[:, 0], carried(process, start[:, 0], 1.0, mean, COVARIANCE), rtol=0, atol=0.02)
-
-
-def test_all_conditions_in_one_batch() -> None:
-    calls = []
-    condition = torch.cat([torch.zeros(3, 1), torch.ones(3, 1), torch.full((3, 1), 2.0)]).double()  # the caller's, least first
-
-    def net(streams, levels):
-        calls.append(streams)
-        return tuple((x + s[..., None]) * condition[..., None] + s[..., None] for x, s in zip(streams, levels, strict=True))
-
-    video, action = normal(3, 2, 4), normal(3, 5, 1, seed=1)
-    levels = (torch.rand(3, 2, dtype=torch.float64), torch.rand(3, 5, dtype=torch.float64))
-    found = guide(net, [[2.0, 3.0], [1.0, 1.0]])((video, action), levels)
-    assert len(calls) == 1 and calls[0][0].shape == (9, 2, 4)
-    torch.testing.assert_close(found[0], 5 * (video + levels[0][..., None]) + levels[0][..., None])  # 2 (1 - 0) + 3 (2 - 1)
-    torch.testing.assert_close(found[1], 2 * (action + levels[1][..., None]) + levels[1][..., None])  # weights of 1: the last

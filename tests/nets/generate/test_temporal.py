@@ -45,3 +45,5 @@ def test_a_single_frame_has_no_neighbour():
 def test_what_is_not_denoised_has_no_such_error():
     with pytest.raises(ValueError, match="temporal"):
         generation("regression", 1, temporal=0.1)
+    with pytest.raises(ValueError, match="per_frame"):
+        generation("regression", 1, per_frame=True)

@@ -1,9 +1,12 @@
 """Text encoders: ids into a table, no instruction, other tables with the same words; and a pretrained one read back from a folder."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 
-from wam.nets.perceive.text import PretrainedTextEncoder, WordEncoder, words_of
+from wam.nets.perceive.text import PretrainedTextEncoder, WordEncoder, text_encoder, words_of
 
 TABLE = ("push the red disc to the blue zone", "Push the blue disc to the red zone.", "stop")
 
@@ -69,15 +72,28 @@ def test_it_learns_which_word_stands_where():
     assert float(loss.detach()) < 0.05
 
 
-def test_a_pretrained_model_is_read_once_from_a_folder(tmp_path):
+def written(folder: Path) -> tuple[torch.nn.Module, Any]:
+    """A tiny BERT with random weights, and its tokenizer, as `transformers` keeps them."""
     transformers = pytest.importorskip("transformers", reason='needs the extra "vision"')
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "push", "the", "red", "blue", "disc", "to", "zone", "stop", "."]
     config = transformers.BertConfig(vocab_size=len(words), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32)
     torch.manual_seed(0)
     model = transformers.BertModel(config).eval()
-    model.save_pretrained(tmp_path / "tiny")
+    model.save_pretrained(folder)
     tokenizer = transformers.BertTokenizer({word: index for index, word in enumerate(words)})
-    tokenizer.save_pretrained(tmp_path / "tiny")
+    tokenizer.save_pretrained(folder)
+    return model, tokenizer
+
+
+def test_a_configuration_says_which(tmp_path):
+    written(tmp_path / "tiny")
+    learned, pretrained = text_encoder("", TABLE, width=16), text_encoder(str(tmp_path / "tiny"), TABLE, width=16)
+    assert isinstance(learned, WordEncoder) and learned.width == 16
+    assert isinstance(pretrained, PretrainedTextEncoder) and pretrained.width == 32 and not pretrained.state_dict()
+
+
+def test_a_pretrained_model_is_read_once_from_a_folder(tmp_path):
+    model, tokenizer = written(tmp_path / "tiny")
     encoder = PretrainedTextEncoder(str(tmp_path / "tiny"), TABLE)
     assert encoder.width == 32 and not list(encoder.parameters())
     tokens, valid = encoder(torch.tensor([2, -1, 0]))

@@ -11,7 +11,7 @@ from wam.nets.blocks.streams import StreamTransformer
 from wam.nets.blocks.unet import Time, UNet
 from wam.nets.generate.generation import Generation, Kind, generation
 from wam.nets.perceive.keypoints import KeypointEncoder
-from wam.nets.perceive.text import WordEncoder
+from wam.nets.perceive.text import text_encoder
 from wam.world import ActionSpec, ObservationSpec, SpecError, Statistics
 
 
@@ -38,8 +38,10 @@ class VideoConfig:
     chunk: int = 1  # K, frames generated together
     law: Kind = "flow"  # how frames are drawn
     steps: int = 6  # network evaluations per chunk, where it is denoised
+    per_frame: bool = False  # while learning, a noise level for each frame of a chunk (diffusion forcing, arXiv 2407.01392), instead of one for all
     acts: Literal["frame", "clip", "none"] = "frame"  # actions per frame, as one vector for all K, or not told
     reads: bool = False  # the instruction
+    text: str = ""  # a text model of `transformers` that reads it, by name or folder; empty = words are learned
     eye: int = 0  # channels of what says where things are in the last frame; 0 = the backbone alone
     dropped_frames: float = 0.0  # chances of leaving out, while learning
     dropped_actions: float = 0.0
@@ -55,10 +57,18 @@ class VideoConfig:
 def video_model(
     config: VideoConfig, observes: ObservationSpec, acts: ActionSpec, statistics: Statistics, rate: float, sentences: tuple[str, ...]
 ) -> VideoWorldModel:
-    """As configured. What it consumes is `acts` where it is told actions, else steps without any."""
+    """As configured. What it consumes is `acts` where it is told actions, else steps without any. SpecError for choices that exclude each other."""
+    if config.text and not config.reads:
+        raise SpecError(f"text = {config.text!r} names what reads the instruction, and the model reads none. Set reads, or leave text empty.")
+    if config.per_frame and (config.law == "regression" or config.stacked):
+        against = "a regression has none" if config.law == "regression" else "stacked frames are one picture"
+        raise SpecError(
+            f"per_frame gives every frame a noise level of its own, and {against}. "
+            "Choose a law that denoises and frames that are not stacked, or leave per_frame off."
+        )
     codec = Codec(observes, latent=config.latent, reduction=config.reduction, width=config.codec)
-    words = WordEncoder(sentences) if config.reads else None
-    drawn = generation(config.law, config.steps, spread=1.0 if config.latent else 0.5, temporal=config.temporal)
+    words = text_encoder(config.text, sentences) if config.reads else None
+    drawn = generation(config.law, config.steps, spread=1.0 if config.latent else 0.5, temporal=config.temporal, per_frame=config.per_frame)
     shared = config.chunk if config.acts == "clip" else 1
     return VideoWorldModel(
         codec,

@@ -3,6 +3,8 @@
 perception -> what is known -> an action head denoises H steps of R actions -> the first `execute` of them are done.
 What is seen (`perception`), the head and the law by which actions are drawn are three parts; a flow expert over video features
 (VPP), a goal-conditioned policy (SuSIE) and plain cloning differ in the first alone.
+
+It `Continues` a chunk that runs (`plan.control.chunks.Asynchronous`) by inpainting (`nets.generate.denoise.inpaint`).
 """
 
 from dataclasses import replace
@@ -17,11 +19,12 @@ from wam.nets.blocks.action_expert import ActionHead
 from wam.nets.blocks.fourier import Fourier
 from wam.nets.blocks.normalise import Normalise
 from wam.nets.blocks.reduce import masked_mean
-from wam.nets.generate.generation import Generation, Network
+from wam.nets.generate.generation import Denoising, Generation, Network
+from wam.plan.control.chunks import Continues
 from wam.world import Actions, ActionSpec, Noise, Past, PolicySpec, Reads, Record, SpecError, Statistics, Task, Window
 
 
-class ChunkPolicy(nn.Module, Reads):
+class ChunkPolicy(nn.Module, Reads, Continues[Record]):
     """See the module's docstring. `condition`: E, the width of what the head is told.
 
     `draws`: noisy chunks that each decision is learned from. The head costs little, seeing costs much, and what one noise level says of
@@ -46,7 +49,7 @@ class ChunkPolicy(nn.Module, Reads):
         statistics.require(acts, perception.observes.proprio)
         if statistics.action is None or not acts.low_level:
             raise SpecError(f"ChunkPolicy draws low-level actions and needs their moments, got the slots {acts.low_level} and moments {statistics.action}.")
-        if generation.outputs(1) != 1:
+        if not isinstance(generation, Denoising):
             raise SpecError(
                 f"{type(generation).__name__} asks for a mean and a variance, and action heads give one number per action. Use a flow or diffusion."
             )
@@ -75,14 +78,20 @@ class ChunkPolicy(nn.Module, Reads):
     @torch.no_grad()
     def act(self, memory: Record, since: Past, *, noise: Noise | None = None) -> tuple[Record, Actions]:
         """A chunk of K steps. Without noise: that of one fixed draw."""
-        memory = self.perception.remember(memory, since)
-        known = self.perception(memory, noise.fork("perception") if noise is not None else None)
-        rate, slots = self.spec.acts.per_step, len(self.spec.acts.low_level)
-        like = known.vector.new_zeros(len(known.vector), self.spec.chunk, rate * slots)
-        drawn = self.generation.draw(self._network(known), like, noise.fork("actions") if noise is not None else None).unflatten(2, (rate, slots))
-        low, high = self.spec.acts.limits(drawn.device, drawn.dtype)
-        low_level = (drawn * self.scale.std + self.scale.mean).clamp(low, high)
-        return memory, Actions(valid=torch.ones_like(low_level[..., 0], dtype=torch.bool), low_level=low_level)
+        memory, known = self._seen(memory, since, noise)
+        like = known.vector.new_zeros(len(known.vector), self.spec.chunk, self.spec.acts.per_step * len(self.spec.acts.low_level))
+        return memory, self._physical(self.generation.draw(self._network(known), like, noise.fork("actions") if noise is not None else None))
+
+    @torch.no_grad()
+    def act_on(
+        self, memory: Record, since: Past, planned: Float[Tensor, "B K R A"], weight: Float[Tensor, "B K"], *, noise: Noise | None = None
+    ) -> tuple[Record, Actions]:
+        """See `Continues`. The same draw as that of `act`, pulled towards `planned`."""
+        memory, known = self._seen(memory, since, noise)
+        given, chance = self.scale(planned).flatten(2), noise.fork("actions") if noise is not None else None
+        actions = self._physical(self.generation.continued(self._network(known), given, weight, chance))
+        assert actions.low_level is not None
+        return memory, replace(actions, low_level=torch.where(weight[..., None, None] >= 1, planned, actions.low_level))  # to the bit
 
     def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
         """actions "B": the generation's error over the first K steps, where something was done. SpecError for shorter windows."""
@@ -97,6 +106,16 @@ class ChunkPolicy(nn.Module, Reads):
         network, targets = self._network(known.repeat(self.draws)), target.repeat_interleave(self.draws, 0)
         error = self.generation.error(network, targets, noise.fork("actions").spread(self.draws)).unflatten(0, (-1, self.draws)).mean(1)
         return {"actions": masked_mean(error.unflatten(2, (valid.shape[2], -1)).mean(-1).flatten(1), valid.flatten(1))}
+
+    def _seen(self, memory: Record, since: Past, noise: Noise | None) -> tuple[Record, Known]:
+        memory = self.perception.remember(memory, since)
+        return memory, self.perception(memory, noise.fork("perception") if noise is not None else None)
+
+    def _physical(self, drawn: Float[Tensor, "B K R*A"]) -> Actions:
+        """Drawn numbers as actions within their limits, all valid."""
+        low, high = self.spec.acts.limits(drawn.device, drawn.dtype)
+        low_level = (drawn.unflatten(2, (self.spec.acts.per_step, -1)) * self.scale.std + self.scale.mean).clamp(low, high)
+        return Actions(valid=torch.ones_like(low_level[..., 0], dtype=torch.bool), low_level=low_level)
 
     def _network(self, known: Known) -> Network:
         """(noisy "B K A", level "B K") -> answer. All steps of a chunk are at one level."""

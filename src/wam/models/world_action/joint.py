@@ -31,13 +31,14 @@ from wam.models.world_action.joint_views import JointInverse, JointPolicy, Joint
 from wam.nets.blocks.normalise import Normalise
 from wam.nets.blocks.recent import Recent
 from wam.nets.blocks.reduce import masked_mean
-from wam.nets.generate.denoise import Net, denoise, errors
+from wam.nets.generate.denoise import Net, denoise, errors, inpaint
 from wam.nets.generate.process import Process
 from wam.nets.perceive.text import TextEncoder
+from wam.plan.control.chunks import Continues
 from wam.world import Actions, ActionSpec, Latent, Noise, Observation, Past, PolicySpec, Reads, SpecError, Statistics, Task, Views, Window
 
 
-class JointModel(nn.Module, Reads, Views):
+class JointModel(nn.Module, Reads, Views, Continues[Situation]):
     """See the module's docstring. `network` has the streams "video" and "actions"; `processes` are theirs, in this order."""
 
     def __init__(
@@ -129,6 +130,12 @@ class JointModel(nn.Module, Reads, Views):
         """A chunk of K steps, by the model's own program. Without noise: that of one fixed draw."""
         return self.as_policy().act(memory, since, noise=noise)
 
+    def act_on(
+        self, memory: Situation, since: Past, planned: Float[Tensor, "B K R A"], weight: Float[Tensor, "B K"], *, noise: Noise | None = None
+    ) -> tuple[Situation, Actions]:
+        """See `Continues`: the same draw as that of `act`, pulled towards `planned`."""
+        return self.as_policy().act_on(memory, since, planned, weight, noise=noise)
+
     # -- training ------------------------------------------------------------------------------------------------------
 
     def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
@@ -170,9 +177,18 @@ class JointModel(nn.Module, Reads, Views):
         frames = situation.frames.after(self.codec.encode(since.observation), since.actions.valid.any(-1))
         return replace(situation, frames=frames)
 
-    def draw(self, situation: Situation, program: Program, *, noise: Noise | None, given: Mapping[str, Given] | None = None) -> dict[str, Tensor]:
+    def draw(
+        self,
+        situation: Situation,
+        program: Program,
+        *,
+        noise: Noise | None,
+        given: Mapping[str, Given] | None = None,
+        towards: tuple[Float[Tensor, "B K R*A"], Float[Tensor, "B K"]] | None = None,
+    ) -> dict[str, Tensor]:
         """Video "B K c h w" and actions "B K R*A" at the end of a program, at unit scale. `given`: the stream that it holds at level 0.
 
+        `towards`: actions that those drawn go on from, and how much of them, see `nets.generate.denoise.inpaint`.
         What is unknown to the end is not there. Without noise: one fixed draw, the same in every row.
         """
         chance = Noise.of([0], self.zero.device) if noise is None else noise
@@ -185,7 +201,9 @@ class JointModel(nn.Module, Reads, Views):
             told = {kind: state.new_full(state.shape[:2], here[kind]) for kind, state in states.items()}
             told |= {kind: _where(part.known, told[kind], 1.0) for kind, part in given.items()}
             net = self._network(prefix, moving, {kind: state for kind, state in states.items() if kind in moving or here[kind] < 1}, told, words)
-            drawn = denoise(net, tuple(self.processes[kind] for kind in moving), tuple(states[kind] for kind in moving), rows[:, streams])
+            parts = net, tuple(self.processes[kind] for kind in moving), tuple(states[kind] for kind in moving), rows[:, streams]
+            leads = towards is not None and "actions" in moving
+            drawn = inpaint(*parts, tuple(towards if kind == "actions" else None for kind in moving)) if leads else denoise(*parts)
             states |= zip(moving, drawn, strict=True)
         return states
 

@@ -12,7 +12,7 @@ from wam.nets.blocks.masks import Rule
 from wam.nets.blocks.streams import StreamTransformer
 from wam.nets.generate.flow import Flow
 from wam.nets.perceive.keypoints import KeypointEncoder
-from wam.nets.perceive.text import WordEncoder
+from wam.nets.perceive.text import text_encoder
 from wam.world import ActionSpec, ObservationSpec, SpecError, Statistics
 
 
@@ -29,7 +29,8 @@ class JointConfig:
     depth: int = 6
     heads: int = 4  # each of dim / heads
     condition: int = 64  # width of the vectors that say the noise levels
-    words: int = 64  # width of a word of the instruction
+    words: int = 64  # width of a word of the instruction, where words are learned
+    text: str = ""  # a text model of `transformers` that reads it, by name or folder; empty = words are learned
     attends: bool = True  # to the words one by one; they are always told by their mean
     eye: int = 0  # channels of what sums up the last frame for all tokens; 0 = tokens alone
     context: int = 1  # W, clean frames observed
@@ -58,7 +59,7 @@ def joint_model(
     if not acts.low_level:
         raise SpecError(f"a joint model draws low-level actions, and the data has {acts}. Record or convert a set with low-level actions.")
     codec = Codec(observes, latent=config.latent, reduction=config.reduction, width=config.codec)
-    words = WordEncoder(sentences, width=config.words) if sentences else None
+    words = text_encoder(config.text, sentences, width=config.words) if sentences else None
     widths = (config.dim, config.narrow) if config.narrow else (config.dim,)
     asked = words.width if words is not None else 0
     net = StreamTransformer(widths, config.depth, config.heads, config.dim // config.heads, condition=config.condition, context=asked if config.attends else 0)

@@ -8,11 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from wam.models.world_action.joint_programs import ACTING, IMAGINING, Kind, Program
 from wam.models.world_action.joint_situation import Given, Situation
 from wam.nets.blocks.hold import hold
+from wam.plan.control.chunks import Continues
 from wam.world import (
     Actions,
     ActionSpec,
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from wam.models.world_action.joint import JointModel
 
 
-class JointPolicy(nn.Module):
+class JointPolicy(nn.Module, Continues[Situation]):
     """K steps by a program that draws actions, of which `execute` are done."""
 
     def __init__(self, model: "JointModel", program: Program, execute: int):
@@ -70,6 +72,17 @@ class JointPolicy(nn.Module):
         """A chunk of K steps. Without noise: that of one fixed draw."""
         situation = self.model.after(memory, since)
         return situation, self.model.physical(self.model.draw(situation, self.program, noise=noise)["actions"])
+
+    @torch.no_grad()
+    def act_on(
+        self, memory: Situation, since: Past, planned: Float[Tensor, "B K R A"], weight: Float[Tensor, "B K"], *, noise: Noise | None = None
+    ) -> tuple[Situation, Actions]:
+        """See `Continues`: the same draw as that of `act`, pulled towards `planned`."""
+        situation = self.model.after(memory, since)
+        given = self.model.scaled(Actions(valid=torch.ones_like(planned[..., 0], dtype=torch.bool), low_level=planned))
+        actions = self.model.physical(self.model.draw(situation, self.program, noise=noise, towards=(given, weight))["actions"])
+        assert actions.low_level is not None
+        return situation, replace(actions, low_level=torch.where(weight[..., None, None] >= 1, planned, actions.low_level))  # to the bit
 
 
 class ImaginingPolicy(JointPolicy, Imagines[Situation]):

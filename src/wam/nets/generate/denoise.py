@@ -12,6 +12,7 @@ Does not know: how noise is drawn. A stream that starts at level s holds `proces
 from collections.abc import Callable
 from itertools import pairwise
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -20,7 +21,10 @@ from wam.nets.generate.schedule import Table, require
 
 Streams = tuple[Float[Tensor, "B ..."], ...]
 Net = Callable[[Streams, Streams], Streams]  # (states at unit scale, what is told of their levels "B T") -> outputs
+Towards = tuple[tuple[Float[Tensor, "B ..."], Float[Tensor, "B _"]] | None, ...]  # per stream: what is planned, and its weight "B T"; or None
 Given = tuple[Bool[Tensor, "B _"] | None, ...]  # per stream: frames "B T" that are clean, or None
+
+PULL = 5.0  # the most that an estimate is pulled, per unit of noise (beta of 2506.07339)
 
 
 def denoise(net: Net, processes: tuple[Process, ...], streams: Streams, table: Table, *, given: Given | None = None, second_order: bool = False) -> Streams:
@@ -43,6 +47,34 @@ def denoise(net: Net, processes: tuple[Process, ...], streams: Streams, table: T
             moved = _step(processes, streams, mean, here, there)
         streams = moved
     return streams
+
+
+def inpaint(net: Net, processes: tuple[Process, ...], streams: Streams, table: Table, towards: Towards) -> Streams:
+    """As `denoise`, to go on from what is planned where its weight is 1, and to lean towards it between 0 and 1: real-time chunking.
+
+    (2506.07339, equations 2 to 4, for any process.) Each step's estimates of x are pulled by the gradient of their weighted distance to what is
+    planned, so what is not given follows what is, and at the end what has weight 1 is there to the bit. Networks that only ever met one level for
+    all frames can do it. x is taken to have about unit variance. No gradient is kept, but one is taken: not under `torch.inference_mode`.
+    """
+    require(table, len(streams))
+    shares = [None if part is None else (part[0], _beside(part[1], part[0])) for part in towards]
+    for now, to in pairwise(table.tolist()):
+        here, there = _constant(now, streams, None), _constant(to, streams, None)
+        with torch.enable_grad():
+            states = tuple(x.detach().requires_grad_() for x in streams)
+            clean = [process.clean(*at) for process, *at in zip(processes, states, ask(net, processes, states, here), here, strict=True)]
+            away = [torch.zeros_like(x) if share is None else share[1] * (share[0] - x.detach()) for x, share in zip(clean, shares, strict=True)]
+            pulls = torch.autograd.grad(clean, states, away)
+        moved = zip(processes, streams, clean, pulls, here, there, strict=True)
+        streams = tuple(_pulled(process, x, estimate.detach(), pull, s, later) for process, x, estimate, pull, s, later in moved)
+    return tuple(x if share is None else torch.where(share[1] >= 1, share[0], x) for x, share in zip(streams, shares, strict=True))
+
+
+def _pulled(process: Process, x: Tensor, clean: Tensor, pull: Tensor, s: Tensor, to: Tensor) -> Tensor:
+    """The state at level `to` by the estimate of x, moved along its pull; where the level stays, the state stays."""
+    alpha, sigma = process.scales(s)
+    clean = clean + ((alpha**2 + sigma**2) / alpha.clamp_min(1e-6)).minimum(PULL * sigma) * pull
+    return torch.where(to == s, x, process.noisy(clean, (x - alpha * clean) / torch.where(sigma > 0, sigma, 1.0), to))
 
 
 def errors(net: Net, processes: tuple[Process, ...], clean: Streams, eps: Streams, levels: Streams, *, given: Given | None = None) -> Streams:

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from wam.nets.generate.ddpm import Ddpm
-from wam.nets.generate.denoise import ask, denoise
+from wam.nets.generate.denoise import ask, denoise, inpaint
 from wam.nets.generate.edm import Edm, LogNormal
 from wam.nets.generate.flow import Flow
 from wam.nets.generate.laws import Law, LogitNormal, Mixed, Power, Uniform
@@ -99,6 +99,12 @@ class Denoising(Generation):
         (x,) = denoise(lambda streams, told: (network(streams[0], told[0]),), (self.process,), (start,), descend(self.steps, shift=self.shift))
         return x
 
+    def continued(self, network: Network, planned: Float[Tensor, "B T ..."], weight: Float[Tensor, "B T"], noise: Noise | None) -> Float[Tensor, "B T ..."]:
+        """As `draw`, to go on from `planned` where `weight` is 1, and to lean towards it between 0 and 1: see `denoise.inpaint`."""
+        levels, towards = descend(self.steps, shift=self.shift), ((planned, weight),)
+        (x,) = inpaint(lambda streams, told: (network(streams[0], told[0]),), (self.process,), (self._start(planned, noise),), levels, towards)
+        return x
+
     def first(self, like: Float[Tensor, "B T ..."], noise: Noise | None) -> tuple[Float[Tensor, "B T ..."], Float[Tensor, "B T"]]:
         """Noise, at the level of noise."""
         one = like.new_ones(())
@@ -149,21 +155,23 @@ class Regression(Generation):
 Kind = Literal["flow", "edm", "v", "regression"]
 
 
-def generation(kind: Kind, steps: int, *, spread: float = 0.5, temporal: float = 0.0) -> Generation:
+def generation(kind: Kind, steps: int, *, spread: float = 0.5, temporal: float = 0.0, per_frame: bool = False) -> Generation:
     """By name, with the laws that each came with.
 
     spread: standard deviation of what is drawn, which EDM has to know: about 0.5 for pictures in -1..1, 1 for latents and actions.
-    temporal: see `Denoising`; ValueError where nothing is denoised.
+    temporal, per_frame: see `Denoising`; ValueError where nothing is denoised.
     """
+    if per_frame and kind == "regression":
+        raise ValueError("per_frame is of noise levels, and a regression goes through none. Choose another law, or per_frame = False.")
     if temporal and kind == "regression":
         raise ValueError(f"temporal = {temporal} is a term of denoising, and a regression denoises nothing. Choose another law, or temporal = 0.")
     if kind == "flow":  # draws start at 1, which a logit-normal law hardly trains
-        return Denoising(Flow(), Mixed(0.1, Uniform(0.9, 1.0), LogitNormal()), steps, temporal=temporal)
+        return Denoising(Flow(), Mixed(0.1, Uniform(0.9, 1.0), LogitNormal()), steps, per_frame=per_frame, temporal=temporal)
     if kind == "edm":
         process = Edm(sigma_data=spread)
-        return Denoising(process, LogNormal(process), steps, temporal=temporal)
+        return Denoising(process, LogNormal(process), steps, per_frame=per_frame, temporal=temporal)
     if kind == "v":
-        return Denoising(Ddpm(), Uniform(), steps, temporal=temporal)
+        return Denoising(Ddpm(), Uniform(), steps, per_frame=per_frame, temporal=temporal)
     return Regression()
 
 

@@ -15,8 +15,6 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor
 
-from wam.nets.generate.denoise import Net, Streams
-
 
 def guided(outputs: Sequence[Float[Tensor, "*shape"]], weights: Sequence[float]) -> Float[Tensor, "*shape"]:
     """One output from 1 + W, the least conditioned first, and W weights."""
@@ -26,22 +24,3 @@ def guided(outputs: Sequence[Float[Tensor, "*shape"]], weights: Sequence[float])
     for weight, less, more in zip(weights, outputs, outputs[1:], strict=False):
         found = found + weight * (more - less)
     return found
-
-
-def guide(net: Net, weights: Sequence[Sequence[float]]) -> Net:
-    """A network of B rows from one of (1 + W) B rows, asked once: its first B rows have the least condition, its last the most.
-
-    weights: W for each stream, e.g. [[5.0], [1.0]] where the video is guided and the actions are not.
-    The caller's network holds its conditions in this order, e.g. `torch.cat([nothing, text])`.
-    """
-    copies = len(weights[0]) + 1
-
-    def asked(streams: Streams, levels: Streams) -> Streams:
-        outputs = net(_tiled(streams, copies), _tiled(levels, copies))
-        return tuple(guided(output.chunk(copies), weight) for output, weight in zip(outputs, weights, strict=True))
-
-    return asked
-
-
-def _tiled(streams: tuple[Tensor, ...], copies: int) -> tuple[Tensor, ...]:
-    return tuple(x.repeat(copies, *[1] * (x.ndim - 1)) for x in streams)

@@ -24,13 +24,6 @@ def gaussian_nll(
     return surprise * v.detach() ** beta
 
 
-def draw(
-    mean: Float[Tensor, "*shape"], log_variance: Float[Tensor, "*shape"], eps: Float[Tensor, "*shape"] | None, *, floor: float = FLOOR
-) -> Float[Tensor, "*shape"]:
-    """A sample from standard normal eps, or the mode without."""
-    return mean if eps is None else mean + variance(log_variance, floor).sqrt() * eps
-
-
 def variance(log_variance: Float[Tensor, "*shape"], floor: float = FLOOR) -> Float[Tensor, "*shape"]:
     """v. It still has a gradient near the floor, which clamping would not."""
     return floor + log_variance.exp()

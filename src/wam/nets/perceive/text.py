@@ -109,8 +109,9 @@ def looked_up(table: Tensor, valid: Bool[Tensor, "S W"], ids: Int[Tensor, "B"]) 
 class PretrainedTextEncoder(TextEncoder):
     """A text encoder of the package `transformers`, by name or folder: its last hidden states of the table, computed once.
 
-    The model itself is not kept; tokens are a buffer, which is saved. Weights come from the Hub where there is a network, or from
-    a folder. Any model with `last_hidden_state`: BERT, CLIP's text half, T5's encoder, ... Needs the extra "vision".
+    The model itself is not kept, nor are its tokens saved: they follow from name and table, so where a run is loaded the model must be
+    there. Weights come from the Hub where there is a network, or from a folder. Any model with `last_hidden_state`: BERT, CLIP's text
+    half, T5's encoder, ... Needs the extra "vision".
     """
 
     tokens: Tensor
@@ -119,8 +120,8 @@ class PretrainedTextEncoder(TextEncoder):
     def __init__(self, name: str, sentences: tuple[str, ...]):
         super().__init__()
         self.name = name
-        self.register_buffer("tokens", torch.empty(0))
-        self.register_buffer("valid", torch.empty(0, dtype=torch.bool))
+        self.register_buffer("tokens", torch.empty(0), persistent=False)
+        self.register_buffer("valid", torch.empty(0, dtype=torch.bool), persistent=False)
         self.read(sentences)
 
     def read(self, sentences: tuple[str, ...]) -> None:
@@ -139,6 +140,11 @@ class PretrainedTextEncoder(TextEncoder):
         """See `TextEncoder`."""
         tokens, valid = looked_up(self.tokens, self.valid, ids)
         return tokens * valid[..., None], valid
+
+
+def text_encoder(name: str, sentences: tuple[str, ...], *, width: int = 64) -> TextEncoder:
+    """What a configuration's `text` names: a text model of `transformers`, whose width is its own, or where it is empty words that are learned."""
+    return PretrainedTextEncoder(name, sentences) if name else WordEncoder(sentences, width=width)
 
 
 def load_text_model(name: str) -> tuple[Any, Any]:

@@ -1,0 +1,66 @@
+"""How a run decides where that is not left to its preset: by planning, or with its chunks executed another way. For `control` and `serve` alike.
+
+Knows: runs, the wrappers of `plan.control.chunks`.   Does not know: worlds, servers.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from wam.plan.control.chunks import Asynchronous, Continues, Ensembled, FirstOf
+from wam.recipes.runs import Run
+from wam.world import Policy, SpecError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deciding:
+    """As the preset says, but for what is said here. ValueError for two ways to execute that exclude each other. Steps are the model's."""
+
+    plan: bool = False  # in the run's world model, with the recipe's objective, also where the run is a policy itself
+    execute: int | None = None  # steps of each chunk
+    ensemble: bool = False  # each step the mean of all chunks that cover it
+    delay: int | None = None  # steps until an answer; the running chunk goes on meanwhile
+
+    def __post_init__(self) -> None:
+        if self.ensemble and (self.execute is not None or self.delay is not None):
+            raise ValueError(
+                "--ensemble asks for a chunk at every step and executes one of the mean, so --execute and --delay say something else. Name one way."
+            )
+
+    @property
+    def executes(self) -> bool:
+        """Are chunks executed another way?"""
+        return self.ensemble or self.execute is not None or self.delay is not None
+
+    def __str__(self) -> str:
+        """What stands behind a run's name; nothing where the preset decides all."""
+        said = (
+            (self.plan, "planned"),
+            (self.execute is not None, f"first {self.execute} of a chunk"),
+            (self.ensemble, "ensembled"),
+            (self.delay is not None, f"answers {self.delay} step{'s' if self.delay != 1 else ''} late"),
+        )
+        return "".join(f", {words}" for there, words in said if there)
+
+
+PRESET = Deciding()
+
+
+def policy_of(run: Run, deciding: Deciding) -> Policy[Any]:
+    """The run's policy, deciding so. SpecError where it cannot plan, or decides on one step at a time, or has chunks too short for what is asked.
+
+    Behind a delay the policy is given the running chunk where it `Continues`, else the new chunk takes over gradually.
+    """
+    policy = run.policy(plan=deciding.plan)
+    if not deciding.executes:
+        return policy
+    if policy.spec.chunk < 2:
+        raise SpecError(
+            f"{run.name} decides on one step at a time, so it has no chunk of which some steps could be executed, averaged or awaited. "
+            "Leave --execute, --ensemble and --delay out, or name a run that draws chunks, e.g. of diffusion_policy."
+        )
+    if deciding.ensemble:
+        return Ensembled(policy)
+    execute = policy.spec.execute if deciding.execute is None else deciding.execute
+    if deciding.delay is None:
+        return FirstOf(policy, execute)
+    return Asynchronous(policy, delay=deciding.delay, execute=execute, join="given" if isinstance(policy, Continues) else "blend")
