@@ -61,25 +61,30 @@ def rows_do_not_mix(subject: Subject) -> None:
 
 def another_table_says_the_same(subject: Subject) -> None:
     """Reads: after `read` the same sentences, in another order and under other numbers, give the same outputs."""
-    model: Any = copy.deepcopy(subject.model)
-    script, sentences = subject.script(1), model.spec.sentences
     if not isinstance(subject.model, Reads):
         raise CheckSkipped(f"{type(subject.model).__name__} does not declare Reads")
+    model: Any = copy.deepcopy(subject.model)
+    script, sentences = subject.script(1), model.spec.sentences
     if script.task.instruction is None or len(sentences) < 2:
         raise CheckSkipped("the model is given no instructions, or there is only one sentence")
     moved = replace(script, task=replace(script.task, instruction=len(sentences) - 1 - script.task.instruction))
-    before = subject.run(script, model=model)
+    before = _outputs(subject.run(script, model=model))
     model.read(sentences[::-1])
     if model.spec.sentences != sentences[::-1]:
         raise CheckFailed(
             "after read, spec.sentences is not the new table", "The spec is left as it was.", "Replace it: spec.sentences is what instructions point into."
         )
-    if found := difference(before, subject.run(moved, model=model), exact=False):
+    if found := difference(before, _outputs(subject.run(moved, model=model)), exact=False):
         raise CheckFailed(
             f"the same sentences from a turned table: {found}",
             "read keeps embeddings in the order of the first table, or looks sentences up by number.",
             "Look words up by what they are; make anew whatever is kept by number.",
         )
+
+
+def _outputs(trace: Trace) -> Trace:
+    """Without carries and memories, which may hold numbers of sentences."""
+    return [(label, value) for label, value in trace if "memory" not in label and "carry" not in label]
 
 
 def rows_can_be_permuted(subject: Subject) -> None:

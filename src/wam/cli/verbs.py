@@ -120,7 +120,7 @@ def record(
     control_suite: policies random, idle;
     options task (needed), repeat, control_steps.
 
-    gym: policies random, idle; options id (needed), budget, success.
+    gym: policies random, idle; options id (needed), budget, success, pictures, size.
     """
     from wam.jobs.record import held, record_world
     from wam.show.bars import Bars
