@@ -50,6 +50,8 @@ def test_chunks_are_executed_as_asked():
     assert isinstance(late, Asynchronous) and (late.delay, late.spec.execute, late.join) == (1, 3, "given")  # it continues its chunks
     other = policy_of(SimpleNamespace(name="summing", policy=lambda plan: Summing()), Deciding(delay=1))
     assert isinstance(other, Asynchronous) and (other.join, other.spec.execute) == ("blend", 2)
+    waiting = policy_of(drawing(), Deciding(delay=2))
+    assert waiting.spec.execute == 2  # the preset's fewer would be asked again before the answer is there
     assert str(Deciding(plan=True, execute=1)) == ", planned, first 1 of a chunk" and str(Deciding(delay=1)) == ", answers 1 step late"
 
 
@@ -58,9 +60,9 @@ def test_what_does_not_go_together_is_refused():
         Deciding(ensemble=True, execute=2)
     with pytest.raises(ValueError, match="--ensemble"):
         Deciding(ensemble=True, delay=0)
-    with pytest.raises(SpecError, match="5 actions of a chunk of 4"):
+    with pytest.raises(SpecError, match=r"--execute 5: .* draws chunks of 4 steps\. Give 1 to 4"):
         policy_of(drawing(), Deciding(execute=5))
-    with pytest.raises(SpecError, match="Set delay <= execute <= chunk - delay"):
+    with pytest.raises(SpecError, match=r"--delay 3: .* at most half of one can run while the next is drawn: 2"):
         policy_of(drawing(), Deciding(execute=2, delay=3))
     single = policy_of(drawing(), Deciding(ensemble=True))  # one step at a time
     for asked in (Deciding(execute=1), Deciding(ensemble=True), Deciding(delay=0)):

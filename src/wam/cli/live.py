@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from wam.cli.common import Delay, Device, Ensemble, Execute, RunFolder, options
+from wam.cli.common import Delay, Device, Ensemble, Execute, Plan, RunFolder, options
 from wam.cli.verbs import app
 
 Host = Annotated[str, typer.Option(help="Address to listen at; any but this machine's own needs a token.")]
@@ -38,6 +38,7 @@ def serve(
     port: Port = 8000,
     token: Token = None,
     keys: Annotated[Path | None, typer.Option(help="How the robot's messages name the sensors, as JSON.", dir_okay=False)] = None,
+    plan: Plan = False,
     execute: Execute = None,
     ensemble: Ensemble = False,
     delay: Delay = None,
@@ -51,5 +52,5 @@ def serve(
     from wam.world import read_spec
 
     told = None if keys is None else read_spec(keys, Keys)
-    deciding = Deciding(execute=execute, ensemble=ensemble, delay=delay)
+    deciding = Deciding(plan=plan, execute=execute, ensemble=ensemble, delay=delay)
     serve_run(run, host=host, port=port, token=token, keys=told, deciding=deciding, seed=seed, device=device)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from wam.evaluate.intervals import Interval, paired_difference, wilson
 from wam.plan.control.rollout import rollout
-from wam.world import EVALUATION_SEEDS, Env, Episodes, Noise, Policy, Spec, SpecError, in_batches
+from wam.world import EVALUATION_SEEDS, Env, EnvSpec, Episodes, Noise, Policy, Spec, SpecError, in_batches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +59,15 @@ def evaluation_seeds(count: int, start: int = 0) -> tuple[int, ...]:
     return tuple(range(EVALUATION_SEEDS + start, EVALUATION_SEEDS + start + count))
 
 
+def require_judged(world: EnvSpec) -> None:
+    """SpecError for a world that does not say what is solved."""
+    if not world.judged:
+        raise SpecError(
+            f"the world {world.name!r} does not say what is solved, so there is no success to measure. Use wam score for its return, or, in the world gym, "
+            "name the info key that says so by --option success=KEY."
+        )
+
+
 def measure_success(
     env: Env,
     policy: Policy,
@@ -77,8 +86,7 @@ def measure_success(
     repeated seeds, a longer budget than the world has, or starts that are solved before anything was done; SpecError where the world does
     not judge success.
     """
-    if not env.spec.judged:
-        raise SpecError(f"the world {env.spec.name!r} does not say what is solved, so there is no success to measure. Measure the return instead.")
+    require_judged(env.spec)
     budget = env.spec.budget if steps is None else steps
     require_seeds(seeds)
     if not 1 <= budget <= env.spec.budget:

@@ -17,7 +17,7 @@ from wam.evaluate.intervals import Interval, paired_by_seed
 from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result, Verdicts, verdict_on
 from wam.evaluate.sources import Sources
-from wam.evaluate.success import evaluation_seeds, measure_success
+from wam.evaluate.success import evaluation_seeds, measure_success, require_judged
 from wam.jobs.control import BATCH, size_of
 from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
@@ -62,6 +62,7 @@ def compare_mechanism(
     started, module = time.monotonic(), load_world(world)
     sources = Sources.of("wam.jobs.compare", f"wam.recipes.{recipe}", f"wam.sim.worlds.{world}")  # as they are now: a run is long
     outcomes, runs = dict[str, list[tuple[bool, ...]]](on=[], off=[]), list[Run]()
+    require_judged(module.make(1, device=device, **(options or {})).spec)  # before anything is trained
     for arm, run in trained_arms(recipe, data, folder, seeds=seeds, labels=labels, steps=steps, preset=preset, device=device):
         env: Env = module.make(min(BATCH, goals), device=device, **{**size_of(run, module), **(options or {})})
         policy = run.read(env.spec.sentences).policy()

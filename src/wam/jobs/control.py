@@ -13,8 +13,8 @@ from wam.evaluate.origin import Origin
 from wam.evaluate.pooled import Pooled, pooled
 from wam.evaluate.result import EPISODES, TRAININGS, Result, Verdicts, enough
 from wam.evaluate.sources import Sources
-from wam.evaluate.success import SuccessRow, compare_success, evaluation_seeds, measure_success
-from wam.jobs.deciding import PRESET, Deciding, policy_of
+from wam.evaluate.success import SuccessRow, compare_success, evaluation_seeds, measure_success, require_judged
+from wam.jobs.deciding import PRESET, Deciding, deciding_of, policy_of
 from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
 from wam.recipes.runs import Run, load, sources_of
@@ -61,6 +61,7 @@ def control_runs(
     run = require_alike(runs)
     sources = Sources.of("wam.jobs.control", f"wam.recipes.{run.recipe.name}", f"wam.sim.worlds.{world}")
     options = {**size_of(run, module), **(options or {})}
+    deciding = deciding_of(run, deciding)
     name = f"{run.recipe.name}{deciding}"
     found = [control(each, world, goals=goals, options=options, deciding=deciding, bars=bars, references=each is run, device=device) for each in runs]
     (rows, films), others = found[0], [row for more, _ in found[1:] for row in more]
@@ -128,9 +129,7 @@ def control(
     if wrong := [name for name, size in sizes.items() if options.get(name, size) != size]:
         raise SpecError(f"the model was trained on pictures of {sizes['size']} px, the option size={options[wrong[0]]} asks for others: leave it out.")
     env: Env = module.make(min(BATCH, goals), device=device, **options)
-    if not env.spec.judged:
-        remedy = ", or name the info key that says so by --option success=KEY" if world_name == "gym" else ""
-        raise SpecError(f"the world {env.spec.name!r} does not say what is solved, so control has nothing to measure. Use wam score for its return{remedy}.")
+    require_judged(env.spec)
     trivial = [name for name in TRIVIAL if references and name in module.POLICIES and (name != GOING or shows_goal(env))]
     policies: dict[str, Policy[Any]] = {name: module.POLICIES[name](env) for name in trivial}
     own = f"{run.recipe.name}{deciding}"

@@ -3,19 +3,19 @@
 Knows: runs, the wrappers of `plan.control.chunks`.   Does not know: worlds, servers.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wam.plan.control.chunks import Asynchronous, Continues, Ensembled, FirstOf
 from wam.recipes.runs import Run
-from wam.world import Policy, SpecError
+from wam.world import Policy, SpecError, WorldModelSpec
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deciding:
     """As the preset says, but for what is said here. ValueError for two ways to execute that exclude each other. Steps are the model's."""
 
-    plan: bool = False  # in the run's world model, with the recipe's objective, also where the run is a policy itself
+    plan: bool = False  # in the run's world model, with the recipe's objective, also where the run is a policy itself; world models do so anyway
     execute: int | None = None  # steps of each chunk
     ensemble: bool = False  # each step the mean of all chunks that cover it
     delay: int | None = None  # steps until an answer; the running chunk goes on meanwhile
@@ -45,10 +45,15 @@ class Deciding:
 PRESET = Deciding()
 
 
+def deciding_of(run: Run, asked: Deciding) -> Deciding:
+    """What differs from the preset: a run of a world model plans anyway."""
+    return replace(asked, plan=False) if isinstance(run.model.spec, WorldModelSpec) else asked
+
+
 def policy_of(run: Run, deciding: Deciding) -> Policy[Any]:
     """The run's policy, deciding so. SpecError where it cannot plan, or decides on one step at a time, or has chunks too short for what is asked.
 
-    Behind a delay the policy is given the running chunk where it `Continues`, else the new chunk takes over gradually.
+    Behind a delay at least as many steps are executed, and the policy is given the running chunk where it `Continues`, else the new chunk takes over gradually.
     """
     policy = run.policy(plan=deciding.plan)
     if not deciding.executes:
@@ -60,7 +65,12 @@ def policy_of(run: Run, deciding: Deciding) -> Policy[Any]:
         )
     if deciding.ensemble:
         return Ensembled(policy)
-    execute = policy.spec.execute if deciding.execute is None else deciding.execute
+    delay, chunk = deciding.delay or 0, policy.spec.chunk
+    execute = max(policy.spec.execute, delay) if deciding.execute is None else deciding.execute
+    if 2 * delay > chunk:
+        raise SpecError(f"--delay {delay}: {run.name} draws chunks of {chunk} steps, and at most half of one can run while the next is drawn: {chunk // 2}.")
+    if not max(1, delay) <= execute <= chunk - delay:
+        raise SpecError(f"--execute {execute}: {run.name} draws chunks of {chunk} steps. Give {max(1, delay)} to {chunk - delay}.")
     if deciding.delay is None:
         return FirstOf(policy, execute)
-    return Asynchronous(policy, delay=deciding.delay, execute=execute, join="given" if isinstance(policy, Continues) else "blend")
+    return Asynchronous(policy, delay=delay, execute=execute, join="given" if isinstance(policy, Continues) else "blend")

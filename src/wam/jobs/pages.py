@@ -32,7 +32,7 @@ from wam.jobs.use.tables import agreement_summary, judge_summary, policies_summa
 from wam.show import cross_validation
 from wam.show.report import Table
 from wam.show.summaries import card_summaries, contrast_summary, difference_summary, grid_summary, success_summary
-from wam.show.words import duration, percent
+from wam.show.words import bracketed, duration, percent
 
 PLACE = re.compile(r"<!-- (\S+\.json) -->\n.*?<!-- end -->", re.DOTALL)
 ROOT = FOLDER.parent
@@ -285,7 +285,7 @@ def told(interval: Interval, points: bool = False) -> str:
     """A rate or a difference of rates with its interval."""
     if points:
         return f"{100 * interval.value:.1f} points ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
-    return f"{percent(interval.value)} ({percent(interval.low)} to {percent(interval.high)})"
+    return bracketed(interval.value, interval.low, interval.high)
 
 
 def markdown(table: Table) -> str:

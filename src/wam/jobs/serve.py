@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
-from wam.jobs.deciding import PRESET, Deciding, policy_of
+from wam.jobs.deciding import PRESET, Deciding, deciding_of, policy_of
 from wam.plan.control.chunks import Asynchronous, Ensembled, FirstOf
 from wam.plan.control.receding import RecedingHorizon
 from wam.plan.objectives import GoalImage
@@ -38,7 +38,7 @@ def serve(
     from wam.serve import PolicyServer
 
     console, run = console or Console(), load(folder, device=device)
-    policy, name = policy_of(run, deciding), f"{run.name}{deciding}"
+    policy, name = policy_of(run, deciding), f"{run.name}{deciding_of(run, deciding)}"
     server = PolicyServer(policy, name=name, host=host, port=port, token=token, keys=keys, limits=limits, seed=seed, device=device)
 
     def started(taken: int) -> None:

@@ -81,11 +81,11 @@ class WorldModelSubject(Subject):
         yield "the carry of the second predict", carry
         yield "the second future", future
 
-    def looked(self, seed: int, batch: int = ROWS) -> Any:
-        """The carry after begin and one look."""
-        carry = self.model.begin(batch, self.task(seed, batch))
+    def looked(self, seed: int, batch: int = ROWS, dtype: torch.dtype | None = None) -> Any:
+        """The carry after begin and one look. `dtype`: of floating inputs; None = as they are."""
+        carry = self.model.begin(batch, self.task(seed, batch).to(dtype=dtype))
         with torch.no_grad():
-            return self.model.observe(carry, self.past(seed, self.frames, batch), noise=self.noise(seed, batch).fork("look"))
+            return self.model.observe(carry, self.past(seed, self.frames, batch).to(dtype=dtype), noise=self.noise(seed, batch).fork("look"))
 
     def imagine(self, carry: Any, actions: Actions, noise: Noise | None) -> tuple[Any, Future]:
         """Predict without gradient."""

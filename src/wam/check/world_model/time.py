@@ -74,9 +74,7 @@ def _chained_differs(subject: WorldModelSubject, dtype: torch.dtype | None) -> s
     chunk, most = subject.spec.chunk, min(subject.spec.context[1], 32)
     steps = chunk * max(3, -(-(2 * most + 3) // chunk))
     actions, noise = subject.actions(1, steps).to(dtype=dtype), subject.noise(1)
-    carry = subject.model.begin(ROWS, subject.task(1).to(dtype=dtype))
-    with torch.no_grad():
-        carry = subject.model.observe(carry, subject.past(1, subject.frames).to(dtype=dtype), noise=noise.fork("look"))
+    carry = subject.looked(1, dtype=dtype)
     _, once = subject.imagine(carry, actions, noise)
     for name, cuts in (("chunk by chunk", range(0, steps, chunk)), ("two chunks and the rest", (0, 2 * chunk))):
         chained = _chain(subject, carry, actions, noise, [*cuts, steps])
