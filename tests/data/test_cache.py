@@ -143,7 +143,7 @@ def test_an_interrupted_build_leaves_nothing(dataset: EpisodeDataset) -> None:
 
 def test_what_was_abandoned_goes_and_nothing_else(dataset: EpisodeDataset) -> None:
     home = dataset.root / "cache"
-    places = {name: home / f"{name * 8}-{name * 8}.writing" for name in ("ab", "cd", "ef")}
+    places = {name: home / f"{name * 8}-{name * 8}.writing" for name in ("ab", "cd", "ef", "01")}
     for name in ("ab", "cd"):
         places[name].mkdir(parents=True)
         (places[name] / "lock").touch()
@@ -151,6 +151,8 @@ def test_what_was_abandoned_goes_and_nothing_else(dataset: EpisodeDataset) -> No
     held = os.open(places["cd"] / "lock", os.O_RDWR)
     fcntl.flock(held, fcntl.LOCK_EX)
     places["ef"].mkdir()  # begun this very moment
+    places["01"].mkdir()
+    os.utime(places["01"], (0, 0))  # begun long ago, and never locked
     cached_frames(dataset)
     os.close(held)
     assert {path.name for path in home.glob("*.writing")} == {places["cd"].name, places["ef"].name, "my-notes.writing"}
@@ -168,6 +170,28 @@ def test_a_killed_build_does_not_stand_in_the_way_of_the_next(dataset: EpisodeDa
     assert len(list(home.glob("*.writing"))) == 1
     cached_frames(dataset)
     assert not list(home.glob("*.writing"))
+
+
+def test_a_build_that_is_killed_while_flushing_is_cleaned_up(dataset: EpisodeDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    child = os.fork()
+    if not child:
+        monkeypatch.setattr(cache, "sync", lambda *paths: os._exit(9))
+        cached_frames(dataset)
+    os.waitpid(child, 0)
+    home = dataset.root / "cache"
+    assert len(list(home.glob("*.writing"))) == 1
+    cached_frames(dataset)
+    assert not list(home.glob("*.writing")) and not list(home.glob("*/lock"))
+
+
+def test_a_file_system_without_locks_is_left_as_it_was(dataset: EpisodeDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(handle: int, operation: int) -> None:
+        raise OSError("No locks available")
+
+    monkeypatch.setattr("wam.data.cache.fcntl.flock", refuse)
+    with pytest.raises(DataError, match=r"cannot write a cache here \(No locks available\)"):
+        cached_frames(dataset)
+    assert not list((dataset.root / "cache").iterdir())
 
 
 def test_another_process_may_finish_first(dataset: EpisodeDataset) -> None:

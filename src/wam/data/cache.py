@@ -15,6 +15,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -38,6 +39,7 @@ from wam.world.specs import Camera
 VERSION = 2  # raise when the content of a cache changes
 UNFINISHED = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}\.writing")  # folders of this library alone: others may lie beside them
 LOCK = "lock"  # in an unfinished cache: held while somebody builds it
+BEGUN = 3600  # s within which an unfinished cache without a lock may just have been begun
 
 
 def cached_frames(
@@ -135,6 +137,7 @@ def build(dataset: EpisodeDataset, cameras: Sequence[str], size: tuple[int, int]
         temporary.mkdir(parents=True)
         lock = locked(temporary)
     except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
         raise DataError(f"cannot write a cache here ({error}).", remedy="Pass folder=, a place that can be written.", path=place.parent) from error
     arrays: dict[str, NDArray[Any]] = {}
     sentences: dict[str, int] = {}
@@ -165,13 +168,13 @@ def build(dataset: EpisodeDataset, cameras: Sequence[str], size: tuple[int, int]
         lengths = [entry.length for entry in dataset.episodes]
         meta = {"of": of, "lengths": lengths, "instructions": instructions, "sentences": list(sentences)}
         (temporary / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
-        (temporary / LOCK).unlink()
         sync(*temporary.iterdir(), temporary)
         try:
             temporary.rename(place)
         except OSError:
             if not place.exists():  # another process may have been faster
                 raise
+        (place / LOCK).unlink(missing_ok=True)  # only now: until it has its name, a kill leaves what is seen to be abandoned
         remove_earlier(place, of)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -186,8 +189,12 @@ def unfinished(place: Path) -> Path:
 def locked(folder: Path) -> int:
     """Lock a folder until the handle is closed or the process ends. Nobody ever sees its lock free before."""
     handle = os.open(folder / f"new {LOCK}", os.O_CREAT | os.O_RDWR)
-    fcntl.flock(handle, fcntl.LOCK_EX)
-    (folder / f"new {LOCK}").rename(folder / LOCK)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        (folder / f"new {LOCK}").rename(folder / LOCK)
+    except BaseException:
+        os.close(handle)
+        raise
     return handle
 
 
@@ -196,7 +203,11 @@ def remove_abandoned(home: Path) -> None:
     for path in home.glob("*.writing"):
         if not UNFINISHED.fullmatch(path.name):
             continue
-        with suppress(OSError):  # held, gone by now, or not yet locked
+        with suppress(OSError):  # held, or gone by now
+            if not (path / LOCK).exists():
+                if time.time() - path.stat().st_mtime > BEGUN:
+                    shutil.rmtree(path, ignore_errors=True)
+                continue
             handle = os.open(path / LOCK, os.O_RDWR)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
