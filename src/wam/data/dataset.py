@@ -24,6 +24,7 @@ from wam.data.meaning import DataSpec, camera_name, read_meaning, spec_of_info
 from wam.data.pictures import decode_picture
 from wam.data.table import column_array, open_table
 from wam.data.video import read_video
+from wam.world.spec import SpecError
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,11 @@ def open_dataset(path: str | Path, *, spec: DataSpec | None = None) -> EpisodeDa
     meaning = read_meaning(root)
     if meaning is not None and spec is not None and meaning != spec:
         raise DataError("the set carries another spec than the given one.", remedy="Open it without `spec`.", path=root / "meta/wam.json")
-    used = meaning or spec or spec_of_info(info)
+    try:
+        used = meaning or spec or spec_of_info(info)
+    except SpecError as error:
+        cause = "meta/info.json was written by hand or by another tool."
+        raise DataError(str(error), cause=cause, remedy="Correct the shapes and names there.", path=root / "meta/info.json") from error
     lost = {camera_name(key) for key in index.missing_videos}
     cameras = {name: camera for name, camera in used.observes.cameras.items() if name not in lost}
     if lost:
