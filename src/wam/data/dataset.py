@@ -224,7 +224,7 @@ def unnamed(info: DatasetInfo) -> tuple[Note, ...]:
 
 def download(name: str) -> Path:
     """A data set of the Hub as a local folder."""
-    if name.count("/") != 1 or name.startswith((".", "/")) or Path(name).parent.is_dir():
+    if name.count("/") != 1 or name.startswith((".", "/")):
         cause = "the path is misspelt, or relative to another folder than the present one."
         raise DataError("no such folder.", cause=cause, remedy="Give a folder, or a Hub id of the form owner/name.", path=name)
     try:
