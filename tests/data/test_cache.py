@@ -1,4 +1,5 @@
 import fcntl
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -92,6 +93,23 @@ def test_only_earlier_states_of_the_same_set_go(dataset: EpisodeDataset, tmp_pat
         cached_frames(again, folder=tmp_path / "caches", **options)
     assert len(list((tmp_path / "caches").iterdir())) == 4
     assert_same(replace(opened.episode(0), instruction="task 0", seed=0), dataset.read(0))  # still mapped
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_caches_of_another_version_go(dataset: EpisodeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int) -> None:
+    """Of version 1, which did not say what they are of, only those that lie within the set."""
+    homes = (dataset.root / "cache", tmp_path / "caches")
+    for home in homes:
+        monkeypatch.setattr(cache, "VERSION", version)
+        cached_frames(dataset, folder=home)
+        meta = next(home.glob("*/meta.json"))
+        (home / "notes").mkdir()
+        (home / "notes/meta.json").write_text("{}")
+        if version == 1:
+            meta.write_text(json.dumps({key: value for key, value in json.loads(meta.read_text()).items() if key != "of"}))
+        monkeypatch.undo()
+        cached_frames(dataset, folder=home)
+        assert meta.exists() == (version == 1 and home != homes[0]) and (home / "notes/meta.json").exists()
 
 
 def test_a_video_that_is_read_from_another_moment_makes_a_new_cache(tmp_path: Path) -> None:

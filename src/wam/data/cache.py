@@ -37,7 +37,8 @@ from wam.data.table import open_table
 from wam.world.specs import Camera
 
 VERSION = 2  # raise when the content of a cache changes
-UNFINISHED = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}\.writing")  # folders of this library alone: others may lie beside them
+FINISHED = re.compile(r"[0-9a-f]{16}")  # folders of this library alone: others may lie beside them
+UNFINISHED = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}\.writing")
 LOCK = "lock"  # in an unfinished cache: held while somebody builds it
 BEGUN = 3600  # s within which an unfinished cache without a lock may just have been begun
 
@@ -96,12 +97,12 @@ def fingerprint(dataset: EpisodeDataset, cameras: Sequence[str], size: tuple[int
     files |= {span.path for entry in dataset.episodes for span in entry.videos.values()}
     known = [(str(path.relative_to(dataset.root)), path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(files) if path.exists()]
     spans = [(entry.index, entry.length, {key: (span.path.name, span.start) for key, span in entry.videos.items()}) for entry in dataset.episodes]
-    return digest([known, spans, list(dataset.tasks), _asked(dataset, cameras, size)])
+    return digest([known, spans, list(dataset.tasks), [VERSION, *_asked(dataset, cameras, size)]])
 
 
 def _asked(dataset: EpisodeDataset, cameras: Sequence[str], size: tuple[int, int] | None) -> list[Any]:
-    """What stays the same while a set grows or is corrected."""
-    return [VERSION, list(cameras), size, dataset.spec.to_dict()]
+    """What stays the same while a set grows or is corrected, and from one version of this code to the next."""
+    return [list(cameras), size, dataset.spec.to_dict()]
 
 
 def digest(content: Any) -> str:
@@ -175,7 +176,7 @@ def build(dataset: EpisodeDataset, cameras: Sequence[str], size: tuple[int, int]
             if not place.exists():  # another process may have been faster
                 raise
         (place / LOCK).unlink(missing_ok=True)  # only now: until it has its name, a kill leaves what is seen to be abandoned
-        remove_earlier(place, of)
+        remove_earlier(place, of, dataset.root / "cache")
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         os.close(lock)
@@ -216,11 +217,15 @@ def remove_abandoned(home: Path) -> None:
                 os.close(handle)
 
 
-def remove_earlier(place: Path, of: str) -> None:
-    """Caches of the same set, read in the same way, from before its files changed. Who has one open keeps it until the end."""
+def remove_earlier(place: Path, of: str, own: Path) -> None:
+    """Caches of the same set, read in the same way, from before its files changed. Who has one open keeps it until the end.
+
+    Those of version 1 do not say what they are of: in the set's own folder of caches they go, elsewhere they stay.
+    """
+    earlier = {of, None} if place.parent.resolve() == own.resolve() else {of}
     for meta in place.parent.glob("*/meta.json"):
         with suppress(OSError, DataError):  # another process may be removing it
-            if meta.parent != place and not UNFINISHED.fullmatch(meta.parent.name) and read_json(meta, remedy="").get("of") == of:
+            if meta.parent != place and FINISHED.fullmatch(meta.parent.name) and read_json(meta, remedy="").get("of") in earlier:
                 (meta.parent / LOCK).touch()
                 shutil.rmtree(meta.parent.rename(unfinished(meta.parent)), ignore_errors=True)
 
