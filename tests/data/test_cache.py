@@ -1,4 +1,5 @@
 import fcntl
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -94,6 +95,23 @@ def test_only_earlier_states_of_the_same_set_go(dataset: EpisodeDataset, tmp_pat
     assert_same(replace(opened.episode(0), instruction="task 0", seed=0), dataset.read(0))  # still mapped
 
 
+@pytest.mark.parametrize("version", [1, 3])
+def test_caches_of_another_version_go(dataset: EpisodeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int) -> None:
+    """Of version 1, which did not say what they are of, only those that lie within the set."""
+    homes = (dataset.root / "cache", tmp_path / "caches")
+    for home in homes:
+        monkeypatch.setattr(cache, "VERSION", version)
+        cached_frames(dataset, folder=home)
+        meta = next(home.glob("*/meta.json"))
+        (home / "notes").mkdir()
+        (home / "notes/meta.json").write_text("{}")
+        if version == 1:
+            meta.write_text(json.dumps({key: value for key, value in json.loads(meta.read_text()).items() if key != "of"}))
+        monkeypatch.undo()
+        cached_frames(dataset, folder=home)
+        assert meta.exists() == (version == 1 and home != homes[0]) and (home / "notes/meta.json").exists()
+
+
 def test_a_video_that_is_read_from_another_moment_makes_a_new_cache(tmp_path: Path) -> None:
     with Recorder(tmp_path, toy_spec(), storage="video") as recorder:
         for seed in range(2):
@@ -143,7 +161,7 @@ def test_an_interrupted_build_leaves_nothing(dataset: EpisodeDataset) -> None:
 
 def test_what_was_abandoned_goes_and_nothing_else(dataset: EpisodeDataset) -> None:
     home = dataset.root / "cache"
-    places = {name: home / f"{name * 8}-{name * 8}.writing" for name in ("ab", "cd", "ef")}
+    places = {name: home / f"{name * 8}-{name * 8}.writing" for name in ("ab", "cd", "ef", "01")}
     for name in ("ab", "cd"):
         places[name].mkdir(parents=True)
         (places[name] / "lock").touch()
@@ -151,6 +169,8 @@ def test_what_was_abandoned_goes_and_nothing_else(dataset: EpisodeDataset) -> No
     held = os.open(places["cd"] / "lock", os.O_RDWR)
     fcntl.flock(held, fcntl.LOCK_EX)
     places["ef"].mkdir()  # begun this very moment
+    places["01"].mkdir()
+    os.utime(places["01"], (0, 0))  # begun long ago, and never locked
     cached_frames(dataset)
     os.close(held)
     assert {path.name for path in home.glob("*.writing")} == {places["cd"].name, places["ef"].name, "my-notes.writing"}
@@ -168,6 +188,28 @@ def test_a_killed_build_does_not_stand_in_the_way_of_the_next(dataset: EpisodeDa
     assert len(list(home.glob("*.writing"))) == 1
     cached_frames(dataset)
     assert not list(home.glob("*.writing"))
+
+
+def test_a_build_that_is_killed_while_flushing_is_cleaned_up(dataset: EpisodeDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    child = os.fork()
+    if not child:
+        monkeypatch.setattr(cache, "sync", lambda *paths: os._exit(9))
+        cached_frames(dataset)
+    os.waitpid(child, 0)
+    home = dataset.root / "cache"
+    assert len(list(home.glob("*.writing"))) == 1
+    cached_frames(dataset)
+    assert not list(home.glob("*.writing")) and not list(home.glob("*/lock"))
+
+
+def test_a_file_system_without_locks_is_left_as_it_was(dataset: EpisodeDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(handle: int, operation: int) -> None:
+        raise OSError("No locks available")
+
+    monkeypatch.setattr("wam.data.cache.fcntl.flock", refuse)
+    with pytest.raises(DataError, match=r"cannot write a cache here \(No locks available\)"):
+        cached_frames(dataset)
+    assert not list((dataset.root / "cache").iterdir())
 
 
 def test_another_process_may_finish_first(dataset: EpisodeDataset) -> None:

@@ -11,6 +11,7 @@ import torch
 from tests.data.toy import toy_episode, toy_spec
 from wam.data import DataError, DataSpec, Recorder, cut, open_dataset
 from wam.data.joining import join
+from wam.data.recording import being_recorded
 from wam.data.splitting import split
 from wam.plan.control.rollout import rollout
 from wam.sim.adapters.goal_seen import GoalSeen
@@ -106,6 +107,33 @@ def test_nothing_is_written_into_a_folder_that_holds_something(tmp_path):
         with pytest.raises(DataError, match=r"not empty|in one folder. Name two"):
             make()
     assert len(open_dataset(source)) == 3 and [path.name for path in sorted(tmp_path.iterdir())] == ["a", "b"]
+
+
+def test_only_what_a_writer_left_is_removed(tmp_path, monkeypatch):
+    source, other = recorded(tmp_path / "a", [1]), recorded(tmp_path / "b", [2])
+    (tmp_path / "mine.writing").mkdir()
+    (tmp_path / "mine.writing/thesis.txt").write_text("years of work")
+    (tmp_path / "file.writing").write_text("a letter")
+    (tmp_path / "link.writing").symlink_to(tmp_path / "a", target_is_directory=True)
+    for name in ("mine", "file", "link"):
+        with pytest.raises(DataError, match=rf"{name}\.writing: .* no set that was begun.* your own.* Rename or delete it"):
+            join([source, other], tmp_path / name)
+    assert (tmp_path / "mine.writing/thesis.txt").read_text() == "years of work" and (tmp_path / "file.writing").read_text() == "a letter"
+    (tmp_path / "name").write_text("")
+    with pytest.raises(DataError, match=r"name: there is a file of this name; a data set is a folder"):
+        join([source, other], tmp_path / "name")
+    (tmp_path / "begun.writing/meta").mkdir(parents=True)  # killed before anything was in it
+    assert len(open_dataset(join([source, other], tmp_path / "begun"))) == 2
+    shutil.copytree(source, tmp_path / "whole.writing")
+    rmtree, held = shutil.rmtree, []
+
+    def watched(folder, **options):
+        if folder == tmp_path / "whole.writing":
+            held.append(being_recorded(folder))
+        rmtree(folder, **options)
+
+    monkeypatch.setattr("wam.data.fresh.shutil.rmtree", watched)
+    assert len(open_dataset(join([source, other], tmp_path / "whole"))) == 2 and held == [True]
 
 
 def test_pictures_without_loss_stay_so_whatever_their_size(tmp_path):

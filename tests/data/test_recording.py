@@ -189,6 +189,16 @@ def test_numbers_that_are_not_finite(tmp_path: Path) -> None:
         refused(tmp_path / f"rewards{number}", spec, episode, "rewards hold values that are not finite")
 
 
+def test_what_is_wrong_with_an_action_is_said_once(tmp_path: Path) -> None:
+    for name, unit in (("metres", "m"), ("bare", "")):
+        spec = replace(toy_spec(), acts=replace(toy_spec().acts, low_level=tuple(replace(slot, unit=unit) for slot in toy_spec().acts.low_level)))
+        episode = toy_episode(spec, 3)
+        episode.actions.low_level[0, 1, 0, 0] = float("nan")  # type: ignore[index]
+        with Recorder(tmp_path / name, spec) as recorder, pytest.raises(DataError, match=f"spans nan .. nan{unit and f' {unit}'}, its limits") as caught:
+            recorder.write(episode)
+        assert "not finite" not in str(caught.value)
+
+
 def test_ids_of_segmentation(tmp_path: Path) -> None:
     """All that the disk holds arrive in a window; what it cannot hold is refused."""
     ids = torch.tensor([-1, 0, 40_000, 65_534]).repeat(1, 3, 16, 4)

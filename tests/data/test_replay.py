@@ -118,6 +118,15 @@ def test_mistakes_explain_themselves(tmp_path):
     whole.write_bytes(whole.read_bytes()[:200])
     with pytest.raises(DataError, match=r"cannot be read .* cut off in copying"):
         convert_replay(whole, tmp_path / "set", LAYOUT)
+    np.savez_compressed(tmp_path / "packed.npz", **arrays)
+    packed = bytearray((tmp_path / "packed.npz").read_bytes())
+    packed[60:400] = b"\xff" * 340
+    (tmp_path / "packed.npz").write_bytes(packed)
+    np.save(tmp_path / "one.npy", np.zeros(3))
+    (tmp_path / "one.npy").rename(tmp_path / "one.npz")
+    for name in ("packed.npz", "one.npz"):
+        with pytest.raises(DataError, match=rf"{name}: it cannot be read .* of another format"):
+            convert_replay(tmp_path / name, tmp_path / "set", LAYOUT)
     (tmp_path / "cut.zarr").mkdir()
     (tmp_path / "cut.zarr/.zgroup").write_text("{")
     for name in ("cut.hdf5", "cut.zarr.zip", "file.zarr"):

@@ -15,6 +15,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -36,8 +37,10 @@ from wam.data.table import open_table
 from wam.world.specs import Camera
 
 VERSION = 2  # raise when the content of a cache changes
-UNFINISHED = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}\.writing")  # folders of this library alone: others may lie beside them
+FINISHED = re.compile(r"[0-9a-f]{16}")  # folders of this library alone: others may lie beside them
+UNFINISHED = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}\.writing")
 LOCK = "lock"  # in an unfinished cache: held while somebody builds it
+BEGUN = 3600  # s within which an unfinished cache without a lock may just have been begun
 
 
 def cached_frames(
@@ -94,12 +97,12 @@ def fingerprint(dataset: EpisodeDataset, cameras: Sequence[str], size: tuple[int
     files |= {span.path for entry in dataset.episodes for span in entry.videos.values()}
     known = [(str(path.relative_to(dataset.root)), path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(files) if path.exists()]
     spans = [(entry.index, entry.length, {key: (span.path.name, span.start) for key, span in entry.videos.items()}) for entry in dataset.episodes]
-    return digest([known, spans, list(dataset.tasks), _asked(dataset, cameras, size)])
+    return digest([known, spans, list(dataset.tasks), [VERSION, *_asked(dataset, cameras, size)]])
 
 
 def _asked(dataset: EpisodeDataset, cameras: Sequence[str], size: tuple[int, int] | None) -> list[Any]:
-    """What stays the same while a set grows or is corrected."""
-    return [VERSION, list(cameras), size, dataset.spec.to_dict()]
+    """What stays the same while a set grows or is corrected, and from one version of this code to the next."""
+    return [list(cameras), size, dataset.spec.to_dict()]
 
 
 def digest(content: Any) -> str:
@@ -135,6 +138,7 @@ def build(dataset: EpisodeDataset, cameras: Sequence[str], size: tuple[int, int]
         temporary.mkdir(parents=True)
         lock = locked(temporary)
     except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
         raise DataError(f"cannot write a cache here ({error}).", remedy="Pass folder=, a place that can be written.", path=place.parent) from error
     arrays: dict[str, NDArray[Any]] = {}
     sentences: dict[str, int] = {}
@@ -165,14 +169,14 @@ def build(dataset: EpisodeDataset, cameras: Sequence[str], size: tuple[int, int]
         lengths = [entry.length for entry in dataset.episodes]
         meta = {"of": of, "lengths": lengths, "instructions": instructions, "sentences": list(sentences)}
         (temporary / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
-        (temporary / LOCK).unlink()
         sync(*temporary.iterdir(), temporary)
         try:
             temporary.rename(place)
         except OSError:
             if not place.exists():  # another process may have been faster
                 raise
-        remove_earlier(place, of)
+        (place / LOCK).unlink(missing_ok=True)  # only now: until it has its name, a kill leaves what is seen to be abandoned
+        remove_earlier(place, of, dataset.root / "cache")
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         os.close(lock)
@@ -186,8 +190,12 @@ def unfinished(place: Path) -> Path:
 def locked(folder: Path) -> int:
     """Lock a folder until the handle is closed or the process ends. Nobody ever sees its lock free before."""
     handle = os.open(folder / f"new {LOCK}", os.O_CREAT | os.O_RDWR)
-    fcntl.flock(handle, fcntl.LOCK_EX)
-    (folder / f"new {LOCK}").rename(folder / LOCK)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        (folder / f"new {LOCK}").rename(folder / LOCK)
+    except BaseException:
+        os.close(handle)
+        raise
     return handle
 
 
@@ -196,7 +204,11 @@ def remove_abandoned(home: Path) -> None:
     for path in home.glob("*.writing"):
         if not UNFINISHED.fullmatch(path.name):
             continue
-        with suppress(OSError):  # held, gone by now, or not yet locked
+        with suppress(OSError):  # held, or gone by now
+            if not (path / LOCK).exists():
+                if time.time() - path.stat().st_mtime > BEGUN:
+                    shutil.rmtree(path, ignore_errors=True)
+                continue
             handle = os.open(path / LOCK, os.O_RDWR)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -205,11 +217,15 @@ def remove_abandoned(home: Path) -> None:
                 os.close(handle)
 
 
-def remove_earlier(place: Path, of: str) -> None:
-    """Caches of the same set, read in the same way, from before its files changed. Who has one open keeps it until the end."""
+def remove_earlier(place: Path, of: str, own: Path) -> None:
+    """Caches of the same set, read in the same way, from before its files changed. Who has one open keeps it until the end.
+
+    Those of version 1 do not say what they are of: in the set's own folder of caches they go, elsewhere they stay.
+    """
+    earlier = {of, None} if place.parent.resolve() == own.resolve() else {of}
     for meta in place.parent.glob("*/meta.json"):
         with suppress(OSError, DataError):  # another process may be removing it
-            if meta.parent != place and not UNFINISHED.fullmatch(meta.parent.name) and read_json(meta, remedy="").get("of") == of:
+            if meta.parent != place and FINISHED.fullmatch(meta.parent.name) and read_json(meta, remedy="").get("of") in earlier:
                 (meta.parent / LOCK).touch()
                 shutil.rmtree(meta.parent.rename(unfinished(meta.parent)), ignore_errors=True)
 

@@ -24,6 +24,7 @@ from wam.data.meaning import DataSpec, camera_name, read_meaning, spec_of_info
 from wam.data.pictures import decode_picture
 from wam.data.table import column_array, open_table
 from wam.data.video import read_video
+from wam.world.spec import SpecError
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,11 @@ def open_dataset(path: str | Path, *, spec: DataSpec | None = None) -> EpisodeDa
     meaning = read_meaning(root)
     if meaning is not None and spec is not None and meaning != spec:
         raise DataError("the set carries another spec than the given one.", remedy="Open it without `spec`.", path=root / "meta/wam.json")
-    used = meaning or spec or spec_of_info(info)
+    try:
+        used = meaning or spec or spec_of_info(info)
+    except SpecError as error:
+        cause = "meta/info.json was written by hand or by another tool."
+        raise DataError(str(error), cause=cause, remedy="Correct the shapes and names there.", path=root / "meta/info.json") from error
     lost = {camera_name(key) for key in index.missing_videos}
     cameras = {name: camera for name, camera in used.observes.cameras.items() if name not in lost}
     if lost:
@@ -219,7 +224,7 @@ def unnamed(info: DatasetInfo) -> tuple[Note, ...]:
 
 def download(name: str) -> Path:
     """A data set of the Hub as a local folder."""
-    if name.count("/") != 1 or name.startswith((".", "/")) or Path(name).parent.is_dir():
+    if name.count("/") != 1 or name.startswith((".", "/")):
         cause = "the path is misspelt, or relative to another folder than the present one."
         raise DataError("no such folder.", cause=cause, remedy="Give a folder, or a Hub id of the form owner/name.", path=name)
     try:

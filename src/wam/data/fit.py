@@ -18,7 +18,8 @@ def misfits(spec: DataSpec, observation: Observation, actions: Actions) -> list[
     """One sentence for each; empty where all fits."""
     if found := [*not_tensors("observation", observation), *not_tensors("actions", actions)]:
         return found
-    found = spec.observes.problems(observation) + spec.acts.problems(actions)
+    acted = spec.acts.problems(actions)
+    found = spec.observes.problems(observation) + acted
     for name, frames in (observation.rgb or {}).items():
         if name not in spec.observes.cameras:
             found.append(f"camera {name!r} is not in the spec, which has {sorted(spec.observes.cameras)}: its pictures would be lost.")
@@ -29,7 +30,7 @@ def misfits(spec: DataSpec, observation: Observation, actions: Actions) -> list[
         if not bool((((maps * 1000).round() >= 0) & ((maps * 1000).round() <= MILLIMETRES)).all()):
             low, high = float(maps.min()), float(maps.max())
             found.append(f"depth {name!r} spans {low:.4g} .. {high:.4g} m: it is kept from 0 (nothing was measured) to {MILLIMETRES / 1000} m.")
-    if actions.low_level is not None and actions.low_level.shape[:-1] == actions.valid.shape and not bool(actions.low_level[actions.known()].isfinite().all()):
+    if not acted and actions.low_level is not None and not bool(actions.low_level[actions.known()].isfinite().all()):
         found.append("an action that was executed holds values that are not finite.")
     if observation.proprio is not None and not bool(observation.proprio.isfinite().all()):
         odd = [slot.name for slot, column in zip(spec.observes.proprio, observation.proprio.unbind(-1), strict=False) if not bool(column.isfinite().all())]

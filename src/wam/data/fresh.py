@@ -4,7 +4,8 @@ with new_set("runs/both") as folder, Recorder(folder, spec) as recorder:
     ...
 
 It is written into a folder beside its place. An exception removes that folder; a kill leaves it, under a name that says so
-(`both.writing`), and the next attempt begins again. For sets that are made in one go; a recording may be continued instead.
+(`both.writing`), and the next attempt begins again. What no writer of sets left under that name is refused, not removed.
+For sets that are made in one go; a recording may be continued instead.
 """
 
 import os
@@ -15,25 +16,45 @@ from pathlib import Path
 
 from wam.data.errors import DataError
 from wam.data.files import put
-from wam.data.recording import lock
+from wam.data.meaning import MEANING_PATH
+from wam.data.recording import holds_nothing, lock
 
 
 @contextmanager
 def new_set(target: str | Path) -> Iterator[Path]:
     """The folder to write into. DataError where the target holds something, or another process is making it."""
     place = Path(target).resolve()
+    if place.exists() and not place.is_dir():
+        raise DataError("there is a file of this name; a data set is a folder.", remedy="Choose a new folder.", path=target)
     if place.exists() and any(place.iterdir()):
         cause = "an earlier conversion or recording lies there."
         raise DataError("the folder is not empty; a new data set is written.", cause=cause, remedy="Choose a new folder.", path=target)
     if place.is_mount():
         raise DataError("the folder is a mount, so no finished set can be moved there.", remedy="Name a new folder in it.", path=target)
     unfinished = place.with_name(f"{place.name}.writing")
-    if unfinished.exists():
-        os.close(lock(unfinished))
-        shutil.rmtree(unfinished)
+    if os.path.lexists(unfinished):
+        remove_unfinished(unfinished)
     try:
         yield unfinished
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
     put(unfinished, place)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """What a kill left. DataError where a writer is at it, or where it is something else."""
+    ours = folder.is_dir() and not folder.is_symlink()
+    held = lock(folder) if ours else None
+    try:
+        if not ours or not ((folder / MEANING_PATH).is_file() or holds_nothing(folder)):
+            raise DataError(
+                "the new set would be made under this name, and what lies there is no set that was begun.",
+                cause="it is your own, or a removal was cut short.",
+                remedy="Rename or delete it, or choose another folder for the new set.",
+                path=folder,
+            )
+        shutil.rmtree(folder)
+    finally:
+        if held is not None:
+            os.close(held)

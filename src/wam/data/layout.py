@@ -6,6 +6,7 @@ Does not know: what the numbers mean (units, action representation: `meaning.py`
 """
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -144,9 +145,20 @@ class DatasetInfo:
         if missing:
             cause = "meta/info.json was written by hand or by another tool."
             raise DataError(f"{', '.join(missing)} missing.", cause=cause, remedy="Add what docs/data-format.md lists.", path=path)
+        try:
+            fps = float(raw["fps"])
+        except (TypeError, ValueError):
+            fps = math.nan
+        if not 0 < fps < math.inf:
+            raise DataError(
+                f"fps is {raw['fps']!r}, expected frames per second, above 0.",
+                cause="meta/info.json was written by hand or by another tool.",
+                remedy="Correct it: fps is 1 over the seconds from one frame to the next.",
+                path=path,
+            )
         return DatasetInfo(
             version=version,
-            fps=float(raw["fps"]),
+            fps=fps,
             features=tuple(Feature.of(key, entry) for key, entry in raw["features"].items()),
             robot=raw.get("robot_type"),
             total_episodes=int(raw.get("total_episodes", 0)),

@@ -60,8 +60,9 @@ def outside(what: str, slots: tuple[Slot, ...], values: torch.Tensor, valid: tor
         column = values[..., index][valid]
         margin = 1e-5 * max((abs(limit) for limit in (slot.low, slot.high) if math.isfinite(limit)), default=0.0)  # float32
         if column.numel() and not bool(((column >= slot.low - margin) & (column <= slot.high + margin)).all()):
+            spans = f"{column.min():.4g} .. {column.max():.4g} {slot.unit}".rstrip()
             found.append(
-                f"{what} {slot.name!r} spans {column.min():.4g} .. {column.max():.4g} {slot.unit}, its limits are {slot.low:.4g} .. {slot.high:.4g}. "
+                f"{what} {slot.name!r} spans {spans}, its limits are {slot.low:.4g} .. {slot.high:.4g}. "
                 "NaN, a wrong unit or a normalised action are the usual causes."
             )
     return found

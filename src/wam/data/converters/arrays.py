@@ -8,6 +8,7 @@ Yields (name of the episode, arrays "T ..." by name). In all of them an action F
 Does not know: what an array means (`replay.py`).
 """
 
+import zlib
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -21,7 +22,7 @@ from wam.data.errors import DataError
 
 Arrays = dict[str, NDArray[Any]]
 ENDS = "episode_ends"
-DAMAGE = (BadZipFile, ValueError, OSError, EOFError, RuntimeError, KeyError)  # what readers raise for a damaged file
+DAMAGE = (BadZipFile, zlib.error, ValueError, OSError, EOFError, RuntimeError, KeyError, TypeError)  # what readers raise for a damaged file
 
 
 def read_arrays(path: Path) -> Iterator[tuple[str, Arrays]]:

@@ -141,7 +141,8 @@ def test_too_few_demonstrations_say_so():
 def test_demonstrations_that_cannot_be_read_explain_themselves(path, tmp_path):
     """Cut short, no archive at all, a folder's zip, and numbers that do not belong together."""
     whole = Path(path).read_bytes()
-    for name, bytes_ in (("head", whole[:5000]), ("text", b"hello"), ("empty", b"")):
+    np.save(tmp_path / "one.npy", np.zeros(3))
+    for name, bytes_ in (("head", whole[:5000]), ("text", b"hello"), ("empty", b""), ("array", (tmp_path / "one.npy").read_bytes())):
         (tmp_path / f"{name}.npz").write_bytes(bytes_)
         with pytest.raises(SpecError, match=rf"{name}\.npz cannot be read as demonstrations.* copy it whole"):
             make(1, demonstrations=str(tmp_path / f"{name}.npz"))

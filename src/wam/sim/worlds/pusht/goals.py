@@ -37,7 +37,7 @@ class Demonstrations:
             with np.load(path) as found:
                 names = sorted(found.files)
                 state, action, ends = (found[name] if name in names else None for name in wanted)
-        except (OSError, EOFError, ValueError, AttributeError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        except (OSError, EOFError, ValueError, AttributeError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
             raise SpecError(
                 f"{path} cannot be read as demonstrations of Push-T ({type(error).__name__}). It is probably no NumPy archive (.npz), or was copied in part: "
                 "pass the .npz with state, action and episode_ends, and copy it whole."
