@@ -93,6 +93,15 @@ def test_kills_leave_no_trace(tmp_path: Path) -> None:
     require_equal_lives(tmp_path / "whole", tmp_path / "cut")
 
 
+def test_a_replay_that_was_killed_while_it_was_begun_begins(tmp_path: Path) -> None:
+    learn(tmp_path / "whole")
+    half = tmp_path / "cut" / "replay-online" / "meta"
+    half.mkdir(parents=True)
+    (half / "info.json.writing").write_text("{")
+    learn(tmp_path / "cut")
+    require_equal_lives(tmp_path / "whole", tmp_path / "cut")
+
+
 def test_an_episode_that_was_cut_off_did_not_end(tmp_path: Path) -> None:
     learn(tmp_path / "run")
     whole = open_dataset(tmp_path / "run" / "replay-online").read(0)

@@ -17,6 +17,7 @@ from torch import nn
 
 from wam.data import DataSpec, Recorder, WindowDataset, cut, frames_of, open_dataset
 from wam.data.episode import Episode
+from wam.data.recording import holds_nothing
 from wam.evaluate.returns import measure_return
 from wam.evaluate.success import evaluation_seeds
 from wam.plan.control.rollout import rollout
@@ -46,8 +47,9 @@ class Replay:
 
     def __init__(self, path: Path, spec: EnvSpec) -> None:
         self.spec, self.budget = DataSpec.of_world(spec, source=f"lived through in the world {spec.name} while learning"), spec.budget
-        self.episodes: list[Episode] = list(open_dataset(path)) if path.exists() else []
-        self.recorder = Recorder(path, self.spec, storage="lossless", resume=path.exists())  # what is read again must be what was seen
+        lived = not holds_nothing(path)
+        self.episodes: list[Episode] = list(open_dataset(path)) if lived else []
+        self.recorder = Recorder(path, self.spec, storage="lossless", resume=lived)  # what is read again must be what was seen
 
     def add(self, episodes: list[Episode], first: int) -> None:
         """Episodes `first`, `first` + 1, ..., of which the earlier ones may be there already."""
