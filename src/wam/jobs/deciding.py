@@ -47,7 +47,7 @@ PRESET = Deciding()
 
 def deciding_of(run: Run, asked: Deciding) -> Deciding:
     """What differs from the preset: a run of a world model plans anyway."""
-    return replace(asked, plan=False) if isinstance(run.model.spec, WorldModelSpec) else asked
+    return replace(asked, plan=False) if asked.plan and isinstance(run.model.spec, WorldModelSpec) else asked
 
 
 def policy_of(run: Run, deciding: Deciding) -> Policy[Any]:
