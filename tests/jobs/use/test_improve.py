@@ -49,7 +49,7 @@ def test_three_learners_of_each_training(quick, demonstrations, tmp_path, bars, 
     assert imagined.spec.rate == open_dataset(demonstrations).spec.rate and imagined.read(0).observation.size("T") == 13
     table = learners_summary(found)
     assert [row[1] for row in table.rows] == ["16, 16", "19, 19", "19, 19"] and table.rows[0][-1] == ""
-    (tmp_path / "imagined-of-3-1.partial").mkdir()  # as if it had been stopped there
+    (tmp_path / "imagined-of-3-1.writing").mkdir()  # as if it had been stopped there
     again = improve(quick, tmp_path, asked, bars=bars)
     assert again.learners == found.learners
 

@@ -6,7 +6,6 @@ same policy acts in the true world from the same starts, and the world's own lab
 Does not know: how the model learned, and from how much. Footgun: what the judge keeps wrongly is learned too.
 """
 
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from pathlib import Path
 import torch
 
 from wam.data import DataSpec, Recorder, cut, open_dataset
+from wam.data.fresh import new_set
 from wam.data.joining import join
 from wam.evaluate.intervals import Interval, paired_by_seed, wilson
 from wam.evaluate.origin import Origin
@@ -224,10 +224,8 @@ def with_more(data: str, more: Path, made: MadeOf, make: Callable[[Path], None])
     for path, maker in ((more, make), (both, lambda path: join([data, more], path))):
         if not path.exists():
             beside(path).write_text(made.to_json())
-            unfinished = path.with_name(f"{path.name}.partial")
-            shutil.rmtree(unfinished, ignore_errors=True)
-            maker(unfinished)
-            unfinished.rename(path)
+            with new_set(path) as folder:
+                maker(folder)
     return both
 
 
