@@ -17,13 +17,13 @@ STEPS, EVERY = 4, 3
 def oracle(rows, execute=2):
     live, shadow = Skip(world(rows), EVERY), world(rows)
     expert = Overheard(shadow)
-    foresees = OracleFuture(live, shadow, expert, steps=STEPS)
-    return live, grounded(foresees, Tells(expert, STEPS, EVERY), live, execute)
+    foresees = OracleFuture(live, shadow, expert, steps=STEPS, execute=execute)
+    return live, grounded(foresees, Tells(expert, STEPS, EVERY), live)
 
 
-def grounded(foresees, grounder, live, execute=2):
+def grounded(foresees, grounder, live):
     seen = ObservationSpec(cameras=live.spec.observes.cameras)
-    return GroundedFuture(foresees, grounder, observes=seen, acts=live.spec.acts, execute=execute, rate=live.spec.rate)
+    return GroundedFuture(foresees, grounder, observes=seen, acts=live.spec.acts, rate=live.spec.rate)
 
 
 def begun(live):
@@ -64,7 +64,7 @@ class Differences:
 
 def test_the_zero_future_moves_nothing():
     live = Skip(world(2), EVERY)
-    policy = grounded(ZeroFuture(steps=STEPS), Differences(), live)
+    policy = grounded(ZeroFuture(steps=STEPS, execute=2), Differences(), live)
     done = rollout(live, policy, live.spec.budget, seeds=SEEDS[:2], noise=Noise.of(SEEDS[:2]))
     assert not done.actions.low_level.any() and not done.success.any()
     assert torch.equal(done.observation.rgb["top"], done.observation.rgb["top"][:, :1].expand_as(done.observation.rgb["top"]))
@@ -76,9 +76,9 @@ def test_the_zero_future_moves_nothing():
 def test_what_does_not_fit_explains_itself():
     live, shadow = Skip(world(1), 4), Skip(world(1), 3)
     with pytest.raises(SpecError, match="Expected a whole multiple"):
-        OracleFuture(live, shadow, Expert(world(1)), steps=2)
+        OracleFuture(live, shadow, Expert(world(1)), steps=2, execute=1)
     live = Skip(world(1), EVERY)
-    policy = grounded(ZeroFuture(steps=1), Differences(), live, execute=1)
+    policy = grounded(ZeroFuture(steps=1, execute=1), Differences(), live)
     assert isinstance(policy, Imagines)
     with pytest.raises(SpecError, match="futures are grounded in pictures"):
-        policy.imagine(Task(), Past(observation=Observation(proprio=torch.zeros(1, 1, 2)), actions=live.spec.acts.nothing(1, 1)))
+        policy.imagine(policy.begin(1, Task()), Past(observation=Observation(proprio=torch.zeros(1, 1, 2)), actions=live.spec.acts.nothing(1, 1)))

@@ -47,14 +47,13 @@ def compare(
     from wam.cli.paradigms import label_shares, paradigms
 
     if recipe == "paradigms":
-        if (data, held_out, option, world, preset, horizon, windows) != (None, None, None, "push", "tiny", HORIZON, WINDOWS):
-            raise ValueError(
-                "paradigms records its own demonstrations in push and trains tiny presets. Leave out --data, --held-out, --option, --world, --preset, "
-                "--horizon and --windows."
-            )
+        if (data, held_out, option, horizon, windows) != (None, None, None, HORIZON, WINDOWS):
+            raise ValueError("paradigms records its own demonstrations of its own tasks. Leave out --data, --held-out, --option, --horizon and --windows.")
         paradigms(
             out,
             result,
+            world=world,
+            preset=preset,
             goals=goals,
             seeds=seeds,
             steps=steps,

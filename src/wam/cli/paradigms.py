@@ -11,6 +11,8 @@ def paradigms(
     out: Path,
     result: Path | None,
     *,
+    world: str,
+    preset: str,
     goals: int,
     seeds: int,
     steps: int | None,
@@ -21,7 +23,7 @@ def paradigms(
     device: str,
     as_json: bool,
 ) -> None:
-    """Run what is missing, and print the tables. ValueError for shares and arms that cannot be read."""
+    """Run what is missing, and print the tables. ValueError for worlds, shares and arms that cannot be read."""
     from wam.jobs.paradigms.experiment import PAGE, compare_paradigms
     from wam.jobs.paradigms.result import ParadigmResult
     from wam.jobs.paradigms.setting import Asked
@@ -31,7 +33,7 @@ def paradigms(
 
     names = tuple(filter(None, (arms or "").split(",")))
     shares = Asked.labels if labels is None else label_shares(labels)
-    asked = Asked(goals=goals, seeds=seeds, steps=steps, arms=names, labels=shares, device=device)
+    asked = Asked(world=world, preset=preset, goals=goals, seeds=seeds, steps=steps, arms=names, labels=shares, device=device)
     with Bars(Console(stderr=True)) as bars:
         path = compare_paradigms(out, asked, result=result, only_report=only_report, renew=renew, task=bars.task, tell=bars.progress.console.print)
     found = ParadigmResult.from_json(path.read_text())

@@ -3,7 +3,7 @@
 from wam.evaluate.intervals import Interval
 from wam.evaluate.sources import Sources
 from wam.jobs.paradigms.cell import Cell, Cost, InverseErrors, Outcomes
-from wam.jobs.paradigms.setting import SPLITS
+from wam.jobs.paradigms.worlds import SPLITS
 
 
 def cell(arm, solved, labels=1.0, seed=0, *, plans=False, cost=True):

@@ -5,7 +5,7 @@ import torch
 
 from wam.jobs.paradigms.arms import ARMS, QUESTIONS, arms_named
 from wam.jobs.paradigms.cell import cell_name, wanted
-from wam.jobs.paradigms.setting import OPTIONS, Asked
+from wam.jobs.paradigms.setting import Asked
 from wam.jobs.record import record_world
 from wam.recipes import train_recipe
 from wam.recipes.recipe import load_recipe
@@ -41,7 +41,7 @@ def test_every_change_is_of_its_recipe():
 
 
 def test_staged_learns_the_video_first_and_then_holds_it_fast(tmp_path):
-    data = record_world("push", tmp_path / "data", episodes=3, policies={"expert": 1.0}, options={**OPTIONS, "budget": 12}, truth=())
+    data = record_world("push", tmp_path / "data", episodes=3, policies={"expert": 1.0}, options=Asked(budget=12).options, truth=())
     (arm,) = arms_named(("fast_wam.staged",))
     run = train_recipe(arm.recipe, data, tmp_path / "run", change=arm.change, steps=2, show=False)
     video, actions = (stage.learner for stage in run.preset.stages)

@@ -9,7 +9,7 @@ from wam.jobs.paradigms.arms import ARMS
 from wam.jobs.paradigms.cell import Cell, Outcomes, read, write
 from wam.jobs.paradigms.page import headline
 from wam.jobs.paradigms.result import answers, costs, inverse_rows, rates
-from wam.jobs.paradigms.setting import SPLITS
+from wam.jobs.paradigms.worlds import SPLITS
 from wam.world import SpecError
 
 ORACLE = [cell("oracle_future", "1111", seed=seed, plans=True) for seed in (0, 1)]

@@ -5,7 +5,7 @@ from typing import Any
 from torch import nn
 
 from wam.jobs.paradigms.arm import Arm
-from wam.jobs.paradigms.setting import policy_of_world
+from wam.jobs.paradigms.setting import Asked, policy_of_world
 from wam.jobs.practise import as_shown
 from wam.models.policies.chunk_policy import ChunkPolicy
 from wam.models.policies.perception import Perception
@@ -19,11 +19,11 @@ from wam.use.futures import Foresees, GroundedFuture, OracleFuture, ZeroFuture
 from wam.world import Env, Grounder, Policy, SpecError
 
 
-def acting(arm: Arm, run: Run | None, world: Any, shadow: Any, device: str) -> tuple[Env, Policy[Any]]:
+def acting(arm: Arm, run: Run | None, asked: Asked, world: Any, shadow: Any) -> tuple[Env, Policy[Any]]:
     """The world as the arm sees it, and the policy. `shadow`: another world of as many rows, which the oracle tries things in."""
     if run is None:
-        return world, policy_of_world(arm.acts, world)
-    live, model = as_shown(world, run.preset, device), run.model
+        return world, policy_of_world(arm.acts, asked, world)
+    live, model = as_shown(world, run.preset, asked.device), run.model
     if isinstance(model, JointModel):
         model.read(world.spec.sentences)
         return live, model.as_policy()
@@ -32,11 +32,11 @@ def acting(arm: Arm, run: Run | None, world: Any, shadow: Any, device: str) -> t
         return live, run.policy()
     if not isinstance(model, ImagineThenExecute):
         raise SpecError(f"{arm.name} grounds another future, and {run.name} has no grounder apart from what it imagines. Choose a system that has one.")
-    steps = model.spec.chunk
-    oracle = arm.acts == "oracle future"
-    foresees: Foresees = OracleFuture(live, shadow, policy_of_world("expert", shadow), steps=steps) if oracle else ZeroFuture(steps=steps)
     spec = model.spec
-    return live, GroundedFuture(foresees, model.grounder, observes=spec.observes, acts=spec.acts, execute=spec.execute, rate=spec.rate)
+    foresees: Foresees = ZeroFuture(steps=spec.chunk, execute=spec.execute)
+    if arm.acts == "oracle future":
+        foresees = OracleFuture(live, shadow, policy_of_world("expert", asked, shadow), steps=spec.chunk, execute=spec.execute)
+    return live, GroundedFuture(foresees, model.grounder, observes=spec.observes, acts=spec.acts, rate=spec.rate)
 
 
 def counted(policy: Policy[Any]) -> tuple[nn.Module | None, nn.Module | None]:

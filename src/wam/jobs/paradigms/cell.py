@@ -69,6 +69,8 @@ class Cell(Spec):
     goals: int
     steps: int | None  # of training; None = the preset's
     budget: int
+    world: str = "push"
+    preset: str = "tiny"
     splits: tuple[Outcomes, ...]
     cost: Cost | None  # None for policies that read the simulator or act by chance
     inverse: InverseErrors | None

@@ -21,13 +21,12 @@ from wam.jobs.paradigms.finder import Finder
 from wam.jobs.paradigms.measure import Plans, instrument, measure
 from wam.jobs.paradigms.page import PICTURE, page_of
 from wam.jobs.paradigms.result import ParadigmResult, answers, costs, inverse_rows, rates
-from wam.jobs.paradigms.setting import OPTIONS, POLICIES, WORLD, Asked, Progress, Task, demonstrations
+from wam.jobs.paradigms.setting import POLICIES, Asked, Progress, Task, demonstrations
 from wam.jobs.practise import described
 from wam.recipes.recipe import load_recipe
 from wam.recipes.run_file import trained_now
 from wam.recipes.runs import Run, frames_for, train_recipe
 
-PRESET = "tiny"
 SEEN = 200  # episodes of the expert that the instrument is fitted on
 PAGE = "paradigms.html"
 
@@ -50,11 +49,11 @@ def compare_paradigms(
     started, arms = time.monotonic(), arms_named(asked.arms)
     if only_report and not (folder / "data").exists():
         raise ValueError(f"{folder} holds no experiment to report. Name the folder that `wam compare paradigms` wrote, or leave --only-report out.")
-    sources = {arm.name: sources_of((arm,)) for arm in arms}  # as they are now: a run is long
-    every = sources_of(arms, "wam.jobs.paradigms.result")
+    sources = {arm.name: sources_of(asked, (arm,)) for arm in arms}  # as they are now: a run is long
+    every = sources_of(asked, arms, "wam.jobs.paradigms.result")
     cells = wanted(arms, asked.labels, asked.seeds)
     data = folder / "data" if only_report else demonstrations(folder / "data", asked, task)
-    fingerprint = frames_for(load_recipe(CLONING).preset(PRESET), data).fingerprint()
+    fingerprint = frames_for(load_recipe(CLONING).preset(asked.preset), data).fingerprint()
     recall(result, folder)
     try:
         if not only_report:
@@ -112,7 +111,7 @@ def trained(folder: Path, cell: Wanted, asked: Asked, data: Path) -> Run | None:
         cell.arm.recipe,
         data,
         place,
-        preset=PRESET,
+        preset=asked.preset,
         change=cell.arm.change,
         labels=cell.labels,
         steps=asked.steps,
@@ -126,7 +125,8 @@ def trained(folder: Path, cell: Wanted, asked: Asked, data: Path) -> Run | None:
 def kept(folder: Path, cell: Wanted, asked: Asked) -> Cell | None:
     """What was measured before in the same way; None where there is no such thing."""
     found = read(folder / f"{cell.name}.json")
-    same = found is not None and (found.goals, found.steps, found.budget) == (asked.goals, asked.steps, asked.budget)
+    as_asked = (asked.world, asked.preset, asked.goals, asked.steps, asked.steps_of_episode)
+    same = found is not None and (found.world, found.preset, found.goals, found.steps, found.budget) == as_asked
     return found if same else None
 
 
@@ -142,6 +142,7 @@ def report(
     there = {cell.name: one for cell in cells if (one := kept(folder, cell, asked)) is not None}
     measured = tuple(there.values())
     found = ParadigmResult(
+        world=asked.world,
         rates=rates(measured, arms),
         answers=answers(measured),
         costs=costs(measured, arms),
@@ -167,19 +168,19 @@ def protocol(asked: Asked) -> str:
     shown = ", ".join(f"{share:.0%}" for share in asked.labels)
     shortened = "" if asked.steps is None else f", shortened to {asked.steps} steps a stage"
     mixture = ", ".join(f"{share:.0%} {name}" for name, share in POLICIES.items())
-    options = {name: ",".join(value) if isinstance(value, tuple) else value for name, value in OPTIONS.items()}
+    options = {name: ",".join(value) if isinstance(value, tuple) else value for name, value in asked.options.items() if name != "budget"}
     return (
-        f"{asked.episodes} demonstrations of {described(WORLD, options)} ({mixture}): the video of all, the actions of {shown}. Presets {PRESET}{shortened}. "
-        f"{asked.goals} held-out starts in each of three splits (as in the demonstrations; held-out looks of the table; held-out pairs of colour and zone), "
-        f"the same for all arms; success at the end of {asked.budget} steps."
+        f"{asked.episodes} demonstrations of {described(asked.world, options)} ({mixture}): the video of all, the actions of {shown}. "
+        f"Presets {asked.preset}{shortened}. {asked.goals} held-out starts in each of three splits (as in the demonstrations; {asked.setting.held_out}), "
+        f"the same for all arms; success at the end of {asked.steps_of_episode} steps."
     )
 
 
-def sources_of(arms: tuple[Arm, ...], *more: str) -> Sources:
+def sources_of(asked: Asked, arms: tuple[Arm, ...], *more: str) -> Sources:
     """What the figures of these arms depend on: measuring, their recipes and changes of them, the world."""
     changes = {getattr(arm.change, "func", arm.change).__module__ for arm in arms if arm.change is not None}
     recipes = {f"wam.recipes.{arm.recipe}" for arm in arms if arm.recipe}
-    return Sources.of("wam.jobs.paradigms.measure", *more, *sorted(changes | recipes), f"wam.sim.worlds.{WORLD}")
+    return Sources.of("wam.jobs.paradigms.measure", *more, *sorted(changes | recipes), f"wam.sim.worlds.{asked.world}")
 
 
 def expert_episodes(asked: Asked) -> int:

@@ -15,22 +15,24 @@ from torch import Tensor
 from wam.data import DataSpec, WindowDataset, cut, frames_of
 from wam.evaluate.intervals import Interval, bootstrap_mean
 from wam.jobs.paradigms.cell import InverseErrors
-from wam.jobs.paradigms.setting import policy_of_world
 from wam.models.world_action.grounding import ByInverseDynamics
 from wam.models.world_action.imagine_then_execute import ImagineThenExecute
 from wam.plan.control.rollout import rollout
 from wam.use.futures import pictures
-from wam.world import Actions, Future, Noise
+from wam.world import Actions, Future, Noise, Policy
 
 
-def inverse_errors(model: ImagineThenExecute, world: Any, seeds: Sequence[int], *, skip: int, usual: Sequence[float]) -> InverseErrors | None:
+def inverse_errors(
+    model: ImagineThenExecute, world: Any, expert: Policy[Any], seeds: Sequence[int], *, skip: int, usual: Sequence[float]
+) -> InverseErrors | None:
     """On the expert's episodes with these seeds, one per row of `world`; windows do not overlap. None for a grounder of another kind.
 
+    Distances are of the slots in metres: turns and openings have units of their own.
     `usual`: the mean action "A" of the training data, which always answering counts as the trivial reader.
     """
     if not isinstance(model.grounder, ByInverseDynamics):
         return None
-    done = rollout(world, policy_of_world("expert", world), world.spec.budget, seeds=seeds)
+    done = rollout(world, expert, world.spec.budget, seeds=seeds)
     steps = model.video.spec.chunk
     frames = frames_of(cut(done.to("cpu"), world.spec.sentences), DataSpec.of_world(world.spec)).in_table(world.spec.sentences)
     windows = WindowDataset(frames, past=1, horizon=steps, skip=skip, stride=steps * skip)
@@ -40,10 +42,11 @@ def inverse_errors(model: ImagineThenExecute, world: Any, seeds: Sequence[int], 
     true, episode = window.actions.low_level, windows.episode_of(indices)
     assert true is not None and window.future.observation is not None  # the world has low-level actions and pictures
     known = window.valid[..., None] & window.actions.valid
+    metres = [place for place, slot in enumerate(world.spec.acts.low_level) if slot.unit == "m"]
 
     def error(found: Tensor | None) -> Interval:
         assert found is not None
-        return bootstrap_mean(per_window((found - true).norm(dim=-1), known), groups=episode)
+        return bootstrap_mean(per_window((found - true)[..., metres].norm(dim=-1), known), groups=episode)
 
     def read(future: Future) -> Tensor | None:
         actions: Actions = model.grounder.ground(window.past, future, window.task)

@@ -5,9 +5,9 @@ The same starts and the same chance for every arm, so that outcomes are paired. 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from wam.evaluate.intervals import Interval, bootstrap_mean
@@ -20,11 +20,11 @@ from wam.jobs.paradigms.cell import Cell, Outcomes, Wanted
 from wam.jobs.paradigms.cost import cost_of
 from wam.jobs.paradigms.finder import Finder, Sights, fit_finder
 from wam.jobs.paradigms.inverse import inverse_errors
-from wam.jobs.paradigms.setting import BATCH, FIRST, PLANNED, SPLITS, Asked, policy_of_world, world_of
+from wam.jobs.paradigms.setting import BATCH, PLANNED, Asked, policy_of_world, world_of
+from wam.jobs.paradigms.worlds import FIRST, SPLITS, Sought
 from wam.models.world_action.imagine_then_execute import ImagineThenExecute
 from wam.plan.control.rollout import rollout
 from wam.recipes.runs import Run
-from wam.sim.worlds.push import NAMES, ZONES
 from wam.world import Imagines, Noise, Observation
 
 TIMED = 3  # episodes over which a decision is timed
@@ -51,20 +51,23 @@ def measure(wanted: Wanted, run: Run | None, asked: Asked, finder: Finder, data:
     cost = None
     if run is not None:
         one, shadow = (world_of(asked, FIRST, 1) for _ in range(2))
-        cost = cost_of(*acting(wanted.arm, run, one, shadow, asked.device), evaluation_seeds(TIMED))
+        cost = cost_of(*acting(wanted.arm, run, asked, one, shadow), evaluation_seeds(TIMED))
     imagines = run is not None and wanted.arm.acts == "model" and isinstance(run.model, ImagineThenExecute)
     later = evaluation_seeds(asked.goals, LATER)
     inverse = None
     if imagines and run is not None and run.statistics.action is not None:
         world = world_of(asked, FIRST, asked.goals)
-        inverse = inverse_errors(run.model, world, later, skip=run.preset.skip, usual=run.statistics.action.mean)
+        expert = policy_of_world("expert", asked, world)
+        inverse = inverse_errors(run.model, world, expert, later, skip=run.preset.skip, usual=run.statistics.action.mean)
     cell = Cell(
         arm=wanted.arm.name,
         labels=wanted.labels,
         seed=wanted.seed,
         goals=asked.goals,
         steps=asked.steps,
-        budget=asked.budget,
+        budget=asked.steps_of_episode,
+        world=asked.world,
+        preset=asked.preset,
         splits=tuple(splits),
         cost=cost,
         inverse=inverse,
@@ -79,7 +82,7 @@ def measure(wanted: Wanted, run: Run | None, asked: Asked, finder: Finder, data:
 def in_split(wanted: Wanted, run: Run | None, asked: Asked, split: str, finder: Finder) -> tuple[Outcomes, Plans | None]:
     """Closed loop in one split; for policies that imagine, the first starts again, with what they imagine."""
     rows, seeds = min(BATCH, asked.goals), evaluation_seeds(asked.goals)
-    live, policy = acting(wanted.arm, run, world_of(asked, split, rows), world_of(asked, split, rows), asked.device)
+    live, policy = acting(wanted.arm, run, asked, world_of(asked, split, rows), world_of(asked, split, rows))
     row = measure_success(live, policy, name=wanted.name, seeds=seeds)
     solved = "".join("1" if outcome else "0" for outcome in row.outcomes)
     if not isinstance(policy, Imagines):
@@ -91,13 +94,14 @@ def in_split(wanted: Wanted, run: Run | None, asked: Asked, split: str, finder: 
 def agreement(wanted: Wanted, run: Run | None, asked: Asked, split: str, finder: Finder, seeds: Sequence[int]) -> tuple[Interval, float, Plans]:
     """How far what happens is from what was imagined, and how far the instrument is from the truth at the end, m; and pictures of both."""
     world = world_of(asked, split, len(seeds))
-    live, policy = acting(wanted.arm, run, world, world_of(asked, split, len(seeds)), asked.device)
+    live, policy = acting(wanted.arm, run, asked, world, world_of(asked, split, len(seeds)))
     recalled = Recalled(policy, stride=wanted.arm.stride)
     done = rollout(live, recalled, live.spec.budget, seeds=seeds, noise=Noise.of(seeds, asked.device).fork("evaluation 0"))
-    imagined, happened = (frames(part) for part in recalled.compared(done))
-    seen, named = frames(done.observation), name_of(world)
-    apart = (finder(imagined, named) - finder(happened, named)).norm(dim=-1).mean((1, 2))
-    floor = (finder(seen[:, -1:], named) - places_of(world)).norm(dim=-1).mean()
+    camera, sought = asked.setting.camera, asked.setting.sought(world)
+    imagined, happened = (frames(part, camera) for part in recalled.compared(done))
+    seen, pose = frames(done.observation, camera), world.truth().pose
+    apart = (finder(imagined, sought.looks) - finder(happened, sought.looks)).norm(dim=-1).mean((1, 2))
+    floor = (finder(seen[:, -1:], sought.looks) - places(pose, sought)).norm(dim=-1).mean()
     instants = recalled.instants(seen.shape[1]).tolist()
     plans = Plans(seen[0, :1].cpu(), imagined[0].cpu(), happened[0].cpu(), tuple(step / live.spec.rate for step in instants))
     return bootstrap_mean(apart), float(floor), plans
@@ -105,31 +109,29 @@ def agreement(wanted: Wanted, run: Run | None, asked: Asked, split: str, finder:
 
 def instrument(asked: Asked, seeds: Sequence[int]) -> Finder:
     """Fitted on the expert's episodes with these seeds, which are those of its recorded ones."""
-    world = world_of(asked, FIRST, len(seeds))
-    done = rollout(world, policy_of_world("expert", world), world.spec.budget, seeds=seeds, noise=Noise.of(seeds, asked.device), truth=True)
-    truth, target = done.truth, world.moment.scene.target
-    assert truth is not None and truth.pose is not None and truth.segmentation is not None  # this world knows them
-    seen = next(iter(truth.segmentation.values()))
-    labels = torch.where(seen == target[:, None, None, None], 0, torch.where(seen == truth.pose.shape[2] - 1, 1, -1))
-    rows = torch.arange(len(seeds), device=target.device)
-    places = torch.stack([truth.pose[rows, :, target, :2], truth.pose[:, :, -1, :2]], 2)
-    return fit_finder(Sights(frames(done.observation), name_of(world), labels, places), len(NAMES))
+    return fit_finder([sights(asked, split, seeds) for split in asked.setting.fitted_on], asked.setting.colours)
 
 
-def name_of(world: Any) -> Tensor:
-    """Number of the object that each row's instruction names, "B"."""
-    told: Tensor = world.moment.scene.instruction // len(ZONES)
-    return told
+def sights(asked: Asked, split: str, seeds: Sequence[int]) -> Sights:
+    """What the expert's episodes show, with the simulator's labels."""
+    world = world_of(asked, split, len(seeds), labelled=True)
+    expert = policy_of_world("expert", asked, world)
+    done = rollout(world, expert, world.spec.budget, seeds=seeds, noise=Noise.of(seeds, asked.device), truth=True)
+    truth, sought, camera = done.truth, asked.setting.sought(world), asked.setting.camera
+    assert truth is not None and truth.pose is not None and truth.segmentation is not None  # these worlds know them
+    seen = truth.segmentation[camera]
+    labels = torch.full_like(seen, -1)
+    for place, body in enumerate(sought.bodies.unbind(1)):
+        labels[seen == body[:, None, None, None]] = place
+    return Sights(frames(done.observation, camera), sought.looks, labels, places(truth.pose, sought))
 
 
-def places_of(world: Any) -> Tensor:
-    """Where that object and the pusher are now, "B 1 2 2", m."""
-    now = world.moment
-    rows = torch.arange(world.batch, device=now.scene.target.device)
-    return torch.stack([now.state.pose[rows, now.scene.target, :2], now.state.pose[:, -1, :2]], 1)[:, None]
+def places(pose: Float[Tensor, "B T O 7"], sought: Sought) -> Float[Tensor, "B T K 2"]:
+    """Where the sought bodies are on the table, m."""
+    rows = torch.arange(len(pose), device=pose.device)[:, None]
+    return pose[rows, :, sought.bodies][..., :2].movedim(1, 2)
 
 
-def frames(observation: Observation) -> Tensor:
-    """Pictures of the only camera."""
-    (found,) = (observation.rgb or {}).values()
-    return found
+def frames(observation: Observation, camera: str) -> Tensor:
+    """Pictures of one camera."""
+    return (observation.rgb or {})[camera]

@@ -7,8 +7,8 @@ from wam.evaluate.intervals import Interval
 from wam.jobs.paradigms.arms import CLONING
 from wam.jobs.paradigms.cell import cell_name
 from wam.jobs.paradigms.result import ParadigmResult, Rate
-from wam.jobs.paradigms.setting import FIRST, SPLITS
 from wam.jobs.paradigms.tables import NOTHING, shares, tables
+from wam.jobs.paradigms.worlds import FIRST, SPLITS, setting_of
 from wam.show.report import Captioned, Figures, Report, Section, Text
 from wam.show.sections import origin_section
 from wam.show.words import percent
@@ -22,7 +22,7 @@ def page_of(found: ParadigmResult, folder: Path) -> Report:
     state = f" {len(found.missing)} of {len(found.missing) + len(found.cells)} cells are missing." if found.missing else ""
     return Report(
         title="Ways to couple a predicted future with actions",
-        summary=f"{len({rate.arm for rate in found.rates})} arms on the same instructed pushing tasks, from the same demonstrations, with the actions of "
+        summary=f"{len({rate.arm for rate in found.rates})} arms told to {setting_of(found.world).doing}, from the same demonstrations, with the actions of "
         f"{', '.join(f'{share:.0%}' for share in shares(found)) or 'none'} of them.{headline(found.rates)}{state}",
         sections=(*lacking(found), *plots(found), *tables(found), *strips(found, folder), origin_section(found.origin)),
     )
@@ -80,8 +80,7 @@ def plots(found: ParadigmResult) -> tuple[Section, ...]:
             Figures(
                 title=f"Success by split{told}",
                 items=(Captioned(pictures=(("", split_bars(groups)),)),),
-                note="The same arms on starts like those of the demonstrations, on tables that look different, and told to bring colours to zones that they "
-                "were never told to in a demonstration.",
+                note=f"The same arms on starts like those of the demonstrations; on {' and on '.join(setting_of(found.world).held_out.split('; '))}.",
             )
         )
     times = {cost.arm: (cost.milliseconds, rate) for cost in found.costs if columns and (rate := here.get((cost.arm, columns[-1], FIRST)))}

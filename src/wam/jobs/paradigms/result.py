@@ -17,7 +17,7 @@ from wam.evaluate.result import Result
 from wam.jobs.paradigms.arm import Arm
 from wam.jobs.paradigms.arms import CLONING, QUESTIONS
 from wam.jobs.paradigms.cell import Cell
-from wam.jobs.paradigms.setting import SPLITS
+from wam.jobs.paradigms.worlds import SPLITS
 from wam.world import Spec
 
 
@@ -76,6 +76,7 @@ class InverseRow(Spec):
 class ParadigmResult(Result):
     """The experiment as far as it has come."""
 
+    world: str = "push"
     rates: tuple[Rate, ...]
     answers: tuple[Answer, ...]
     costs: tuple[ArmCost, ...]

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from wam.evaluate.intervals import Interval
 from wam.jobs.paradigms.arms import CLONING
 from wam.jobs.paradigms.result import Answer, ParadigmResult, Rate
-from wam.jobs.paradigms.setting import FIRST, PLANNED, SPLITS
+from wam.jobs.paradigms.setting import PLANNED
+from wam.jobs.paradigms.worlds import FIRST, SPLITS
 from wam.show.report import Table
 from wam.show.words import duration, percent
 
@@ -120,7 +121,7 @@ def agreement_table(found: ParadigmResult) -> Table | None:
         columns=("arm", "actions known", *SPLITS, f"solved, {FIRST}"),
         rows=tuple(rows),
         numbers=(1, 2, 3, 4, 5),
-        note="Millimetres between imagined and realised places of the named object and the pusher, at the first imagined frame at or after the last step "
+        note="Millimetres between imagined and realised places of the named thing and of what acts, at the first imagined frame at or after the last step "
         f"that is executed, over the first {PLANNED} starts; one number per training. Both are read by one fixed instrument, whose own error on real frames "
         "stands in brackets. What imagines that nothing moves, and moves nothing, agrees well: read it beside success.",
     )
