@@ -1,20 +1,20 @@
 """A grounder that knows what the expert did, for oracles of the oracle."""
 
-from wam.sim.worlds.push import Expert, PushConfig, PushWorld
+from wam.sim.worlds.push import PushConfig, PushWorld
 from wam.world import Actions, concatenate
 
 CONFIG = PushConfig(task="instruction", objects=2, zones=2, colours=("red", "blue", "yellow", "cyan"))
 
 
-class Overheard(Expert):
-    """The expert, and all that it has done."""
+class Overheard:
+    """An expert, and all that it has done."""
 
-    def __init__(self, world):
-        super().__init__(world)
+    def __init__(self, expert):
+        self.expert, self.spec, self.begin = expert, expert.spec, expert.begin
         self.done = list[Actions]()
 
     def act(self, memory, since, *, noise=None):
-        memory, actions = super().act(memory, since, noise=noise)
+        memory, actions = self.expert.act(memory, since, noise=noise)
         self.done.append(actions)
         return memory, actions
 
@@ -26,7 +26,7 @@ class Tells:
         self.expert, self.steps, self.every = expert, steps, every
 
     def ground(self, past, future, task, *, noise=None):
-        assert future.observation.rgb["top"].shape[1] == self.steps
+        assert all(frames.shape[1] == self.steps for frames in future.observation.rgb.values())
         done = concatenate(self.expert.done[-self.steps * self.every :], "T").low_level[:, :, 0]
         told = done.unflatten(1, (self.steps, self.every))
         return Actions(valid=told[..., 0] == told[..., 0], low_level=told)

@@ -16,7 +16,7 @@ STEPS, EVERY = 4, 3
 
 def oracle(rows, execute=2):
     live, shadow = Skip(world(rows), EVERY), world(rows)
-    expert = Overheard(shadow)
+    expert = Overheard(Expert(shadow))
     foresees = OracleFuture(live, shadow, expert, steps=STEPS, execute=execute)
     return live, grounded(foresees, Tells(expert, STEPS, EVERY), live)
 
@@ -38,6 +38,16 @@ def test_with_a_perfect_grounder_it_solves_what_the_expert_solves():
     done = rollout(live, policy, live.spec.budget, seeds=SEEDS, noise=Noise.of(SEEDS))
     assert alone.success[:, -1].all() and torch.equal(done.success[:, -1], alone.success[:, -1])
     assert torch.equal(done.observation.rgb["top"], alone.observation.rgb["top"][:, ::EVERY])  # bit for bit what the expert brings about
+
+
+def test_an_expert_that_remembers_goes_on_with_what_it_was_doing():
+    """Grasping takes many decisions, and an expert that began anew with each would never close the gripper."""
+    tabletop = pytest.importorskip("wam.sim.worlds.tabletop", reason='needs the extra "sim"')
+    options = dict(tasks=("sink",), blocks=0, dishes=1, zones=0, size=16, segmentation=False)
+    live, shadow = Skip(tabletop.make(2, **options), EVERY), tabletop.make(2, **options)
+    expert = Overheard(tabletop.Expert(shadow))
+    policy = grounded(OracleFuture(live, shadow, expert, steps=STEPS, execute=2), Tells(expert, STEPS, EVERY), live)
+    assert rollout(live, policy, live.spec.budget, seeds=SEEDS[:2], noise=Noise.of(SEEDS[:2])).success[:, -1].all()
 
 
 def test_it_leaves_the_live_world_as_it_was_and_repeats_itself():

@@ -124,3 +124,19 @@ def test_weights_of_other_sources_are_trained_again(finished, tmp_path):
 def test_more_demonstrations_than_asked_for_are_refused(finished):
     with pytest.raises(ValueError, match=r"holds 10 demonstrations, 4 were asked for\. Name another folder"):
         run(finished.parent, replace(ASKED, episodes=4))
+
+
+def test_at_the_table_it_is_the_same_experiment(finished, tmp_path):
+    """Two cameras, five numbers per action, an expert that remembers; and cells of another world do not count."""
+    pytest.importorskip("mujoco", reason='needs the extra "sim"')
+    asked = replace(ASKED, world="tabletop", arms=("diffusion_policy", "oracle_future"), episodes=30, budget=4)
+    figures = tmp_path / "figures.json"
+    figures.write_text(finished.read_text())
+    path, begun = run(tmp_path / "table", asked, result=figures)
+    assert begun == ["diffusion_policy-0.5-0", "oracle_future-0.5-0"]
+    found = ParadigmResult.from_json(path.read_text())
+    assert found.world == "tabletop" and {cell.world for cell in found.cells} == {"tabletop"}
+    assert found.rates[-1].arm == "oracle_future" and found.rates[-1].disagreement
+    assert "told to push a block to a zone, or put a dish into the sink" in (tmp_path / "table" / PAGE).read_text()
+    with pytest.raises(ValueError, match=r"no setting in 'tabeltop'; did you mean 'tabletop'\?"):
+        replace(asked, world="tabeltop")
