@@ -53,3 +53,8 @@ def test_which_instants_are_compared(execute, stride, decisions, instants):
 def test_who_imagines_nothing_has_no_plans():
     with pytest.raises(SpecError, match="does not imagine a future"):
         Recalled(Expert(oracle(1)[0].world))
+
+
+def test_episodes_that_end_before_what_is_imagined_explain_themselves():
+    with pytest.raises(SpecError, match="episodes of 4 steps end before what is imagined, 8 steps ahead"):
+        Recalled(Dreams(2), stride=8).instants(5)

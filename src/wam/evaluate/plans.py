@@ -52,6 +52,8 @@ class Recalled:
         return imagined, happened.take("T", instants.to(episodes.alive.device))
 
     def instants(self, count: int) -> Tensor:
-        """Which of `count` instants are compared, one per decision."""
+        """Which of `count` instants are compared, one per decision. SpecError where none is."""
+        if count <= self.ahead:
+            raise SpecError(f"episodes of {count - 1} steps end before what is imagined, {self.ahead} steps ahead, could happen. Give them a larger budget.")
         found = torch.arange(self.ahead, count, self.spec.execute)
         return found[: len(self.imagined)]

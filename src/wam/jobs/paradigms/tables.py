@@ -6,7 +6,7 @@ from wam.evaluate.intervals import Interval
 from wam.jobs.paradigms.arms import CLONING
 from wam.jobs.paradigms.result import Answer, ParadigmResult, Rate
 from wam.jobs.paradigms.setting import PLANNED
-from wam.jobs.paradigms.worlds import FIRST, SPLITS
+from wam.jobs.paradigms.worlds import FIRST, SPLITS, setting_of
 from wam.show.report import Table
 from wam.show.words import duration, percent
 
@@ -121,7 +121,7 @@ def agreement_table(found: ParadigmResult) -> Table | None:
         columns=("arm", "actions known", *SPLITS, f"solved, {FIRST}"),
         rows=tuple(rows),
         numbers=(1, 2, 3, 4, 5),
-        note="Millimetres between imagined and realised places of the named thing and of what acts, at the first imagined frame at or after the last step "
+        note=f"Millimetres between imagined and realised places of {setting_of(found.world).finds}, at the first imagined frame at or after the last step "
         f"that is executed, over the first {PLANNED} starts; one number per training. Both are read by one fixed instrument, whose own error on real frames "
         "stands in brackets. What imagines that nothing moves, and moves nothing, agrees well: read it beside success.",
     )

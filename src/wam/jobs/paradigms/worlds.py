@@ -42,6 +42,7 @@ class Setting:
     colours: Colours  # how it reads them
     held_out: str  # by the second and third split, in words
     doing: str  # what is done there, in words
+    finds: str  # what the instrument finds, in words
 
 
 def sought_in_push(world: Any) -> Sought:
@@ -69,6 +70,7 @@ PUSH = Setting(
     colours=Colours(),
     held_out="held-out looks of the table; held-out pairs of colour and zone",
     doing="push a disc to a zone",
+    finds="the named object and the pusher",
 )
 TABLETOP = Setting(
     options=MappingProxyType({"tasks": ("push", "sink"), "blocks": 1, "dishes": 1, "cameras": ("front", "wrist"), "varied_looks": True, "segmentation": False}),
@@ -81,6 +83,7 @@ TABLETOP = Setting(
     colours=Colours(own=3, other=48, softness=0.05),  # boxes in light and shade, zones and furniture of like colours
     held_out="held-out looks of table, room and light; held-out pairs of colour and kind of thing",
     doing="push a block to a zone, or put a dish into the sink",
+    finds="the named thing",
 )
 SETTINGS = MappingProxyType({"push": PUSH, "tabletop": TABLETOP})
 
