@@ -16,7 +16,7 @@ from wam.data.splitting import split
 from wam.plan.control.rollout import rollout
 from wam.sim.adapters.goal_seen import GoalSeen
 from wam.sim.worlds.push import PushConfig, PushWorld
-from wam.world import Noise, Uniform
+from wam.world import Noise, Truth, Uniform
 
 
 def recorded(path, seeds, world=None, **dropped):
@@ -48,6 +48,25 @@ def test_of_proprioception_the_common_slots_are_kept(tmp_path):
         assert episode.observation.proprio.equal(source.observation.proprio[..., : len(both.spec.observes.proprio)])
     with pytest.raises(DataError, match="in camera 'top': only here"):
         join([sets[0], recorded(tmp_path / "c", [3], PushWorld(1, pixels))], tmp_path / "none")
+
+
+def test_truth_of_other_things_is_left_out(tmp_path):
+    """Rows of poses are bodies by their place alone: those of one set must not pass for those of another."""
+    first, second = recorded(tmp_path / "a", [1]), recorded(tmp_path / "b", [2], PushWorld(1, PushConfig(budget=4, objects=2, colours=("red", "blue"))))
+    both = open_dataset(join([first, second], tmp_path / "both"))
+    spec = open_dataset(first).spec
+    assert (both.spec.objects, both.spec.physical, both.spec.facts) == ((), None, spec.facts)
+    for read, source in zip(both, [*open_dataset(first), *open_dataset(second)], strict=True):
+        assert read.truth.pose is None and read.truth.physical is None and read.truth.segmentation is None
+        assert read.truth.facts.holds.equal(source.truth.facts.holds) and read.truth.facts.atoms == spec.facts.atoms
+
+
+def test_poses_of_as_many_other_bodies_are_left_out(tmp_path):
+    for name, bodies in (("a", ("cup", "plate")), ("b", ("plate", "cup"))):
+        with Recorder(tmp_path / name, replace(toy_spec(), objects=bodies)) as recorder:
+            recorder.write(replace(toy_episode(toy_spec(), 5), truth=Truth(pose=torch.ones(1, 5, 2, 7), scene_flow={"top": torch.zeros(1, 5, 3, 16, 16)})))
+    (read, _) = open_dataset(join([tmp_path / "a", tmp_path / "b"], tmp_path / "both"))
+    assert read.truth.pose is None and read.truth.scene_flow is not None
 
 
 def test_actions_that_nobody_recorded_join_those_that_somebody_did(tmp_path):
