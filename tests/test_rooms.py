@@ -1,6 +1,6 @@
 """Who may import whom, as the house says, read from the source; and importing touches nothing.
 
-The table is data. A room is a folder of `src/wam` or a part of one; the longest name that fits a module is its room. A room may
+The table is data. A room is a folder or a file of `src/wam`, or a part of one; the longest name that fits a module is its room. A room may
 import itself, what lies inside it, and the rooms in its row. Imports inside functions and under TYPE_CHECKING count too.
 """
 
@@ -20,6 +20,7 @@ STATES = (*MODELS, "models.actions")
 
 ROOMS: dict[str, tuple[str, ...]] = {
     "world": (),
+    "listening": ("world",),
     "sim": ("world",),
     "sim.adapters": ("world", "sim.engines"),
     "sim.engines": ("world",),
@@ -42,8 +43,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "evaluate": ("world", "plan.control"),
     "train": ("world", "data", "plan.control", "evaluate"),
     "use": ("world", "sim.adapters", "data", "plan", "models.policies", "evaluate", "train"),
-    "show": ("world", "evaluate"),
-    "serve": ("world", "plan.control"),
+    "show": ("world", "listening", "evaluate"),
+    "serve": ("world", "listening", "plan.control"),
     "check": ("world",),
     "recipes": LEVEL_ONE,
     "jobs": (*LEVEL_ONE, "recipes"),

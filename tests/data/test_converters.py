@@ -119,6 +119,39 @@ def test_bad_annotations(tmp_path: Path, change: Any, match: str) -> None:
     assert not (tmp_path / "out").exists()
 
 
+SHORT = r"12.json, episode val/12: {} is of shape {}; 7 frames need {} or more.* Drop the episode"
+FAST_JOINTS = "observation.state.joint_position"
+
+
+@pytest.mark.parametrize(
+    ("key", "change", "match"),
+    [
+        (FAST_JOINTS, lambda rows: rows[:10], SHORT.format(FAST_JOINTS, r"\[10, 7\]", r"\[19, 7\]")),
+        ("joints", lambda rows: [row[:6] for row in rows], SHORT.format("joints", r"\[7, 6\]", r"\[7, 7\]")),
+        ("joints", lambda rows: [*rows[:-1], rows[-1][:3]], r"episode val/12: joints is no table of numbers \(.*got 3"),
+        ("states", lambda rows: [*rows[:-1], rows[-1][:3]], r"episode val/12: states is no table of numbers \(.*got 3"),
+        ("action.gripper_position", lambda rows: rows[:10], SHORT.format("action.gripper_position", r"\[10\]", r"\[18\]")),
+    ],
+)
+def test_rows_that_are_missing_or_short_name_the_episode(tmp_path: Path, key: str, change: Any, match: str) -> None:
+    raw = droid_layout(tmp_path / "in")
+    if key == FAST_JOINTS:
+        del raw["joints"]
+    raw[key] = change(raw[key])
+    (tmp_path / "in/annotation/val/12.json").write_text(json.dumps(raw))
+    with pytest.raises(DataError, match=match):
+        convert_droid(tmp_path / "in", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_episode_trimmed_to_one_frame(tmp_path: Path) -> None:
+    raw = droid_layout(tmp_path / "in")
+    raw["joints"] = raw["joints"][:1]
+    (tmp_path / "in/annotation/val/12.json").write_text(json.dumps(raw))
+    assert convert_droid(tmp_path / "in", tmp_path / "out", trim=True).frames == 1
+    assert not open_dataset(tmp_path / "out").read(0).actions.valid.any()
+
+
 def test_no_droid_layout(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="annotation"):
         convert_droid(tmp_path, tmp_path / "out")

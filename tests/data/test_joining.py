@@ -10,13 +10,14 @@ import torch
 
 from tests.data.toy import toy_episode, toy_spec
 from wam.data import DataError, DataSpec, Recorder, cut, open_dataset
+from wam.data.fresh import new_set
 from wam.data.joining import join
 from wam.data.recording import being_recorded
 from wam.data.splitting import split
 from wam.plan.control.rollout import rollout
 from wam.sim.adapters.goal_seen import GoalSeen
 from wam.sim.worlds.push import PushConfig, PushWorld
-from wam.world import Noise, Uniform
+from wam.world import Noise, Truth, Uniform
 
 
 def recorded(path, seeds, world=None, **dropped):
@@ -48,6 +49,25 @@ def test_of_proprioception_the_common_slots_are_kept(tmp_path):
         assert episode.observation.proprio.equal(source.observation.proprio[..., : len(both.spec.observes.proprio)])
     with pytest.raises(DataError, match="in camera 'top': only here"):
         join([sets[0], recorded(tmp_path / "c", [3], PushWorld(1, pixels))], tmp_path / "none")
+
+
+def test_truth_of_other_things_is_left_out(tmp_path):
+    """Rows of poses are bodies by their place alone: those of one set must not pass for those of another."""
+    first, second = recorded(tmp_path / "a", [1]), recorded(tmp_path / "b", [2], PushWorld(1, PushConfig(budget=4, objects=2, colours=("red", "blue"))))
+    both = open_dataset(join([first, second], tmp_path / "both"))
+    spec = open_dataset(first).spec
+    assert (both.spec.objects, both.spec.physical, both.spec.facts) == ((), None, spec.facts)
+    for read, source in zip(both, [*open_dataset(first), *open_dataset(second)], strict=True):
+        assert read.truth.pose is None and read.truth.physical is None and read.truth.segmentation is None
+        assert read.truth.facts.holds.equal(source.truth.facts.holds) and read.truth.facts.atoms == spec.facts.atoms
+
+
+def test_poses_of_as_many_other_bodies_are_left_out(tmp_path):
+    for name, bodies in (("a", ("cup", "plate")), ("b", ("plate", "cup"))):
+        with Recorder(tmp_path / name, replace(toy_spec(), objects=bodies)) as recorder:
+            recorder.write(replace(toy_episode(toy_spec(), 5), truth=Truth(pose=torch.ones(1, 5, 2, 7), scene_flow={"top": torch.zeros(1, 5, 3, 16, 16)})))
+    (read, _) = open_dataset(join([tmp_path / "a", tmp_path / "b"], tmp_path / "both"))
+    assert read.truth.pose is None and read.truth.scene_flow is not None
 
 
 def test_actions_that_nobody_recorded_join_those_that_somebody_did(tmp_path):
@@ -95,6 +115,50 @@ def test_what_was_not_finished_is_no_set(tmp_path, ending):
         make()
         assert open_dataset(tmp_path / "out").frames and not list(tmp_path.glob("*.writing"))
         shutil.rmtree(tmp_path / "out")
+
+
+@pytest.mark.parametrize("moment", ["before", "while", "after"])
+def test_whoever_begins_a_set_second_is_refused_and_harms_nothing(tmp_path, moment):
+    """Before the first wrote anything, while it writes, and between the last episode and the set's name."""
+
+    def refused():
+        with pytest.raises(DataError, match=r"both: another process is making this set.* started twice.* Wait for it"), new_set(tmp_path / "both"):
+            pytest.fail("begun twice")
+
+    with new_set(tmp_path / "both") as folder:
+        if moment == "before":
+            refused()
+        with Recorder(folder, toy_spec()) as recorder:
+            recorder.write(toy_episode(toy_spec(), 5))
+            if moment == "while":
+                refused()
+        if moment == "after":
+            refused()
+    assert len(open_dataset(tmp_path / "both")) == 1 and [path.name for path in tmp_path.iterdir()] == ["both"]
+
+
+def test_of_processes_that_begin_at_once_one_makes_the_set(tmp_path):
+    source, other = recorded(tmp_path / "a", [1, 2]), recorded(tmp_path / "b", [3])
+    waiting, go = os.pipe()
+    children = []
+    for _ in range(4):
+        child = os.fork()
+        if not child:
+            os.close(go)
+            os.read(waiting, 1)  # returns for all at once, when nobody holds the other end
+            try:
+                join([source, other], tmp_path / "both")
+            except DataError as error:
+                os._exit(1 if "another process is making" in str(error) or "not empty" in str(error) else 2)
+            except BaseException:
+                os._exit(3)
+            os._exit(0)
+        children.append(child)
+    os.close(waiting)
+    os.close(go)
+    ends = sorted(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children)
+    assert ends == [0, 1, 1, 1]
+    assert [episode.seed for episode in open_dataset(tmp_path / "both")] == [1, 2, 3] and len(list(tmp_path.iterdir())) == 3
 
 
 def test_nothing_is_written_into_a_folder_that_holds_something(tmp_path):

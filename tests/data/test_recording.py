@@ -15,7 +15,7 @@ import wam.data.recording as recording
 from tests.data.test_lerobot import write_v2
 from tests.data.toy import assert_same, toy_episode, toy_spec
 from wam.data import DataError, DataSpec, Episode, Recorder, WindowDataset, cached_frames, cut, open_dataset
-from wam.world import Actions, Episodes, Observation, Slot, Task, Truth
+from wam.world import Actions, Contacts, Episodes, Observation, Slot, Task, Truth
 
 LENGTHS = [5, 1, 9, 3]
 
@@ -110,6 +110,28 @@ def test_resume_appends(tmp_path: Path) -> None:
     for seed in range(6):
         assert_same(dataset.read(seed), toy_episode(spec, 4 + seed, seed, f"task {seed // 3}"), pixels=18)
     assert len(list((tmp_path / "set/data").glob("*/*.parquet"))) == 3
+
+
+def test_a_world_in_which_nothing_can_touch(tmp_path: Path) -> None:
+    """Truth of width 0 is known to hold nothing, which is more than being absent: it returns, also through a cache."""
+    written = toy_episode(toy_spec(), 4)
+    none = Contacts(
+        bodies=torch.zeros(1, 4, 0, 2, dtype=torch.int64),
+        xyz=torch.zeros(1, 4, 0, 3),
+        force=torch.zeros(1, 4, 0, 3),
+        valid=torch.zeros(1, 4, 0, dtype=torch.bool),
+    )
+    written = replace(written, truth=Truth(pose=torch.zeros(1, 4, 0, 7), contacts=none))
+    for resume in (False, True):
+        with Recorder(tmp_path / "set", toy_spec(), resume=resume) as recorder:
+            recorder.write(written)
+            assert_same(open_dataset(tmp_path / "set").read(0), written)
+    dataset = open_dataset(tmp_path / "set")
+    for read in dataset:
+        assert_same(read.check(), written)
+    windows = WindowDataset(cached_frames(dataset), past=2, horizon=2, truth=True)
+    truth = windows.batch(torch.tensor([0, 1])).truth
+    assert truth is not None and truth.contacts is not None and truth.contacts.bodies.shape == (2, 4, 0, 2)
 
 
 def test_files_are_cut_by_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

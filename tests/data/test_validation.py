@@ -192,7 +192,22 @@ def test_nan(tmp_path: Path) -> None:
     record(tmp_path, "lossless")
     rewrite(tmp_path, lambda columns: columns["observation.state"][25].__setitem__(1, float("nan")))
     finding = only(tmp_path, "nan")
-    assert finding.episode == 1 and "observation.state holds 1 values" in finding.what and "row 5" in finding.what
+    assert finding.episode == 1 and finding.what.endswith("state holds 1 values that are not numbers, in 1 of 3 episodes: row 5 of episode 1.")
+
+
+def test_nan_in_many_episodes_is_one_finding(tmp_path: Path) -> None:
+    with Recorder(tmp_path, toy_spec()) as recorder:
+        for seed in range(12):
+            recorder.write(toy_episode(toy_spec(), 5, seed))
+
+    def spoil(columns: dict[str, Any]) -> None:
+        for row in range(8, 60, 5):  # row 3 of all but the first
+            columns["observation.state"][row] = [float("nan"), float("inf")]
+
+    rewrite(tmp_path, spoil)
+    finding = only(tmp_path, "nan")
+    assert finding.episode == 1 and "holds 22 values that are not numbers, in 11 of 12 episodes: row 3 of episode 1, row 3 of episode 2" in finding.what
+    assert finding.what.count("row 3") == 8 and finding.what.endswith("row 3 of episode 8, and others.")
 
 
 def test_beyond_declared_limits(tmp_path: Path) -> None:

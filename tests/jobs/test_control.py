@@ -1,10 +1,15 @@
-"""Which reference policies stand beside a system depends on what the world asks; a run of another robot is refused before anything acts."""
+"""Which reference policies stand beside a system depends on what the world asks; a run of another robot is refused before anything acts; what learns is said
+of several trainings only."""
 
 from types import SimpleNamespace
 
 import pytest
+import torch
 
-from wam.jobs.control import control, require_same_robot, shows_goal
+from wam.evaluate.success import SuccessRow, evaluation_seeds
+from wam.jobs import control as job
+from wam.jobs.control import control, control_runs, require_same_robot, shows_goal
+from wam.jobs.deciding import Deciding
 from wam.sim.worlds import push, tabletop
 from wam.world import PolicySpec, SpecError
 
@@ -26,3 +31,50 @@ def test_a_world_that_judges_nothing_is_not_controlled():
     blind = SimpleNamespace(model=SimpleNamespace(spec=SimpleNamespace(observes=SimpleNamespace(cameras={}))))
     with pytest.raises(SpecError, match=r"does not say what is solved.* Use wam score for its return, or, .* name the info key .* --option success=KEY"):
         control(blind, "gym", goals=2, options={"id": "Pendulum-v1"}, bars=None)
+
+
+def acted(name: str, solved: int, goals: int) -> SuccessRow:
+    """A row that solves the first so many starts."""
+    outcomes = tuple(number < solved for number in range(goals))
+    figures = {"success": solved / goals, "low": 0.0, "high": 1.0, "episodes": goals, "seconds_per_decision": 0.1}
+    made = {"world": "push", "steps": 6, "batch": goals, "noise_seed": 0, "device": "cpu", "seeds": evaluation_seeds(goals)}
+    return SuccessRow(name=name, outcomes=outcomes, first_solved=tuple(6 if one else None for one in outcomes), **figures, **made)
+
+
+@pytest.mark.parametrize(
+    ("trainings", "goals", "share", "deciding", "learns"),
+    [
+        (3, 34, 1.0, {}, True),
+        (2, 60, 1.0, {}, None),  # however clear: a third training may differ
+        (1, 120, 1.0, {}, None),
+        (3, 33, 1.0, {}, None),  # 99 episodes
+        (3, 34, 0.2, {}, None),  # not far enough above what nobody had to learn
+        (3, 34, 1.0, {"execute": 1}, None),  # of what the preset says alone
+    ],
+)
+def test_what_learns_is_said_of_three_trainings_and_a_hundred_episodes(monkeypatch, tmp_path, trainings, goals, share, deciding, learns):
+    model = torch.nn.Linear(1, 1)
+    model.spec = SimpleNamespace(observes=SimpleNamespace(cameras={}))
+
+    def trained(folder, device):
+        return SimpleNamespace(
+            name="lewm tiny",
+            recipe=SimpleNamespace(name="lewm", card=SimpleNamespace(data="play")),
+            seed=int(folder.name),
+            folder=tmp_path,
+            model=model,
+            data=SimpleNamespace(rate=10.0),
+            trained_on=SimpleNamespace(fingerprint="f", statistics="s", world="", data="runs/push"),
+        )
+
+    def acts(run, world, *, goals, deciding, references, **rest):
+        own = acted(f"lewm{deciding}", round(share * goals), goals)
+        return [acted("random", 0, goals), own] if references else [own], {own.name: None}
+
+    monkeypatch.setattr(job, "load", trained)
+    monkeypatch.setattr(job, "control", acts)
+    monkeypatch.setattr(job, "sources_of", lambda *runs: None)
+    monkeypatch.setattr(job, "episodes_section", lambda row, episodes, **rest: None)  # no films are kept
+    monkeypatch.setattr(job, "Report", lambda **page: SimpleNamespace(save=lambda path: path))
+    found, _ = control_runs([tmp_path / str(seed) for seed in range(trainings)], "push", goals=goals, deciding=Deciding(**deciding), bars=None)
+    assert found.verdicts.learns is learns and len(found.rows) == trainings + 1

@@ -1,7 +1,8 @@
 """Several data sets of one robot as one: demonstrations and play, say.
 
-Cameras, actions and rate must be the same. Of proprioception the slots are kept that every set has, and rewards, ends, success
-and truth where every set has them. Where one of them says of its actions that nobody recorded them, the others' are known.
+Cameras, actions and rate must be the same. Of proprioception the slots are kept that every set has, and rewards, ends and success
+where every set has them. Of truth the parts are kept that are of the same things in every set: poses of the same bodies in the same
+order, facts of the same atoms. Where one of them says of its actions that nobody recorded them, the others' are known.
 Does not know: who learns from it. Each episode keeps its own source.
 """
 
@@ -11,16 +12,19 @@ from pathlib import Path
 
 import torch
 
+from wam.data.columns import flatten
 from wam.data.dataset import EpisodeDataset, open_dataset
 from wam.data.episode import Episode
 from wam.data.errors import DataError
 from wam.data.fresh import new_set
 from wam.data.meaning import DataSpec
 from wam.data.recording import Recorder, Storage
+from wam.world.records import Truth
 from wam.world.spec import Spec
 
 SHOWN = 8  # differences that are named
-OPTIONAL = ("reward", "alive", "success", "truth")
+OPTIONAL = ("reward", "alive", "success")
+MEANT = ("facts", "physical", "objects")  # fields of a spec that say what truth is of
 
 
 def join(sources: Sequence[str | Path], target: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Path:
@@ -40,12 +44,15 @@ def join(sources: Sequence[str | Path], target: str | Path, *, progress: Callabl
     if any(one.actions.labelled is not None for one in samples):
         kept.add("labelled")
     total, done = sum(len(one) for one in sets), 0
-    spec = _spec([one.spec for one in sets], "truth" in kept)
+    specs = [one.spec for one in sets]
+    meant = {name for name in MEANT if all(getattr(one, name) == getattr(specs[0], name) for one in specs)}
+    known = _known(samples, meant)
+    spec = _spec(specs, meant if known else set())
     with new_set(target) as folder, Recorder(folder, spec, storage=storage_of(sets)) as recorder:
         for one in sets:
             places = [one.spec.observes.proprio.index(slot) for slot in spec.observes.proprio]
             for episode in one:
-                recorder.write(_with(episode, kept, places))
+                recorder.write(_with(episode, kept, known, places))
                 done += 1
                 if progress is not None:
                     progress(done, total)
@@ -86,12 +93,21 @@ def _differ(what: str, mine: Mapping[str, Spec], theirs: Mapping[str, Spec]) -> 
     return sorted(found)
 
 
-def _spec(specs: Sequence[DataSpec], truth: bool) -> DataSpec:
-    """Of the joined set. What truth means is kept where it means the same in all."""
+def _known(samples: Sequence[Episode], meant: set[str]) -> set[str]:
+    """Parts of truth that all of these have, in the same shapes and of the same things; `meant` are fields of the spec that all share."""
+    shapes = [{path: leaf.shape[1:] for path, leaf in flatten(one).items() if path.startswith("truth.")} for one in samples]
+
+    def same(part: str) -> bool:
+        of_part = [{path: shape for path, shape in one.items() if path.split(".")[1] == part} for one in shapes]
+        of_same = part == "scene_flow" or (part if part in MEANT else "objects") in meant  # flow is of places, whatever is there
+        return of_same and all(one == of_part[0] for one in of_part)
+
+    return {part for part in {path.split(".")[1] for one in shapes for path in one} if same(part)}
+
+
+def _spec(specs: Sequence[DataSpec], meant: set[str]) -> DataSpec:
+    """Of the joined set, with these fields that say what truth is of."""
     first = specs[0]
-    told = {
-        name: getattr(first, name) for name in ("facts", "physical", "objects") if truth and all(getattr(one, name) == getattr(first, name) for one in specs)
-    }
     felt = tuple(slot for slot in first.observes.proprio if all(slot in one.observes.proprio for one in specs))
     return DataSpec(
         observes=replace(first.observes, proprio=felt),
@@ -100,12 +116,13 @@ def _spec(specs: Sequence[DataSpec], truth: bool) -> DataSpec:
         sentences=tuple(dict.fromkeys(sentence for spec in specs for sentence in spec.sentences)),
         embodiment=first.embodiment,
         source="; ".join(dict.fromkeys(spec.source for spec in specs if spec.source)),
-        **told,
+        **{name: getattr(first, name) for name in meant},
     )
 
 
-def _with(episode: Episode, kept: set[str], places: Sequence[int]) -> Episode:
-    """What is kept of an episode; `places` are columns of its proprioception."""
+def _with(episode: Episode, kept: set[str], known: set[str], places: Sequence[int]) -> Episode:
+    """What is kept of an episode; `known` are parts of its truth, `places` columns of its proprioception."""
+    truth = Truth(**{part: getattr(episode.truth, part) for part in known}) if known else None
     felt, actions = episode.observation.proprio, episode.actions
     if "labelled" in kept and actions.labelled is None:
         actions = replace(actions, labelled=torch.ones(1, episode.length, dtype=torch.bool))
@@ -116,5 +133,5 @@ def _with(episode: Episode, kept: set[str], places: Sequence[int]) -> Episode:
         reward=episode.reward if "reward" in kept else None,
         alive=episode.alive if "alive" in kept else None,
         success=episode.success if "success" in kept else None,
-        truth=episode.truth if "truth" in kept else None,
+        truth=truth,
     )

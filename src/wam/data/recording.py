@@ -213,12 +213,12 @@ class Recorder:
 
 
 def episode_summary(columns: dict[str, NDArray[Any]]) -> dict[str, dict[str, Any]]:
-    """Statistics of one episode's columns, JSON-ready."""
+    """Statistics of one episode's columns that have numbers, JSON-ready."""
     found = {}
     for key, array in columns.items():
         if array.dtype in (np.uint8, np.uint16):
             table = picture_summary(array)
-        elif array.dtype == np.bool_:
+        elif array.dtype == np.bool_ or not array.size:
             continue
         else:
             table = summary(array)

@@ -43,8 +43,12 @@ def _arrow(feature: Feature, values: Any) -> Any:
     array = pa.array(np.ascontiguousarray(values).reshape(-1), kind)
     if feature.shape == (1,):
         return array
-    for size in reversed(feature.shape):
-        array = pa.FixedSizeListArray.from_arrays(array, size)
+    for axis, size in reversed(list(enumerate(feature.shape))):
+        if size:
+            array = pa.FixedSizeListArray.from_arrays(array, size)
+        else:  # Arrow has no fixed size of 0
+            lists = len(values) * prod(feature.shape[:axis])
+            array = pa.ListArray.from_arrays(np.zeros(lists + 1, np.int32), array)
     return array
 
 

@@ -29,10 +29,12 @@ from wam.data.table import open_table
 from wam.world.slots import Slot
 
 BLANK = 4  # largest minus smallest grey value, out of 255, below which a camera's frames of an episode show nothing
+PLACES = 8  # that are named where many episodes have the same fault
 FAR = 100  # times the range of the middle 98 % of an action: so far beyond it lies no motion, but another unit or a bad row
 
 
 Read = tuple[EpisodeEntry, dict[str, NDArray[Any]]]  # an episode that can be read, with what findings over all of them need
+Hole = tuple[EpisodeEntry, int, int]  # an episode, how many of a column's values are no numbers in it, and the first such row
 Beyond = tuple[int, str, str]  # the first episode where a slot leaves its limits, its name, and how far, in words
 VALID, LABELLED = OURS + "actions.valid", OURS + "actions.labelled"
 KEPT = ("action", "observation.state", VALID, LABELLED)
@@ -55,6 +57,7 @@ def check_dataset(source: str | Path | EpisodeDataset, *, decode: bool = True) -
         *video_counts(dataset),
     ]
     readable: list[Read] = []
+    holes: dict[str, list[Hole]] = {}  # by column
     for entry in dataset.episodes:
         numbers = [f for f in dataset.info.features if not f.visual and f.dtype != "string"]
         try:
@@ -63,10 +66,12 @@ def check_dataset(source: str | Path | EpisodeDataset, *, decode: bool = True) -
             found.append(unreadable(error))
             continue
         readable.append((entry, {key: columns[key] for key in KEPT if key in columns}))
-        found += [*times(dataset, entry, columns), *not_numbers(entry, columns), *instruction(dataset, entry)]
+        for key, hole in holes_of(entry, columns):
+            holes.setdefault(key, []).append(hole)
+        found += [*times(dataset, entry, columns), *instruction(dataset, entry)]
         if decode:
             found += list(pictures(dataset, entry))
-    found += [*ranges(dataset, readable), *alignment(dataset, [columns for _, columns in readable])]
+    found += [*not_numbers(dataset, holes), *ranges(dataset, readable), *alignment(dataset, [columns for _, columns in readable])]
     return tuple(sorted(found, key=lambda finding: finding.severity))
 
 
@@ -139,19 +144,25 @@ def times(dataset: EpisodeDataset, entry: EpisodeEntry, columns: dict[str, NDArr
         )
 
 
-def not_numbers(entry: EpisodeEntry, columns: dict[str, NDArray[Any]]) -> Iterator[Finding]:
-    """NaN and infinity."""
+def holes_of(entry: EpisodeEntry, columns: dict[str, NDArray[Any]]) -> Iterator[tuple[str, Hole]]:
+    """Columns of an episode that hold NaN or infinity."""
     for key, array in columns.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            row = int(np.argwhere(~np.isfinite(array))[0][0])
-            yield Finding(
-                "nan",
-                f"{key} holds {int((~np.isfinite(array)).sum())} values that are not numbers, the first in row {row}.",
-                "a sensor or an inverse-kinematics step failed while recording.",
-                "Drop or cut the episode; one NaN spoils every weight of a model.",
-                entry.table,
-                entry.index,
-            )
+        if array.dtype.kind == "f" and (odd := ~np.isfinite(array)).any():
+            yield key, (entry, int(odd.sum()), int(np.argwhere(odd)[0][0]))
+
+
+def not_numbers(dataset: EpisodeDataset, holes: dict[str, list[Hole]]) -> Iterator[Finding]:
+    """NaN and infinity: one finding for each column, however many episodes have them."""
+    for key, found in holes.items():
+        places = ", ".join(f"row {row} of episode {entry.index}" for entry, _, row in found[:PLACES]) + ", and others" * (len(found) > PLACES)
+        yield Finding(
+            "nan",
+            f"{key} holds {sum(count for _, count, _ in found)} values that are not numbers, in {len(found)} of {len(dataset)} episodes: {places}.",
+            "a sensor or an inverse-kinematics step failed while recording.",
+            "Drop or cut the episodes; one NaN spoils every weight of a model.",
+            found[0][0].table,
+            found[0][0].index,
+        )
 
 
 def ranges(dataset: EpisodeDataset, episodes: list[Read]) -> Iterator[Finding]:

@@ -13,7 +13,6 @@ import asyncio
 import hmac
 import http
 import logging
-import signal
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -26,8 +25,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 
+from wam.listening import farewell, require_safe, until_signal
 from wam.serve.keys import Keys, RequestError
-from wam.serve.limits import Limits, require_safe
+from wam.serve.limits import Limits
 from wam.serve.session import Session
 from wam.serve.wire import WireError, pack, unpack
 from wam.world import Policy, SpecError
@@ -60,7 +60,7 @@ class PolicyServer:
         device: str = "cpu",
     ) -> None:
         """`port` 0 takes a free one. `seed`: of the clients' chance, counted up from client to client. SpecError for what cannot be served."""
-        require_safe(host, token)
+        require_safe(host, token, "drive the robot")
         self.keys = keys or Keys.of(policy.spec.observes)
         self.keys.require_fit(policy.spec)
         self.policy, self.name, self.host, self.port, self.token = policy, name, host, port, token
@@ -108,14 +108,7 @@ class PolicyServer:
 
     def run_until_signal(self, started: Callable[[int], None] | None = None) -> None:
         """Serve until SIGTERM or SIGINT (Ctrl-C)."""
-
-        async def main() -> None:
-            stop = asyncio.Event()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                asyncio.get_running_loop().add_signal_handler(number, stop.set)
-            await self.run(stop, started)
-
-        asyncio.run(main())
+        until_signal(lambda stop: self.run(stop, started))
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """Before the connection stands: health, and who may come in."""
@@ -135,10 +128,10 @@ class PolicyServer:
             pass
         except Refusal as refusal:
             logger.warning("%s: %s", who, refusal)
-            await _farewell(connection, refusal.code, str(refusal))
+            await farewell(connection, refusal.code, str(refusal))
         except Exception as error:  # the policy's own: the log has the details, a stranger gets none
             logger.exception("%s: the policy failed", who)
-            await _farewell(connection, CloseCode.INTERNAL_ERROR, f"the policy failed ({type(error).__name__}); the server's log says more")
+            await farewell(connection, CloseCode.INTERNAL_ERROR, f"the policy failed ({type(error).__name__}); the server's log says more")
         finally:
             self.clients -= 1
             logger.info("%s is gone", who)
@@ -193,12 +186,3 @@ def _answered(session: Session, data: bytes, before: float | None) -> bytes:
     reply = session.answer(message)
     timing = {"infer_ms": 1000 * (time.perf_counter() - started)}
     return pack({**reply, "server_timing": timing if before is None else {**timing, "prev_total_ms": 1000 * before}})
-
-
-async def _farewell(connection: ServerConnection, code: CloseCode, words: str) -> None:
-    """Why, as text; then the close code. The reason of a close frame is too short for it."""
-    try:
-        await connection.send(words)
-        await connection.close(code, "the text frame before says why")
-    except ConnectionClosed:
-        pass

@@ -30,6 +30,6 @@ def test_guided_gaussians_have_the_guided_mean(name: str) -> None:
     nets = [best((process,), (3,), mean=mean) for mean in (NOTHING, PICTURE, TEXT)]
     net: Net = lambda x, s: (guided([one(x, s)[0] for one in nets], [2.0, 1.5]),)  # noqa: E731
     start = process.start(normal(500, 1, 3))
-    (x,) = denoise(net, (process,), (start,), descend(60), second_order=True)
+    (x,) = denoise(net, (process,), (start,), descend(450))
     mean = NOTHING + 2.0 * (PICTURE - NOTHING) + 1.5 * (TEXT - PICTURE)
     torch.testing.assert_close(x[:, 0], carried(process, start[:, 0], 1.0, mean, COVARIANCE), rtol=0, atol=0.02)

@@ -56,10 +56,10 @@ EVERY = [law for law, _ in LAWS.values()] + [Fixed(0.5), LogNormal(Edm())]
 @pytest.mark.parametrize("law", EVERY, ids=str)
 def test_a_row_does_not_know_its_batch(law: Law) -> None:
     noise, order = Noise.of([3, 1, 4, 15, 92]), torch.tensor([4, 2, 0, 1, 3])
-    for levels in (Levels((law, Uniform(), Same(0))), Levels((law, Uniform(), Same(0)), per_frame=True)):
-        together = levels.draw(noise, 6)
-        for part, permuted in zip(together, levels.draw(noise.select(order), 6), strict=True):
-            assert part.shape == (5, 6) and torch.equal(part[order], permuted)
+    levels = Levels((law, Uniform(), Same(0)))
+    pairs = [(law.draw(noise, 6), law.draw(noise.select(order), 6)), *zip(levels.draw(noise, 6), levels.draw(noise.select(order), 6), strict=True)]
+    for part, permuted in pairs:
+        assert part.shape == (5, 6) and torch.equal(part[order], permuted)
 
 
 def test_shifting_keeps_the_ends_and_is_undone() -> None:
@@ -73,16 +73,12 @@ def correlation(a: Tensor, b: Tensor) -> float:
     return float(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1])
 
 
-def test_streams_are_independent_or_coupled() -> None:
-    video, action, coupled = Levels((Uniform(), Uniform(), Same(0)), per_frame=True).draw(MANY, 4)
-    assert abs(correlation(video, action)) < 4.5 / math.sqrt(COUNT) and torch.equal(video, coupled)
-    alone, _ = Levels((Uniform(), Power(2.0)), per_frame=True).draw(MANY, 4)
+def test_streams_are_independent_or_coupled_and_their_frames_at_one_level() -> None:
+    video, action, coupled = Levels((Uniform(), Uniform(), Same(0))).draw(MANY, 4)
+    assert abs(correlation(video[:, 0], action[:, 0])) < 4.5 / math.sqrt(COUNT / 4) and torch.equal(video, coupled)
+    assert (video == video[:, :1]).all() and (action == action[:, :1]).all()
+    alone, _ = Levels((Uniform(), Power(2.0))).draw(MANY, 4)
     assert torch.equal(video, alone)  # a stream's levels do not depend on what the others do
-
-
-def test_levels_per_clip_or_per_frame() -> None:
-    (clip,), (frames,) = (Levels((Uniform(),), per_frame=each).draw(MANY, 4) for each in (False, True))
-    assert (clip == clip[:, :1]).all() and abs(correlation(frames[:, 0], frames[:, 1])) < 4.5 / math.sqrt(COUNT / 4)
 
 
 def test_what_is_no_law_is_refused() -> None:

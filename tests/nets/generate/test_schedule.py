@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from wam.nets.generate.schedule import descend, evaluations, held, in_turn, together
+from wam.nets.generate.schedule import descend, held, in_turn, together
 
 
 def test_a_descent_is_even_and_ends_to_the_bit() -> None:
@@ -51,7 +51,7 @@ PROGRAMS = {  # columns: video, action
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_programs(name: str) -> None:
     table, cost = PROGRAMS[name]
-    assert evaluations(table) == cost and evaluations(table, second_order=True) == 2 * cost
+    assert len(table) - 1 == cost  # evaluations of the network
     assert ((table >= 0) & (table <= 1)).all() and (table.diff(dim=0) <= 0).all()
 
 

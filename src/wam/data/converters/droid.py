@@ -148,7 +148,7 @@ class Source:
     def episode(self, kind: Kind, per_step: int, root: Path) -> Episode:
         """As a record with B = 1."""
         name = f"{self.path.parent.name}/{self.path.stem}"
-        states = torch.tensor(self.raw["states"], dtype=torch.float64)[: self.length]
+        states = self._numbers("states", name, self.length, 7)[: self.length]
         states[:, 6] = 1 - states[:, 6]
         joints = self._joints(per_step if kind == "recorded" else round(ACTION_RATE / self.rate), name)
         low_level = self._commands(per_step, states, name) if kind == "recorded" else motion(states)[:, None]
@@ -169,17 +169,19 @@ class Source:
         )
 
     def _joints(self, per_step: int, name: str) -> Tensor:
+        """Angles at each frame, "T 7"."""
         if "joints" in self.raw:
-            return torch.tensor(self.raw["joints"], dtype=torch.float64)[: self.length, :7]
+            return self._numbers("joints", name, self.length, 7)[: self.length]
         if "observation.state.joint_position" not in self.raw:
             raise DataError("no joint angles.", remedy="Drop the episode.", path=self.path, episode=name)
-        return torch.tensor(self.raw["observation.state.joint_position"], dtype=torch.float64)[::per_step][: self.length]
+        fast = self._numbers("observation.state.joint_position", name, per_step * (self.length - 1) + 1, 7)
+        return fast[::per_step][: self.length]
 
     def _commands(self, per_step: int, states: Tensor, name: str) -> Tensor:
         """The commands that led to each frame, "T R 7"."""
         if absent := [key for key in RAW if key not in self.raw]:
             raise DataError(f"no {absent}.", remedy="Pass actions='derived'.", path=self.path, episode=name)
-        measured = torch.tensor(self.raw["observation.state.cartesian_position"], dtype=torch.float64)
+        measured = self._numbers("observation.state.cartesian_position", name, 1, 6)
         needed = per_step * (self.length - 1)
         if len(measured) <= needed or not torch.allclose(measured[: needed + 1 : per_step], states[:, :6], atol=1e-4):
             raise DataError(
@@ -188,7 +190,25 @@ class Source:
                 path=self.path,
                 episode=name,
             )
-        pose = torch.tensor(self.raw["action.cartesian_position"], dtype=torch.float64)
-        gripper = 1 - torch.tensor(self.raw["action.gripper_position"], dtype=torch.float64)
-        commands = torch.cat([pose, gripper[:, None]], -1)[:needed].view(-1, per_step, 7)  # between frames t and t + 1
-        return torch.cat([torch.zeros_like(commands[:1]), commands])
+        pose = self._numbers("action.cartesian_position", name, needed, 6)[:needed]
+        gripper = 1 - self._numbers("action.gripper_position", name, needed)[:needed]
+        commands = torch.cat([pose, gripper[:, None]], -1).view(-1, per_step, 7)  # between frames t and t + 1
+        return torch.cat([commands.new_zeros(1, per_step, 7), commands])
+
+    def _numbers(self, key: str, name: str, rows: int, *columns: int) -> Tensor:
+        """The rows under a key, cut to so many columns. Raises DataError where there are fewer of either, or rows differ in size."""
+        least = (max(rows, 1), *columns)
+        try:
+            values = torch.tensor(self.raw[key], dtype=torch.float64)
+            came = f"of shape {list(values.shape)}"
+        except (TypeError, ValueError) as error:
+            values, came = torch.empty(0), f"no table of numbers ({error})"
+        if values.ndim != len(least) or any(here < wanted for here, wanted in zip(values.shape, least, strict=True)):
+            raise DataError(
+                f"{key} is {came}; {self.length} frames need {list(least)} or more.",
+                cause="the annotation was cut off, or is of another robot.",
+                remedy="Drop the episode, or copy it again from its source.",
+                path=self.path,
+                episode=name,
+            )
+        return values[:, : columns[0]] if columns else values

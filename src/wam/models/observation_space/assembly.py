@@ -57,14 +57,12 @@ class VideoConfig:
 def video_model(
     config: VideoConfig, observes: ObservationSpec, acts: ActionSpec, statistics: Statistics, rate: float, sentences: tuple[str, ...]
 ) -> VideoWorldModel:
-    """As configured. What it consumes is `acts` where it is told actions, else steps without any. SpecError for choices that exclude each other."""
+    """As configured. What it consumes is `acts` where it is told actions, else steps without any. ValueError for choices that exclude each other."""
     if config.text and not config.reads:
         raise SpecError(f"text = {config.text!r} names what reads the instruction, and the model reads none. Set reads, or leave text empty.")
-    if config.per_frame and (config.law == "regression" or config.stacked):
-        against = "a regression has none" if config.law == "regression" else "stacked frames are one picture"
+    if config.per_frame and config.stacked:
         raise SpecError(
-            f"per_frame gives every frame a noise level of its own, and {against}. "
-            "Choose a law that denoises and frames that are not stacked, or leave per_frame off."
+            "per_frame gives every frame a noise level of its own, and stacked frames are one picture. Leave per_frame off, or do not stack the frames."
         )
     codec = Codec(observes, latent=config.latent, reduction=config.reduction, width=config.codec)
     words = text_encoder(config.text, sentences) if config.reads else None

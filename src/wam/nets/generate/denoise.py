@@ -27,25 +27,12 @@ Given = tuple[Bool[Tensor, "B _"] | None, ...]  # per stream: frames "B T" that 
 PULL = 5.0  # the most that an estimate is pulled, per unit of noise (beta of 2506.07339)
 
 
-def denoise(net: Net, processes: tuple[Process, ...], streams: Streams, table: Table, *, given: Given | None = None, second_order: bool = False) -> Streams:
-    """The streams at the levels of the table's last row, from where they stand at its first.
-
-    second_order: Heun's method, two network evaluations per step (as Karras et al., 2206.00364, algorithm 1, which leaves the last step to no
-    noise uncorrected: better where next to one future is possible, worse elsewhere). Written for any process: what is read at the end of a step
-    is put as an answer to the question of its beginning, and the two answers are averaged.
-    """
+def denoise(net: Net, processes: tuple[Process, ...], streams: Streams, table: Table, *, given: Given | None = None) -> Streams:
+    """The streams at the levels of the table's last row, from where they stand at its first: one network evaluation per step (Euler)."""
     require(table, len(streams))
     for now, to in pairwise(table.tolist()):
         here, there = _constant(now, streams, given), _constant(to, streams, given)
-        outputs = ask(net, processes, streams, here)
-        moved = _step(processes, streams, outputs, here, there)
-        if second_order:
-            ahead = ask(net, processes, moved, there)
-            parts = [process.parts(*at) for process, *at in zip(processes, moved, ahead, there, strict=True)]
-            again = [process.target(*part, s) for process, part, s in zip(processes, parts, here, strict=True)]
-            mean = tuple((one + two) / 2 for one, two in zip(outputs, again, strict=True))
-            moved = _step(processes, streams, mean, here, there)
-        streams = moved
+        streams = _step(processes, streams, ask(net, processes, streams, here), here, there)
     return streams
 
 

@@ -113,10 +113,12 @@ class Same:
 
 @dataclass(frozen=True)
 class Levels:
-    """The levels of several streams: `Levels((LogitNormal(), Uniform()))` independent, `Levels((LogitNormal(), Same(0)))` coupled."""
+    """The levels of several streams: `Levels((LogitNormal(), Uniform()))` independent, `Levels((LogitNormal(), Same(0)))` coupled.
+
+    All frames of a stream are at one level.
+    """
 
     laws: tuple[Law | Same, ...]  # one per stream
-    per_frame: bool = False  # every frame a level of its own (diffusion forcing, 2407.01392), or one for all frames of a clip
 
     def __post_init__(self) -> None:
         for index, law in enumerate(self.laws):
@@ -129,8 +131,6 @@ class Levels:
         for index, law in enumerate(self.laws):
             if isinstance(law, Same):
                 drawn.append(drawn[law.stream])
-            elif self.per_frame:
-                drawn.append(law.draw(noise.fork(str(index)), steps))
             else:
                 drawn.append(law.draw(noise.fork(str(index)), 1).expand(-1, steps))
         return tuple(drawn)

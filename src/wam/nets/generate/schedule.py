@@ -5,7 +5,7 @@
     together(held(1), descend(10))                the second stream, while the first is unknown: a policy
     in_turn(descend(10, end=0.5), descend(10))    half of the first, then the second: partial denoising
 
-Every program of sampling several streams is such a table. What it costs is its number of rows.
+Every program of sampling several streams is such a table. It costs one network evaluation per step.
 Tables are float64 on the CPU and tiny. Does not know: what a stream is, how a step is made.
 """
 
@@ -55,11 +55,6 @@ def in_turn(*columns: Table) -> Table:
             parts[index] = row[None]
             rows.append(torch.cat(parts, 1))
     return torch.cat(rows)
-
-
-def evaluations(table: Table, *, second_order: bool = False) -> int:
-    """How often `denoise` asks the network."""
-    return (len(table) - 1) * (2 if second_order else 1)
 
 
 def require(table: Table, streams: int) -> None:

@@ -9,9 +9,7 @@ There is no encryption: over a network that others use, tunnel it. Needs the ext
 import asyncio
 import hmac
 import http
-import ipaddress
 import logging
-import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
@@ -24,10 +22,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 
+from wam.listening import farewell, is_loopback, require_safe, until_signal
 from wam.show.play.messages import Command, CommandError
 from wam.show.play.session import PlaySession
 from wam.show.play.wire import error, frame_bytes, read_command, welcome
-from wam.world import SpecError
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +46,7 @@ class PlayServer:
         self, make: Callable[[], PlaySession], *, title: str, host: str = "127.0.0.1", port: int = 8000, token: str | None = None, sessions: int = 4
     ) -> None:
         """`port` 0 takes a free one. SpecError for a host that others can reach, without a token."""
-        if not is_loopback(host) and not token:
-            raise SpecError(f"{host!r} can be reached from other machines, and whoever reaches it could play. Pass a token, or stay on 127.0.0.1.")
+        require_safe(host, token, "play")
         self.make, self.title, self.host, self.port, self.token, self.most = make, title, host, port, token, sessions
         self.playing, self.played = 0, 0
         self.worker: ThreadPoolExecutor | None = None
@@ -71,14 +68,7 @@ class PlayServer:
 
     def run_until_signal(self, started: Callable[[int], None] | None = None) -> None:
         """Serve until SIGTERM or SIGINT (Ctrl-C)."""
-
-        async def main() -> None:
-            stop = asyncio.Event()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                asyncio.get_running_loop().add_signal_handler(number, stop.set)
-            await self.run(stop, started)
-
-        asyncio.run(main())
+        until_signal(lambda stop: self.run(stop, started))
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """None lets a WebSocket in; everything else is answered here."""
@@ -106,7 +96,8 @@ class PlayServer:
 
     async def _page(self, connection: ServerConnection) -> None:
         if self.playing >= self.most:
-            await _farewell(connection, CloseCode.TRY_AGAIN_LATER, f"{self.most} pages are playing, which is the limit. Close one, then load this page again.")
+            words = f"{self.most} pages are playing, which is the limit. Close one, then load this page again."
+            await farewell(connection, CloseCode.TRY_AGAIN_LATER, error(words))
             return
         self.playing, self.played = self.playing + 1, self.played + 1
         try:
@@ -115,7 +106,8 @@ class PlayServer:
             pass
         except Exception as failure:  # the model's own: the log has the details
             logger.exception("playing failed")
-            await _farewell(connection, CloseCode.INTERNAL_ERROR, f"the model failed ({type(failure).__name__}: {failure}). The terminal says more.")
+            words = f"the model failed ({type(failure).__name__}: {failure}). The terminal says more."
+            await farewell(connection, CloseCode.INTERNAL_ERROR, error(words))
         finally:
             self.playing -= 1
 
@@ -134,16 +126,6 @@ class PlayServer:
                 await connection.send(error(str(wrong)))
 
 
-def is_loopback(host: str) -> bool:
-    """Is it this machine alone? Names other than localhost are not looked up: they count as open."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _answered(session: PlaySession, command: Command) -> bytes:
     return frame_bytes(session.answer(command))
 
@@ -151,12 +133,3 @@ def _answered(session: PlaySession, command: Command) -> bytes:
 def _file(name: str, kind: str) -> Response:
     body = (files("wam.show.play") / name).read_bytes()
     return Response(200, "OK", Headers({**HEADERS, "Content-Type": f"{kind}; charset=utf-8", "Content-Length": str(len(body)), "Connection": "close"}), body)
-
-
-async def _farewell(connection: ServerConnection, code: CloseCode, words: str) -> None:
-    """Why, as text; then the close code."""
-    try:
-        await connection.send(error(words))
-        await connection.close(code)
-    except ConnectionClosed:
-        pass

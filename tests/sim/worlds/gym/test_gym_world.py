@@ -124,8 +124,6 @@ def test_what_an_environment_draws_is_shown_on_request(mujoco):
 
 
 def test_pictures_that_there_are_not_are_refused():
-    with pytest.raises(SpecError, match="size of 16 to 4096"):
-        make(1, id="Pendulum-v1", pictures=True, size=4)
     if "wam/Blind-v0" not in gymnasium.registry:
         gymnasium.register("wam/Blind-v0", entry_point=Blind, max_episode_steps=5)
         gymnasium.register("wam/Seeing-v0", entry_point=Seeing, max_episode_steps=5)

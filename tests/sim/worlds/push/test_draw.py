@@ -120,7 +120,6 @@ def test_instructions_are_not_done_at_the_start() -> None:
         ({"moves": 2}, "displace 1 to 1"),
         ({"zones": 5}, "0 to 4 zones"),
         ({"task": "instruction"}, "set zones=2"),
-        ({"size": 8}, "at least 16"),
         ({"split": "colour_shape"}, "Held out are"),
     ],
 )

@@ -16,6 +16,7 @@ from wam.sim.adapters.gym_spec import Parts, gymnasium_
 from wam.sim.adapters.gym_world import GymWorld
 from wam.sim.adapters.mujoco_snapshots import Inside, mujoco_snapshots
 from wam.sim.engines.mujoco import library
+from wam.sim.sizes import require_size
 from wam.world import SpecError
 
 DRAWN = "rgb_array"  # Gymnasium's word for pictures as arrays
@@ -37,8 +38,7 @@ class GymConfig:
             raise SpecError(f"the id {self.id!r} has more than one colon: it is a name like HalfCheetah-v5, or MODULE:NAME where a module registers it.")
         if self.budget is not None and self.budget < 1:
             raise SpecError(f"an episode of {self.budget} steps was asked for: set budget to at least 1, or leave it out for the environment's own.")
-        if not 16 <= self.size <= 4096:
-            raise SpecError(f"a picture of {self.size} px was asked for: use a size of 16 to 4096.")
+        require_size(self.id, self.size)
 
 
 def gym_world(batch: int, config: GymConfig) -> GymWorld:

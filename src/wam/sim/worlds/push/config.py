@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from wam.sim.sizes import require_size
 from wam.world import SpecError
 
 COLOURS = ("red", "green", "blue", "yellow", "purple", "cyan")
@@ -65,8 +66,7 @@ class PushConfig:
             raise SpecError("an instruction names a zone, but the table has none: set zones=2.")
         if self.split == "colour_goal" and self.task != "instruction":
             raise SpecError(f"split='colour_goal' holds out instructions, and task={self.task!r} gives none: set task='instruction'.")
-        if self.size < 16:
-            raise SpecError(f"a picture of {self.size} px is too small to see a disc; use at least 16.")
+        require_size("push", self.size)
         if self.sees == "state":
             self._require_state_says_all()
         usable = [colour for colour in self.colours if self.shapes_of(colour)]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wam.sim.adapters.gym_world import GymWorld, Row
+from wam.sim.sizes import require_size
 from wam.sim.worlds.pusht.goals import Demonstrations, chosen, pairs, solved
 from wam.sim.worlds.pusht.simulator import FIELD, RATE, put, simulator, state_of
 from wam.world import Actions, ActionSpec, Camera, EnvSpec, Observation, ObservationSpec, Outcome, Slot, SpecError, Task, Truth, concatenate
@@ -36,9 +37,10 @@ class PushTConfig:
 
     def __post_init__(self) -> None:
         """Raise SpecError for numbers of which nothing can be made."""
-        for name, least in (("size", 16), ("offset", 1), ("budget", 1)):
-            if getattr(self, name) < least:
-                raise SpecError(f"pusht got {name}={getattr(self, name)}, expected at least {least}: set {name}={least} or more, or leave it out.")
+        require_size("pusht", self.size)
+        for name in ("offset", "budget"):
+            if getattr(self, name) < 1:
+                raise SpecError(f"pusht got {name}={getattr(self, name)}, expected at least 1: set {name}=1 or more, or leave it out.")
 
 
 class PushTWorld:

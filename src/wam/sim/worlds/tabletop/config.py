@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from wam.sim.sizes import require_size
 from wam.world import SpecError
 
 COLOURS = ("red", "green", "blue", "yellow", "purple", "orange")
@@ -19,8 +20,6 @@ HELD_OUT = (("green", "block"), ("purple", "block"), ("red", "cup"), ("blue", "c
 
 # Budgets, at 10 per second.
 STEPS = {"push": 80, "sink": 80, "stack": 80, "open": 60, "close": 60, "clear": 420, "dishes": 160, "store": 180, "fetch": 180, "tower": 140}
-
-LARGEST = 4096  # px, of a picture; far above it graphics drivers give up without a reason
 
 Split = Literal["train", "colours", "shapes", "looks", "clutter", "dynamics", "gripper"]
 Ask = Literal["instruction", "goal_image", "both", "nothing"]
@@ -76,10 +75,7 @@ class TabletopConfig:
             raise SpecError(f"steered_camera moves the free camera, which is not among cameras={self.cameras}: add it.")
         if self.goal_arm == "at" and (carried := sorted(set(self.tasks) - set(REACHED))):
             raise SpecError(f"goal_arm='at' shows the arm at what it pushed or pulled, and {carried} end otherwise. Ask for tasks of {REACHED}, or 'above'.")
-        if not 16 <= self.size <= LARGEST:
-            raise SpecError(
-                f"a picture of {self.size} px was asked for: below 16 a block cannot be seen, far above {LARGEST} no driver draws. Use 16 to {LARGEST}."
-            )
+        require_size("tabletop", self.size)
         apart = math.dist(self.free_place, self.free_target)
         if not 0.01 <= apart < math.inf:
             raise SpecError(
