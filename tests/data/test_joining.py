@@ -66,8 +66,10 @@ def test_poses_of_as_many_other_bodies_are_left_out(tmp_path):
     for name, bodies in (("a", ("cup", "plate")), ("b", ("plate", "cup"))):
         with Recorder(tmp_path / name, replace(toy_spec(), objects=bodies)) as recorder:
             recorder.write(replace(toy_episode(toy_spec(), 5), truth=Truth(pose=torch.ones(1, 5, 2, 7), scene_flow={"top": torch.zeros(1, 5, 3, 16, 16)})))
-    (read, _) = open_dataset(join([tmp_path / "a", tmp_path / "b"], tmp_path / "both"))
+    told = []
+    (read, _) = open_dataset(join([tmp_path / "a", tmp_path / "b"], tmp_path / "both", tell=told.append))
     assert read.truth.pose is None and read.truth.scene_flow is not None
+    assert told == ["left out, since not every set has the same: truth of pose"]
 
 
 def test_actions_that_nobody_recorded_join_those_that_somebody_did(tmp_path):

@@ -132,6 +132,6 @@ def data_join(
     from wam.show.bars import Bars
 
     with Bars(Console(stderr=True)) as bars:
-        path = join(sources, out, progress=bars.task("episodes"))
+        path = join(sources, out, progress=bars.task("episodes"), tell=bars.progress.console.print)
     count = len(open_dataset(path))
     show({"path": str(path), "episodes": count}, f"joined: {path} holds {count} episodes", as_json)

@@ -27,11 +27,13 @@ OPTIONAL = ("reward", "alive", "success")
 MEANT = ("facts", "physical", "objects")  # fields of a spec that say what truth is of
 
 
-def join(sources: Sequence[str | Path], target: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Path:
+def join(
+    sources: Sequence[str | Path], target: str | Path, *, progress: Callable[[int, int], None] | None = None, tell: Callable[[str], None] | None = None
+) -> Path:
     """Write all episodes of `sources`, in this order, into a new set; returns its folder.
 
     Pictures that one of the sets holds without loss stay so in all; frames of videos are encoded once more, and lose a little.
-    `progress` is told (episodes done, all). DataError where the sets differ in cameras, actions or rate.
+    `progress` is told (episodes done, all), `tell` what is left out. DataError where the sets differ in cameras, actions or rate.
     """
     sets = [open_dataset(source) for source in sources]
     if len(sets) < 2:
@@ -48,6 +50,8 @@ def join(sources: Sequence[str | Path], target: str | Path, *, progress: Callabl
     meant = {name for name in MEANT if all(getattr(one, name) == getattr(specs[0], name) for one in specs)}
     known = _known(samples, meant)
     spec = _spec(specs, meant if known else set())
+    if tell is not None and (lost := _left_out(specs, samples, spec, kept, known)):
+        tell(f"left out, since not every set has the same: {', '.join(lost)}")
     with new_set(target) as folder, Recorder(folder, spec, storage=storage_of(sets)) as recorder:
         for one in sets:
             places = [one.spec.observes.proprio.index(slot) for slot in spec.observes.proprio]
@@ -103,6 +107,14 @@ def _known(samples: Sequence[Episode], meant: set[str]) -> set[str]:
         return of_same and all(one == of_part[0] for one in of_part)
 
     return {part for part in {path.split(".")[1] for one in shapes for path in one} if same(part)}
+
+
+def _left_out(specs: Sequence[DataSpec], samples: Sequence[Episode], joined: DataSpec, kept: set[str], known: set[str]) -> list[str]:
+    """What some of the sets hold and the joined one will not."""
+    felt = dict.fromkeys(slot.name for spec in specs for slot in spec.observes.proprio if slot not in joined.observes.proprio)
+    judged = [name for name in OPTIONAL if name not in kept and any(getattr(one, name) is not None for one in samples)]
+    parts = {path.split(".")[1] for one in samples for path in flatten(one) if path.startswith("truth.")}
+    return [*(f"proprioception {name!r}" for name in felt), *judged, *(f"truth of {part}" for part in sorted(parts - known))]
 
 
 def _spec(specs: Sequence[DataSpec], meant: set[str]) -> DataSpec:
