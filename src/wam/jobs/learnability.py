@@ -32,8 +32,8 @@ NEAR, FAR = 8, 20  # steps ahead that are reported: pictures at the first, place
 
 
 def _flow(preset: Preset) -> Preset:
-    """The frame itself is drawn, not its difference from the last one."""
-    return replace(preset, config=replace(preset.config, law="flow", residual=False))
+    """The frame itself is drawn, not its difference from the last one. In pixels the network is asked for it, in latents for the velocity."""
+    return replace(preset, config=replace(preset.config, law="flow", clean=not preset.config.latent, residual=False))
 
 
 def _as_long(preset: Preset) -> Preset:

@@ -36,7 +36,7 @@ TINY = Preset(
 )
 SMALL = Preset(
     config=LatentVideoConfig(
-        width=64, levels=4, steps=10, context=4, moving=10.0, dropped_frames=0.2, context_noise=0.5, code=16, code_width=32, code_levels=4
+        clean=True, width=64, levels=4, steps=10, context=4, moving=10.0, dropped_frames=0.2, context_noise=0.5, code=16, code_width=32, code_levels=4
     ),
     stages=stages(codes=5000, world=15_000, translate=500, adapt=2000, batch=64, learning_rate=5e-4, past=4),
     size=64,

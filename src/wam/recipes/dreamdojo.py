@@ -50,7 +50,7 @@ TINY = Preset(
     bf16=True,
 )
 SMALL = Preset(
-    config=DreamDojoConfig(width=64, levels=4, steps=10, chunk=4, code=16, code_width=32, code_levels=4),
+    config=DreamDojoConfig(clean=True, width=64, levels=4, steps=10, chunk=4, code=16, code_width=32, code_levels=4),
     stages=stages(codes=5000, world=15_000, translate=500, adapt=3000, batch=32, learning_rate=5e-4, horizon=4),
     size=64,
     skip=3,

@@ -110,7 +110,7 @@ TINY = Preset(
     skip=3,
 )
 SMALL = Preset(
-    config=SuSIEConfig(width=64, levels=4, steps=10, dropped_frames=0.1, dropped_words=0.1, guidance=1.5, policy=256, channels=128),
+    config=SuSIEConfig(clean=True, width=64, levels=4, steps=10, dropped_frames=0.1, dropped_words=0.1, guidance=1.5, policy=256, channels=128),
     stages=_stages(goals=20_000, policy=20_000, batch=128, learning_rate=5e-4),
     size=64,
     skip=3,

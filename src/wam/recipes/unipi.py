@@ -65,7 +65,7 @@ TINY = Preset(
     size=32,
 )
 SMALL = Preset(
-    config=UniPiConfig(width=64, levels=4, time="full", steps=10, dropped_frames=0.1, dropped_words=0.1, guidance=1.5, inverse=256),
+    config=UniPiConfig(clean=True, width=64, levels=4, time="full", steps=10, dropped_frames=0.1, dropped_words=0.1, guidance=1.5, inverse=256),
     stages=_stages(video=20_000, inverse=5000, batch=64, learning_rate=5e-4, horizon=4),
     size=64,
     skip=3,

@@ -76,7 +76,18 @@ TINY = Preset(
 )
 SMALL = Preset(
     config=VPPConfig(
-        width=64, levels=4, time="full", steps=10, dropped_frames=0.1, dropped_words=0.1, cells=16, queries=16, policy=256, looks=2, head="transformer"
+        clean=True,
+        width=64,
+        levels=4,
+        time="full",
+        steps=10,
+        dropped_frames=0.1,
+        dropped_words=0.1,
+        cells=16,
+        queries=16,
+        policy=256,
+        looks=2,
+        head="transformer",
     ),
     stages=_stages(video=20_000, policy=15_000, batch=64, learning_rate=5e-4),
     size=64,

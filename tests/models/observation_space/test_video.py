@@ -83,8 +83,10 @@ def window(rows: int, past: int, horizon: int) -> Window:
     )
 
 
-def test_a_regressor_learns_what_actions_do():
-    change = {"law": "regression", "residual": True, "width": 16, "moving": 5.0, "dropped_frames": 0.0, "context_noise": 0.0}
+@pytest.mark.parametrize("law", [{"law": "regression"}, {"law": "flow", "clean": True}], ids=["regression", "flow"])
+def test_learns_what_actions_do(law):
+    """A flow too, if it is asked for frames: asked for their velocity, it has learned nothing of actions by then."""
+    change = {**law, "residual": True, "width": 16, "moving": 5.0, "dropped_frames": 0.0, "context_noise": 0.0}
     model, shown = make(change), window(32, 2, 1)
     optimiser = torch.optim.AdamW(model.parameters(), lr=4e-3)
     for step in range(100):
@@ -98,7 +100,7 @@ def test_a_regressor_learns_what_actions_do():
 
     def error(actions: Actions) -> float:
         with torch.no_grad():
-            future = model.predict(carry, actions)[1]
+            future = model.predict(carry, actions, noise=Noise.of(range(32)))[1]
         return float((next(iter(future.observation.rgb.values())) - truth).square().mean())
 
     copied = float((next(iter(shown.past.observation.rgb.values()))[:, -1:].float() / 255 - truth).square().mean())

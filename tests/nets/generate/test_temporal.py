@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from wam.nets.generate.flow import Flow
 from wam.nets.generate.generation import Denoising, generation
 from wam.world import Noise
 
@@ -47,3 +48,10 @@ def test_what_is_not_denoised_has_no_such_error():
         generation("regression", 1, temporal=0.1)
     with pytest.raises(ValueError, match="per_frame"):
         generation("regression", 1, per_frame=True)
+
+
+@pytest.mark.parametrize("kind", ["edm", "v", "regression"])
+def test_only_a_flow_is_asked_for_what_is_clean(kind):
+    assert generation("flow", 4, clean=True) == drawn(process=Flow("x"))
+    with pytest.raises(ValueError, match=f"'{kind}' is none"):
+        generation(kind, 4, clean=True)

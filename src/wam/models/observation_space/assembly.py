@@ -37,6 +37,7 @@ class VideoConfig:
     anchor: bool = False  # and the first frame of all, in a U-Net; learned where windows have a long past
     chunk: int = 1  # K, frames generated together
     law: Kind = "flow"  # how frames are drawn
+    clean: bool = False  # a flow asks for frames, not their velocity: in pixels it hardly learns otherwise (see `nets.generate.flow`)
     steps: int = 6  # network evaluations per chunk, where it is denoised
     per_frame: bool = False  # while learning, a noise level for each frame of a chunk (diffusion forcing, arXiv 2407.01392), instead of one for all
     acts: Literal["frame", "clip", "none"] = "frame"  # actions per frame, as one vector for all K, or not told
@@ -66,7 +67,8 @@ def video_model(
         )
     codec = Codec(observes, latent=config.latent, reduction=config.reduction, width=config.codec)
     words = text_encoder(config.text, sentences) if config.reads else None
-    drawn = generation(config.law, config.steps, spread=1.0 if config.latent else 0.5, temporal=config.temporal, per_frame=config.per_frame)
+    spread = 1.0 if config.latent else 0.5
+    drawn = generation(config.law, config.steps, spread=spread, temporal=config.temporal, per_frame=config.per_frame, clean=config.clean)
     shared = config.chunk if config.acts == "clip" else 1
     return VideoWorldModel(
         codec,

@@ -3,7 +3,8 @@
     x_s = (1 - s) x + s eps        the network gives the velocity dx_s / ds = eps - x
 
 or x itself, from which the velocity is read (JiT, 2511.13720): a velocity holds all the noise, which a network that is narrower than
-its patches cannot pass on; x does not.
+its patches cannot pass on; x does not. And the velocity's squared error is that of x over s^2: levels at which the noisy future gives itself
+away count most, those at which it must come from conditions least. In pixels a small U-Net asked for it learned nothing of what actions do.
 
 Papers differ in the direction of time; here s = 1 is noise.
 """

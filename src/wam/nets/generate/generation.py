@@ -155,18 +155,21 @@ class Regression(Generation):
 Kind = Literal["flow", "edm", "v", "regression"]
 
 
-def generation(kind: Kind, steps: int, *, spread: float = 0.5, temporal: float = 0.0, per_frame: bool = False) -> Generation:
+def generation(kind: Kind, steps: int, *, spread: float = 0.5, temporal: float = 0.0, per_frame: bool = False, clean: bool = False) -> Generation:
     """By name, with the laws that each came with.
 
     spread: standard deviation of what is drawn, which EDM has to know: about 0.5 for pictures in -1..1, 1 for latents and actions.
     temporal, per_frame: see `Denoising`; ValueError where nothing is denoised.
+    clean: a flow asks for x itself, see `flow`; ValueError for what is no flow.
     """
     if per_frame and kind == "regression":
         raise ValueError("per_frame is of noise levels, and a regression goes through none. Choose another law, or per_frame = False.")
     if temporal and kind == "regression":
         raise ValueError(f"temporal = {temporal} is a term of denoising, and a regression denoises nothing. Choose another law, or temporal = 0.")
+    if clean and kind != "flow":
+        raise ValueError(f"clean is of what a flow's network is asked for, and {kind!r} is none. Choose the law flow, or clean = False.")
     if kind == "flow":  # draws start at 1, which a logit-normal law hardly trains
-        return Denoising(Flow(), Mixed(0.1, Uniform(0.9, 1.0), LogitNormal()), steps, per_frame=per_frame, temporal=temporal)
+        return Denoising(Flow("x" if clean else "velocity"), Mixed(0.1, Uniform(0.9, 1.0), LogitNormal()), steps, per_frame=per_frame, temporal=temporal)
     if kind == "edm":
         process = Edm(sigma_data=spread)
         return Denoising(process, LogNormal(process), steps, per_frame=per_frame, temporal=temporal)
