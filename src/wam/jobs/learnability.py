@@ -51,6 +51,7 @@ def _latents(preset: Preset) -> Preset:
 
 ARMS: dict[str, Callable[[Preset], Preset] | None] = {
     "U-Net in pixels, regression": None,  # the preset
+    "U-Net in pixels, regression of the frame itself": lambda preset: replace(preset, config=replace(preset.config, residual=False)),
     "U-Net in pixels, flow": lambda preset: _as_long(_flow(preset)),
     "transformer over cached latents, regression": _latents,
     "transformer over cached latents, flow": lambda preset: _flow(_latents(preset)),
