@@ -10,7 +10,7 @@ from wam.check import check_world_model
 from wam.data import DataSpec, open_dataset
 from wam.jobs.imagine import imagine_run
 from wam.jobs.pages import refreshed
-from wam.jobs.practise import practise_world
+from wam.jobs.practise import as_shown, practise_world
 from wam.jobs.score import ScoreResult, score_runs
 from wam.models.state_space.latent.td_mpc2 import TDMPC2, TDMPC2Config, two_of
 from wam.plan import MPPI, Habit
@@ -24,13 +24,13 @@ from wam.world import Future, Latent, Noise, Past, SpecError, Statistics, Task, 
 SMALL = {"latent": 16, "hidden": 16, "width": 8, "points": 4, "bins": 11}
 
 
-@pytest.mark.parametrize(("sees", "points"), [("state", 4), ("pixels", 4), ("pixels", 0)])
-def test_conforms(sees, points):
+@pytest.mark.parametrize(("sees", "points", "alike"), [("state", 4, True), ("pixels", 4, True), ("pixels", 4, False), ("pixels", 0, False)])
+def test_conforms(sees, points, alike):
     data = DataSpec.of_world(PushWorld(1, PushConfig(sees=sees)).spec)
 
     def make():
         torch.manual_seed(0)
-        model = RECIPE.build(TDMPC2Config(**SMALL | {"points": points}), data, Statistics(acts=data.acts))
+        model = RECIPE.build(TDMPC2Config(**SMALL | {"points": points, "alike": alike}), data, Statistics(acts=data.acts))
         for head in (model.reward[-1], model.policy[-1]):
             torch.nn.init.normal_(head.weight, std=0.5)  # as if trained: zero heads hide mistakes
         return model
@@ -118,6 +118,20 @@ def test_proposals_are_the_policys_path_and_habit_takes_the_first():
     _, acted = alone.act(alone.begin(4, Task()), window(4, 3, 0.0).past, noise=Noise.of(range(4)))
     torch.testing.assert_close(acted.low_level, proposed[:, 0])
     assert isinstance(alone.planner, Habit)
+
+
+def test_at_tiny_a_goal_image_is_read_as_a_frame_is_whatever_stands_in_the_other():
+    world = as_shown(PushWorld(3, PushConfig()), RECIPE.presets["tiny"])
+    seen, _ = world.reset(torch.ones(3, dtype=torch.bool), torch.arange(3))
+    swapped = replace(seen, rgb={"top": seen.rgb["goal_top"], "goal_top": seen.rgb["top"]})
+    model = RECIPE.build(RECIPE.presets["tiny"].config, DataSpec.of_world(world.spec), Statistics(acts=world.spec.acts)).eval()
+    read = []
+    model.encoder.body.register_forward_pre_hook(lambda _, given: read.append(given[0]))
+    for observation in (seen, swapped):
+        model.encode(observation)
+    (frame, goal), (goal_first, frame_last) = (one[..., :-4].chunk(2, -1) for one in read)  # 4 numbers are felt
+    torch.testing.assert_close((goal_first, frame_last), (goal, frame))
+    assert not torch.allclose(frame, goal)
 
 
 def test_what_it_cannot_learn_from_is_named():

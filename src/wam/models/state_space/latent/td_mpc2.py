@@ -58,6 +58,7 @@ class TDMPC2Config:
     hidden: int = 128
     width: int = 16  # channels of the first convolution, where there are cameras
     points: int = 24  # places that the encoder reads pictures as; 0: convolutions down to 4 x 4 instead
+    alike: bool = False  # cameras of one size show the same things: one eye reads each on its own; else they are channels of one picture
     heads: int = 2  # value functions; at least 2
     bins: int = 51
     largest: float = 10.0  # end of the bins, on the symmetric logarithmic scale
@@ -248,21 +249,24 @@ class TDMPC2(nn.Module, Encodes, Exposes[Grounded], Proposes[Grounded], Values):
 
 
 class FrameEncoder(nn.Module):
-    """Each frame on its own, "B T ..." -> "B T D": cameras of one size stacked along the channels, proprioception scaled by its limits."""
+    """Each frame on its own, "B T ..." -> "B T D": pictures of one size stacked, or one eye for each of them; proprioception scaled by its limits."""
 
     def __init__(self, config: TDMPC2Config, observes: ObservationSpec, last: nn.Module):
         super().__init__()
         sizes = {(camera.height, camera.width) for camera in observes.cameras.values()}
         self.groups = [[name for name, camera in observes.cameras.items() if (camera.height, camera.width) == size] for size in sorted(sizes)]
-        self.eyes = nn.ModuleList(_eye(config, 3 * len(names), *size) for names, size in zip(self.groups, sorted(sizes), strict=True))
+        self.once = [1 if config.alike else len(names) for names in self.groups]  # pictures that an eye reads at once
+        self.eyes = nn.ModuleList(_eye(config, 3 * once, *size) for once, size in zip(self.once, sorted(sizes), strict=True))
         self.felt = scaled(observes.proprio, "") if observes.proprio else None
-        self.body = normed_mlp(config.hidden * len(self.eyes) + len(observes.proprio), config.hidden, config.latent, 1, last)
+        looks = sum(len(names) // once for names, once in zip(self.groups, self.once, strict=True))
+        self.body = normed_mlp(config.hidden * looks + len(observes.proprio), config.hidden, config.latent, 1, last)
 
     def forward(self, observation: Observation) -> Float[Tensor, "B T D"]:
         parts, rgb = [], observation.rgb or {}
-        for names, eye in zip(self.groups, self.eyes, strict=True):
+        for names, once, eye in zip(self.groups, self.once, self.eyes, strict=True):
             pictures = to_float(torch.cat([rgb[name] for name in names], 2), next(eye.parameters()).dtype)
-            parts.append(eye(pictures.flatten(0, 1)).unflatten(0, pictures.shape[:2]))
+            apart = pictures.unflatten(2, (len(names) // once, 3 * once))
+            parts.append(eye(apart.flatten(0, 2)).unflatten(0, apart.shape[:3]).flatten(2))
         if self.felt is not None:
             parts.append(self.felt(observation.proprio))
         code: Tensor = self.body(torch.cat(parts, -1))
