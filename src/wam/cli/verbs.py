@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from wam.cli.common import AsJson, Delay, Device, Ensemble, Execute, Plan, Preset, RunFolder, console, options, show
+from wam.cli.common import AsJson, Delay, Device, Ensemble, Execute, Join, Plan, Preset, RunFolder, console, options, show
 
 app = typer.Typer(
     name="wam",
@@ -247,6 +247,7 @@ def control(
     execute: Execute = None,
     ensemble: Ensemble = False,
     delay: Delay = None,
+    join: Join = None,
     result: Annotated[Path | None, typer.Option(help="Write outcomes and provenance here, as JSON.", dir_okay=False)] = None,
     device: Device = "cpu",
     as_json: AsJson = False,
@@ -257,7 +258,7 @@ def control(
     from wam.show.bars import Bars
     from wam.show.tables import success_table
 
-    deciding = Deciding(plan=plan, execute=execute, ensemble=ensemble, delay=delay)
+    deciding = Deciding(plan=plan, execute=execute, ensemble=ensemble, delay=delay, join=join)
     with Bars(Console(stderr=True)) as bars:
         found, page = control_runs(run, world, goals=goals, options=options(option), deciding=deciding, bars=bars, device=device)
     if result is not None:
