@@ -266,6 +266,28 @@ def control(
     show([row.to_dict() for row in found.rows], [success_table(found.rows), f"report: {page}"], as_json)
 
 
+@app.command(epilog="Example: [bold]wam chunks runs/diffusion --world push --option task=instruction --option zones=2[/]")
+def chunks(
+    run: RunFolder,
+    world: Annotated[str, typer.Option(help="A world of the library.")] = "push",
+    goals: Annotated[int, typer.Option(help="Held-out starts.", min=1)] = 200,
+    option: Annotated[list[str] | None, typer.Option(help="Options of the world.")] = None,
+    result: Annotated[Path | None, typer.Option(help="Write outcomes and provenance here, as JSON.", dir_okay=False)] = None,
+    device: Device = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Execute the chunks of a policy in every way (--execute, --ensemble, --delay, --join): success and time per decision, from the same starts."""
+    from wam.jobs.chunks import execute_chunks, ways_summary
+    from wam.show.bars import Bars
+    from wam.show.tables import terminal_table
+
+    with Bars(Console(stderr=True)) as bars:
+        found = execute_chunks(run, world, goals=goals, options=options(option), bars=bars, device=device)
+    if result is not None:
+        found.save(result)
+    show(found.to_dict(), terminal_table(ways_summary(found)), as_json)
+
+
 @app.command(epilog="Example: [bold]wam score runs/cartpole-0 runs/cartpole-1 --world control_suite --option task=cartpole_swingup[/]")
 def score(
     run: Annotated[list[Path], typer.Argument(help="Run folder, or several that differ in their seed alone.", exists=True, file_okay=False)],
