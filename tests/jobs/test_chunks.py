@@ -12,7 +12,8 @@ from wam.jobs.chunks import ChunksResult, doubled, told, ways
 from wam.jobs.deciding import policy_of
 from wam.jobs.pages import written
 from wam.jobs.record import record_world
-from wam.plan.control.chunks import Asynchronous, Continues
+from wam.plan.control.chunks import Asynchronous
+from wam.plan.control.continues import Continues
 from wam.recipes import train_recipe
 from wam.world import SpecError
 

@@ -11,7 +11,8 @@ from tests.plan.mocks import SEES, LatentIntegrator, PointWorld, Steady
 from wam.check import check_policy
 from wam.plan import CEM, GoalImage
 from wam.plan.control import RecedingHorizon, rollout
-from wam.plan.control.chunks import Asynchronous, Continues, Ensembled, FirstOf, overlap
+from wam.plan.control.chunks import Asynchronous, Ensembled, FirstOf, overlap
+from wam.plan.control.continues import Continues
 from wam.plan.control.latency import Metered
 from wam.world import Actions, ActionSpec, Noise, Past, SpecError, Task
 from wam.world.slots import Slot

@@ -21,7 +21,8 @@ from wam.jobs.control import BATCH, in_steps_of, require_same_robot, size_of
 from wam.jobs.deciding import PRESET, Deciding, policy_of
 from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
-from wam.plan.control.chunks import Continues, Join
+from wam.plan.control.chunks import Join
+from wam.plan.control.continues import Continues
 from wam.plan.control.latency import Latency, Metered
 from wam.plan.control.rollout import rollout
 from wam.recipes.runs import load, sources_of

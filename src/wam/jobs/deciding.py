@@ -6,7 +6,8 @@ Knows: runs, the wrappers of `plan.control.chunks`.   Does not know: worlds, ser
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wam.plan.control.chunks import Asynchronous, Continues, Ensembled, FirstOf, Join, changes
+from wam.plan.control.chunks import Asynchronous, Ensembled, FirstOf, Join, changes
+from wam.plan.control.continues import Continues
 from wam.recipes.runs import Run
 from wam.world import Policy, SpecError, WorldModelSpec
 

@@ -25,28 +25,16 @@ Averaging assumes that chunks agree: two ways around an obstacle average to a cr
 
 import dataclasses
 import math
-from abc import ABC, abstractmethod
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from wam.plan.control.continues import Continues
 from wam.world import Actions, ActionSpec, Noise, Past, Policy, PolicySpec, Record, SpecError, Task, record
 
-Memory = TypeVar("Memory", bound=Record)
 Join = Literal["cut", "blend", "given"]  # how a new chunk takes over from the one that runs, see `Asynchronous`
-
-
-class Continues(ABC, Generic[Memory]):
-    """A policy that takes the beginning of its next chunk as given, e.g. by inpainting."""
-
-    @abstractmethod
-    def act_on(
-        self, memory: Memory, since: Past, planned: Float[Tensor, "B K R A"], weight: Float[Tensor, "B K"], *, noise: Noise | None = None
-    ) -> tuple[Memory, Actions]:
-        """As `act`; the K actions agree with `planned` (physical units) where `weight` is 1, and are free where it is 0."""
-        ...
 
 
 class FirstOf:
