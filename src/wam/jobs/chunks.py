@@ -63,18 +63,20 @@ def execute_chunks(folder: Path, world: str, *, goals: int, options: Mapping[str
     own = module.make(min(BATCH, goals), device=device, **options)
     env, one = (as_shown(each, run.preset, device) for each in (own, module.make(1, device=device, **options)))
     run = run.read(env.spec.sentences)
-    policy, found = run.policy(), list[Way]()
+    policy, rows = run.policy(), list[SuccessRow]()
     require_same_robot(policy.spec, env.spec, run.name)
     every = {told(way) or f"as the preset says: --execute {policy.spec.execute}": policy_of(run, way) for way in ways(policy)}
     for name, acting in every.items():
-        row = in_steps_of(measure_success(env, acting, name=name, seeds=evaluation_seeds(goals), progress=bars.task(name)), own.spec, env.spec)
-        timed = Metered(acting)
-        for seed in evaluation_seeds(TIMED):
-            rollout(one, timed, one.spec.budget, seeds=[seed], noise=Noise.of([seed], device))
-        over = compare_success(row, found[0].success).difference if found else None
-        found.append(Way(success=row, over_preset=over, execute=acting.spec.execute, latency=timed.latency()))
+        row = measure_success(env, acting, name=name, seeds=evaluation_seeds(goals), progress=bars.task(name))
+        rows.append(in_steps_of(row, own.spec, env.spec))
+    timed = [Metered(acting) for acting in every.values()]
+    for seed in evaluation_seeds(TIMED):  # in turn, so that other work on the machine slows all alike
+        for meter in timed:
+            rollout(one, meter, one.spec.budget, seeds=[seed], noise=Noise.of([seed], device))
+    over = [None, *(compare_success(row, rows[0]).difference for row in rows[1:])]
+    found = zip(rows, over, timed, strict=True)
     return ChunksResult(
-        ways=tuple(found),
+        ways=tuple(Way(success=row, over_preset=points, execute=meter.spec.execute, latency=meter.latency()) for row, points, meter in found),
         policy=run.name,
         chunk=policy.spec.chunk,
         rate=policy.spec.rate,
@@ -82,7 +84,7 @@ def execute_chunks(folder: Path, world: str, *, goals: int, options: Mapping[str
             started=started,
             protocol=(
                 f"{goals} held-out starts of {described(world, options)}, the same for all; success at the end of the budget of "
-                f"{found[0].success.steps} steps. One training: intervals are over starts alone. Decisions timed over {TIMED} episodes of one robot."
+                f"{rows[0].steps} steps. One training: intervals are over starts alone. Decisions timed over {TIMED} episodes of one robot, all ways in turn."
             ),
             seeds=f"training {run.seed}; evaluation 2,000,000 and up",
             sources=sources,
