@@ -137,6 +137,7 @@ uses: .venv/ready
 	[ -d runs/uses/held-out ] || $(BIN)/wam record push --out runs/uses/held-out --episodes 100 --seed 1000000 --policies expert:0.7,noisy_expert:0.3 $(TOLD)
 	$(BIN)/wam imagine runs/uses/cosmos --data runs/uses/held-out --horizon 12 --windows 256 --result results/cosmos_predict_card.json
 	$(BIN)/wam train cosmos_predict --skip 3 --data runs/paradigms/data --out runs/uses/cosmos-3 $$(test -d runs/uses/cosmos-3 && echo --resume)
+	$(BIN)/wam chunks runs/paradigms/diffusion_policy-1-0 --world push $(TOLD) --result results/chunk_execution.json
 	$(BIN)/wam use rerank runs/uses/cosmos-3 --policy runs/paradigms/diffusion_policy-0.2-0 --draws 8 --world push $(TOLD) --ceiling --result results/rerank_push.json
 	[ -d runs/uses/few ] || $(BIN)/wam record push --out runs/uses/few --episodes 200 --seed 900000 --policies expert:0.7,noisy_expert:0.3 $(TOLD)
 	$(BIN)/wam use improve runs/uses/cosmos --data runs/uses/few --out runs/uses/improve --world push $(TOLD) --result results/improve_push.json

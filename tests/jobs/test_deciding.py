@@ -34,9 +34,10 @@ def narrow(preset):
     return replace(preset, config=replace(preset.config, dim=16, depth=1, heads=2, condition=16, words=16, eye=8, steps=2), **searches)
 
 
-def drawing() -> SimpleNamespace:
-    """A run of a chunk policy: 4 steps drawn, 2 executed."""
+def drawing(relative: bool = True) -> SimpleNamespace:
+    """A run of a chunk policy: 4 steps drawn, 2 executed, of changes or of places."""
     spec = data_spec()
+    spec = replace(spec, acts=replace(spec.acts, low_level=tuple(replace(slot, relative=relative) for slot in spec.acts.low_level)))
     model = RECIPE.build(replace(RECIPE.preset("tiny").config, dim=32), spec, statistics(spec)).eval()
     return SimpleNamespace(name="diffusion_policy tiny", policy=lambda plan: model)
 
@@ -47,12 +48,16 @@ def test_chunks_are_executed_as_asked():
     first, mean, late = (policy_of(run, Deciding(**asked)) for asked in ({"execute": 3}, {"ensemble": True}, {"delay": 1, "execute": 3}))
     assert isinstance(first, FirstOf) and (first.spec.chunk, first.spec.execute) == (4, 3)
     assert isinstance(mean, Ensembled) and mean.spec.chunk == 1
-    assert isinstance(late, Asynchronous) and (late.delay, late.spec.execute, late.join) == (1, 3, "given")  # it continues its chunks
+    assert isinstance(late, Asynchronous) and (late.delay, late.spec.execute, late.join) == (1, 3, "blend")
     other = policy_of(SimpleNamespace(name="summing", policy=lambda plan: Summing()), Deciding(delay=1))
     assert isinstance(other, Asynchronous) and (other.join, other.spec.execute) == ("blend", 2)
+    places = policy_of(drawing(relative=False), Deciding(delay=1))
+    assert isinstance(places, Asynchronous) and places.join == "given"  # it continues its chunks, where they say where to be
+    assert [policy_of(run, Deciding(delay=1, join=join)).join for join in ("given", "blend", "cut")] == ["given", "blend", "cut"]
     waiting = policy_of(drawing(), Deciding(delay=2))
     assert waiting.spec.execute == 2  # the preset's fewer would be asked again before the answer is there
     assert str(Deciding(plan=True, execute=1)) == ", planned, first 1 of a chunk" and str(Deciding(delay=1)) == ", answers 1 step late"
+    assert str(Deciding(delay=2, join="given")) == ", answers 2 steps late, continued"
 
 
 def test_what_does_not_go_together_is_refused():
@@ -60,6 +65,10 @@ def test_what_does_not_go_together_is_refused():
         Deciding(ensemble=True, execute=2)
     with pytest.raises(ValueError, match="--ensemble"):
         Deciding(ensemble=True, delay=0)
+    with pytest.raises(ValueError, match=r"--join cut .* Add --delay"):
+        Deciding(join="cut")
+    with pytest.raises(SpecError, match=r"Summing does not declare Continues.* Set join='blend' or 'cut'"):
+        policy_of(SimpleNamespace(name="summing", policy=lambda plan: Summing()), Deciding(delay=1, join="given"))
     with pytest.raises(SpecError, match=r"--execute 5: .* draws chunks of 4 steps\. Give 1 to 4"):
         policy_of(drawing(), Deciding(execute=5))
     with pytest.raises(SpecError, match=r"--delay 3: .* at most half of one can run while the next is drawn: 2"):
@@ -75,7 +84,7 @@ def test_both_verbs_take_the_options(verb, tmp_path):
     """They are read before the run, which is not there."""
     answer = CliRunner().invoke(app, [verb, str(tmp_path), "--ensemble", "--delay", "1"])
     assert answer.exit_code == 1 and "Name one way" in str(answer.exception)
-    assert {"--execute", "--ensemble", "--delay"} <= set(CliRunner().invoke(app, [verb, "--help"], env={"COLUMNS": "200"}).output.split())
+    assert {"--execute", "--ensemble", "--delay", "--join"} <= set(CliRunner().invoke(app, [verb, "--help"], env={"COLUMNS": "200"}).output.split())
 
 
 def test_a_run_that_acts_by_itself_plans_where_it_is_told_to(recorded, tmp_path):

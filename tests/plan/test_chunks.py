@@ -11,12 +11,14 @@ from tests.plan.mocks import SEES, LatentIntegrator, PointWorld, Steady
 from wam.check import check_policy
 from wam.plan import CEM, GoalImage
 from wam.plan.control import RecedingHorizon, rollout
-from wam.plan.control.chunks import Asynchronous, Continues, Ensembled, FirstOf, overlap
+from wam.plan.control.chunks import Asynchronous, Ensembled, FirstOf, overlap
+from wam.plan.control.continues import Continues
 from wam.plan.control.latency import Metered
 from wam.world import Actions, ActionSpec, Noise, Past, SpecError, Task
 from wam.world.slots import Slot
 
 ACTS = ActionSpec(low_level=(Slot(name="decision"), Slot(name="index")))
+MOVES = ActionSpec(low_level=(Slot(name="step", relative=True, low=-1.5, high=1.5), Slot(name="place")), per_step=2)
 
 
 class Teller(Steady):
@@ -41,15 +43,37 @@ class Continued(Teller, Continues):
         return memory, dataclasses.replace(actions, low_level=torch.where(weight[..., None, None] > 0, planned + 0.25, actions.low_level))
 
 
-def world(batch: int = 1) -> PointWorld:
+class Wanderer(Steady):
+    """Random changes, and beside them where they lead from where the robot is: slot 1 is the sum of slot 0 so far. Two of each a step."""
+
+    def __init__(self, chunk: int, reach: float) -> None:
+        super().__init__(chunk=chunk)
+        self.spec, self.reach = dataclasses.replace(self.spec, acts=MOVES), reach
+
+    def act(self, memory, since, *, noise=None):
+        memory, _ = super().act(memory, since, noise=noise)
+        done = torch.where(since.actions.valid, since.actions.low_level[..., 0], 0).sum((1, 2))
+        self.place = torch.where(memory.calls == 1, 0, getattr(self, "place", 0)) + done
+        steps = self.reach * (2 * Noise.of(memory.calls).uniform(self.spec.chunk, 2) - 1)
+        low_level = torch.stack([steps, self.place[:, None, None] + steps.flatten(1).cumsum(1).view_as(steps)], -1)
+        return memory, Actions(valid=torch.ones_like(steps, dtype=torch.bool), low_level=low_level)
+
+
+def world(batch: int = 1, acts: ActionSpec = ACTS) -> PointWorld:
     made = PointWorld(batch, edge=float("inf"))
-    made.spec = dataclasses.replace(made.spec, acts=ACTS)
+    made.spec = dataclasses.replace(made.spec, acts=acts)
     return made
 
 
 def executed(policy, steps: int) -> torch.Tensor:
     """(decision, index) of each executed step of one row."""
     return rollout(world(), policy, steps, seeds=[0]).actions.low_level[0, 1:, 0]
+
+
+def walked(policy, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where executed changes led, and the places that a `Wanderer` meant, of each action."""
+    done = rollout(world(acts=MOVES), policy, steps, seeds=[0]).actions.low_level[0, 1:].flatten(0, 1)
+    return done[:, 0].cumsum(0), done[:, 1]
 
 
 def since_of(executed: list[bool]) -> Past:
@@ -146,6 +170,28 @@ def test_a_row_that_starts_again_takes_its_new_chunk_from_the_beginning() -> Non
     assert policy.act(restarted, since_of([False, True]))[1].low_level[:, 0, 0].tolist() == [[0, 0], [0, 1]]
 
 
+WAYS = {
+    "Ensembled": Ensembled,
+    "cut": lambda policy: Asynchronous(policy, delay=2, execute=3, join="cut"),
+    "blend": lambda policy: Asynchronous(policy, delay=1, execute=2, join="blend"),
+}
+
+
+@pytest.mark.parametrize("wrap", WAYS.values(), ids=WAYS)
+def test_changes_lead_to_where_the_joined_chunks_meant(wrap) -> None:
+    """A change counts from where its own chunk would be by then; places, which need no such care, are joined beside them."""
+    went, meant = walked(wrap(Wanderer(6, reach=0.2)), 12)
+    torch.testing.assert_close(went, meant)
+
+
+def test_what_is_too_far_for_one_action_is_left_to_the_next() -> None:
+    went, meant = walked(Asynchronous(Wanderer(6, reach=1.2), delay=2, execute=3, join="cut"), 12)
+    steps = went.diff(prepend=torch.zeros(1))
+    assert steps.abs().max() <= 1.5 + 1e-5 and (went - meant).abs().max() > 0.1  # somewhere it was too far
+    there = (went - meant).abs() < 1e-4
+    assert there[(steps.abs() < 1.5 - 1e-4)].all()  # and where nothing was in the way, it is there
+
+
 @pytest.mark.parametrize(("delay", "execute"), [(3, 2), (2, 5), (-1, 2), (0, 0)])
 def test_a_delay_that_leaves_a_gap_is_refused(delay: int, execute: int) -> None:
     with pytest.raises(SpecError, match="delay <= execute <= chunk - delay"):
@@ -189,10 +235,14 @@ WRAPS = {
 }
 
 
+@pytest.mark.parametrize("relative", [False, True])
 @pytest.mark.parametrize("wrap", WRAPS.values(), ids=WRAPS)
-def test_a_wrapped_planner_still_conforms(wrap) -> None:
+def test_a_wrapped_planner_still_conforms(wrap, relative: bool) -> None:
     """Rows on their own, memory in the record, restarts, inputs untouched: what `wam check` asks of any policy."""
-    planner = RecedingHorizon(LatentIntegrator(), CEM(samples=20, iterations=2, elites=5), GoalImage(), horizon=5, execute=2)
+    model = LatentIntegrator()
+    slots = tuple(dataclasses.replace(slot, relative=relative) for slot in model.spec.consumes.low_level)
+    model.spec = dataclasses.replace(model.spec, consumes=dataclasses.replace(model.spec.consumes, low_level=slots))
+    planner = RecedingHorizon(model, CEM(samples=20, iterations=2, elites=5), GoalImage(), horizon=5, execute=2)
     goals = Task(goal=SEES.sample(8, 1, Noise.of(range(8))))
     report = check_policy(wrap(planner), task=goals)
     assert report.ok, str(report)

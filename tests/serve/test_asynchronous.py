@@ -5,15 +5,18 @@ The policy walks: from place p to p + 1, p + 2, ... Whatever the timing was, the
 """
 
 import contextlib
+import dataclasses
+import threading
 import time
 
 import pytest
 import torch
 
-from tests.serve.mocks import LARGE, Robot, Staring, Summing, Walking, served
+from tests.serve.mocks import LARGE, SEES, Robot, Staring, Summing, Walking, served
 from tests.serve.relay import Relay
 from wam.serve import AsyncRemotePolicy, Backoff, RemoteError
-from wam.world import Noise, Past, SpecError, Task
+from wam.world import Actions, ActionSpec, Noise, Past, SpecError, Task
+from wam.world.slots import Slot
 
 QUICK = Backoff(first=0.01, most=0.05)
 
@@ -187,3 +190,45 @@ def test_chance_travels() -> None:
         while not heard and time.monotonic() < deadline:
             time.sleep(0.001)
     assert torch.equal(heard[0].normal(1, 3), mine.normal(1, 3))
+
+
+def test_a_change_counts_from_where_the_answer_would_have_taken_the_robot() -> None:
+    """Each answer leads to place 3 in four steps. Two steps of the first are done while the second is on its way, and bring the robot there."""
+    acts, gate = ActionSpec(low_level=(Slot(name="step", unit="m", relative=True, low=-1.0, high=1.0),)), threading.Semaphore(0)
+
+    class Homing(Summing):
+        def __init__(self) -> None:
+            super().__init__(chunk=6, execute=2)
+            self.spec, self.place = dataclasses.replace(self.spec, acts=acts), 0.0
+
+        def act(self, memory, since, *, noise=None):
+            gate.acquire()
+            self.place += float((since.actions.low_level * since.actions.valid[..., None]).sum())
+            steps = torch.zeros(1, 6, 1, 1)
+            steps[:, :4] = (3 - self.place) / 4
+            return memory, Actions(valid=torch.ones(1, 6, 1, dtype=torch.bool), low_level=steps)
+
+        def begin(self, batch, task):
+            return task
+
+    def answered() -> None:
+        gate.release()
+        deadline = time.monotonic() + 5
+        while policy.courier.connection() is None and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    with served(Homing()) as port, AsyncRemotePolicy(f"ws://127.0.0.1:{port}") as policy:
+        memory, steps = policy.begin(1, Task()), list[float]()
+        since = Past(observation=SEES.sample(1, 1), actions=acts.nothing(1, 1))
+        while policy.courier.connection() is None:
+            time.sleep(0.001)
+        for step in range(8):
+            if step in (1, 5):
+                answered()
+            memory, actions = policy.act(memory, since)
+            since = Past(observation=SEES.sample(1, 1), actions=actions)
+            steps.append(float(actions.low_level.sum()) if step else 0.0)  # nothing is there at first
+        gate.release(10)
+    places = torch.tensor(steps).cumsum(0)
+    assert places[:5].tolist() == [0, 0.75, 1.5, 2.25, 3]
+    assert places.max() < 3.001 and places[-1] == pytest.approx(3, abs=1e-4)  # not the second answer's last steps on top

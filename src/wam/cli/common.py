@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -34,6 +34,13 @@ Plan = Annotated[bool, typer.Option("--plan", help="Plan in its world model, wit
 Execute = Annotated[int | None, typer.Option(help="Model steps of each chunk to execute, instead of the preset's.", min=1)]
 Ensemble = Annotated[bool, typer.Option("--ensemble", help="Decide at every step, and execute the mean of all chunks that cover it.")]
 Delay = Annotated[int | None, typer.Option(help="Model steps until an answer is there; meanwhile the running chunk goes on.", min=0)]
+Join = Annotated[
+    Literal["cut", "blend", "given"] | None,
+    typer.Option(
+        help="How a late answer takes over from the running chunk: at once, gradually, or as a policy that draws chunks goes on from it. "
+        "By default given where actions say where to be, blend where they are changes."
+    ),
+]
 
 
 def show(value: Any, tables: Any, as_json: bool) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from wam.cli.common import Delay, Device, Ensemble, Execute, Plan, RunFolder, options
+from wam.cli.common import Delay, Device, Ensemble, Execute, Join, Plan, RunFolder, options
 from wam.cli.verbs import app
 
 Host = Annotated[str, typer.Option(help="Address to listen at; any but this machine's own needs a token.")]
@@ -42,6 +42,7 @@ def serve(
     execute: Execute = None,
     ensemble: Ensemble = False,
     delay: Delay = None,
+    join: Join = None,
     seed: Annotated[int, typer.Option(help="Of the policy's chance.")] = 0,
     device: Device = "cpu",
 ) -> None:
@@ -52,5 +53,5 @@ def serve(
     from wam.world import read_spec
 
     told = None if keys is None else read_spec(keys, Keys)
-    deciding = Deciding(plan=plan, execute=execute, ensemble=ensemble, delay=delay)
+    deciding = Deciding(plan=plan, execute=execute, ensemble=ensemble, delay=delay, join=join)
     serve_run(run, host=host, port=port, token=token, keys=told, deciding=deciding, seed=seed, device=device)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from wam.cli.common import AsJson, Delay, Device, Ensemble, Execute, Plan, Preset, RunFolder, console, options, show
+from wam.cli.common import AsJson, Delay, Device, Ensemble, Execute, Join, Plan, Preset, RunFolder, console, options, show
 
 app = typer.Typer(
     name="wam",
@@ -247,6 +247,7 @@ def control(
     execute: Execute = None,
     ensemble: Ensemble = False,
     delay: Delay = None,
+    join: Join = None,
     result: Annotated[Path | None, typer.Option(help="Write outcomes and provenance here, as JSON.", dir_okay=False)] = None,
     device: Device = "cpu",
     as_json: AsJson = False,
@@ -257,12 +258,34 @@ def control(
     from wam.show.bars import Bars
     from wam.show.tables import success_table
 
-    deciding = Deciding(plan=plan, execute=execute, ensemble=ensemble, delay=delay)
+    deciding = Deciding(plan=plan, execute=execute, ensemble=ensemble, delay=delay, join=join)
     with Bars(Console(stderr=True)) as bars:
         found, page = control_runs(run, world, goals=goals, options=options(option), deciding=deciding, bars=bars, device=device)
     if result is not None:
         found.save(result)
     show([row.to_dict() for row in found.rows], [success_table(found.rows), f"report: {page}"], as_json)
+
+
+@app.command(epilog="Example: [bold]wam chunks runs/diffusion --world push --option task=instruction --option zones=2[/]")
+def chunks(
+    run: RunFolder,
+    world: Annotated[str, typer.Option(help="A world of the library.")] = "push",
+    goals: Annotated[int, typer.Option(help="Held-out starts.", min=1)] = 200,
+    option: Annotated[list[str] | None, typer.Option(help="Options of the world.")] = None,
+    result: Annotated[Path | None, typer.Option(help="Write outcomes and provenance here, as JSON.", dir_okay=False)] = None,
+    device: Device = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Execute the chunks of a policy in every way (--execute, --ensemble, --delay, --join): success and time per decision, from the same starts."""
+    from wam.jobs.chunks import execute_chunks, ways_summary
+    from wam.show.bars import Bars
+    from wam.show.tables import terminal_table
+
+    with Bars(Console(stderr=True)) as bars:
+        found = execute_chunks(run, world, goals=goals, options=options(option), bars=bars, device=device)
+    if result is not None:
+        found.save(result)
+    show(found.to_dict(), terminal_table(ways_summary(found)), as_json)
 
 
 @app.command(epilog="Example: [bold]wam score runs/cartpole-0 runs/cartpole-1 --world control_suite --option task=cartpole_swingup[/]")

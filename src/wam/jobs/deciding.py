@@ -6,9 +6,12 @@ Knows: runs, the wrappers of `plan.control.chunks`.   Does not know: worlds, ser
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wam.plan.control.chunks import Asynchronous, Continues, Ensembled, FirstOf
+from wam.plan.control.chunks import Asynchronous, Ensembled, FirstOf, Join, changes
+from wam.plan.control.continues import Continues
 from wam.recipes.runs import Run
 from wam.world import Policy, SpecError, WorldModelSpec
+
+JOINED: dict[Join, str] = {"given": "continued", "blend": "blended", "cut": "cut"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,12 +22,15 @@ class Deciding:
     execute: int | None = None  # steps of each chunk
     ensemble: bool = False  # each step the mean of all chunks that cover it
     delay: int | None = None  # steps until an answer; the running chunk goes on meanwhile
+    join: Join | None = None  # how the answer takes over from it; None = see `join_of`
 
     def __post_init__(self) -> None:
         if self.ensemble and (self.execute is not None or self.delay is not None):
             raise ValueError(
                 "--ensemble asks for a chunk at every step and executes one of the mean, so --execute and --delay say something else. Name one way."
             )
+        if self.join is not None and self.delay is None:
+            raise ValueError(f"--join {self.join} says how a late answer takes over from the chunk that runs. Add --delay, or leave it out.")
 
     @property
     def executes(self) -> bool:
@@ -38,6 +44,7 @@ class Deciding:
             (self.execute is not None, f"first {self.execute} of a chunk"),
             (self.ensemble, "ensembled"),
             (self.delay is not None, f"answers {self.delay} step{'s' if self.delay != 1 else ''} late"),
+            (self.join is not None, JOINED[self.join or "given"]),
         )
         return "".join(f", {words}" for there, words in said if there)
 
@@ -53,7 +60,7 @@ def deciding_of(run: Run, asked: Deciding) -> Deciding:
 def policy_of(run: Run, deciding: Deciding) -> Policy[Any]:
     """The run's policy, deciding so. SpecError where it cannot plan, or decides on one step at a time, or has chunks too short for what is asked.
 
-    Behind a delay at least as many steps are executed, and the policy is given the running chunk where it `Continues`, else the new chunk takes over gradually.
+    Behind a delay at least as many steps are executed.
     """
     policy = run.policy(plan=deciding.plan)
     if not deciding.executes:
@@ -73,4 +80,13 @@ def policy_of(run: Run, deciding: Deciding) -> Policy[Any]:
         raise SpecError(f"--execute {execute}: {run.name} draws chunks of {chunk} steps. Give {max(1, delay)} to {chunk - delay}.")
     if deciding.delay is None:
         return FirstOf(policy, execute)
-    return Asynchronous(policy, delay=delay, execute=execute, join="given" if isinstance(policy, Continues) else "blend")
+    return Asynchronous(policy, delay=delay, execute=execute, join=deciding.join or join_of(policy))
+
+
+def join_of(policy: Policy[Any]) -> Join:
+    """As it is usually best: who `Continues` is given the chunk that runs, if that says where to be; chunks of changes are blended, as paths.
+
+    Given changes, a policy goes on from them, and does not go back to where its own chunk would have led.
+    """
+    places = not bool(changes(policy.spec.acts).any())
+    return "given" if isinstance(policy, Continues) and places else "blend"

@@ -15,6 +15,7 @@ from wam.evaluate.cross_validation import CrossValidated
 from wam.evaluate.grid import SuccessGrid
 from wam.evaluate.intervals import Interval
 from wam.evaluate.result import FOLDER, Result, in_words, verdict_on
+from wam.jobs.chunks import ChunksResult, ways_summary
 from wam.jobs.compare import MechanismComparison
 from wam.jobs.compare_prediction import PredictionComparison, prediction_summary
 from wam.jobs.control import ControlResult
@@ -153,6 +154,11 @@ def improved(result: ImproveResult) -> str:
     return "\n\n".join(markdown(table) for table in (learners_summary(result), judge_summary(result.judge)))
 
 
+def executed(result: ChunksResult) -> str:
+    """Chunks in every way."""
+    return markdown(ways_summary(result))
+
+
 def learnable(result: LearnabilityResult) -> str:
     """Makes of a video model: means over trainings, and each training's own figure behind them."""
 
@@ -275,6 +281,7 @@ WRITERS: dict[str, tuple[type[Result], Callable[[Any], str]]] = {
     "ParadigmResult": (ParadigmResult, paradigms),
     "RerankResult": (RerankResult, reranked),
     "ImproveResult": (ImproveResult, improved),
+    "ChunksResult": (ChunksResult, executed),
 }
 
 

@@ -2,8 +2,8 @@
 
 One action per call. Every `execute` steps, or when nothing is left, the server is asked with all that was seen and done since; its
 answer counts from the frame at which it was asked. What was executed meanwhile is dropped of it (the frozen prefix, as long as it
-took), the rest takes over gradually from what is left of the chunk that runs (`plan.control.chunks.overlap`). No action is executed
-twice, and none is skipped.
+took), the rest takes over gradually from what is left of the chunk that runs (`plan.control.chunks.overlap`), changes as paths: the
+robot comes to where the answer would have taken it. No action is executed twice, and none is skipped.
 
 Where there is nothing to execute, because no answer came in time or the link is down, the robot holds: 0 in relative slots, the last
 executed value in absolute ones, nothing (`valid` = False) before anything was executed. Steps on which it held take nothing from a chunk. A
@@ -13,13 +13,14 @@ Footgun: what is executed depends on wall time. For figures that can be repeated
 """
 
 import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from wam.plan.control.chunks import joined, later, overlap
+from wam.plan.control.chunks import changes, joined, later, moved, overlap
 from wam.plan.control.safety import Guard, Safety
 from wam.serve.courier import Courier, Letter
 from wam.serve.link import Backoff, Link
@@ -36,6 +37,15 @@ class AsyncMemory(Record):
     episode: Int[Tensor, "B"]
     step: Int[Tensor, "B"]
     guard: Guard
+
+
+@dataclass(frozen=True)
+class Asked:
+    """When a message was sent."""
+
+    episode: int
+    executed: int  # actions
+    went: Float[Tensor, "1 1 1 A"]  # how far changes had led
 
 
 class AsyncRemotePolicy:
@@ -62,6 +72,8 @@ class AsyncRemotePolicy:
             raise SpecError(f"a goal that is a {type(task.goal_state).__name__} cannot be sent to a policy server. Give a goal that is seen.")
         self.episode, self.task = self.episode + 1, task
         self.step, self.holds = 0, 0  # calls, and those without an action to execute
+        self.relative = changes(self.served.acts)
+        self.went = torch.zeros(1, 1, 1, len(self.relative))  # how far changes have led
         self.queue = self.served.acts.nothing(1, self.served.chunk)  # from this step on; what is not valid is not there
         self.asked_at: int | None = None  # actions executed before the last message
         self.over: int | None = None  # the connection that knows this episode
@@ -79,6 +91,7 @@ class AsyncRemotePolicy:
         if (int(memory.episode), int(memory.step)) != (self.episode, self.step):
             raise SpecError("the memory is an old one. AsyncRemotePolicy drives one robot, from the beginning of an episode to its end.")
         self.unsent = [*self.unsent, since][-self.limits.frames - 1 :]  # more than can be sent: the server begins anew
+        self.went = self.went + moved(since, self.relative)
         self._take()
         self._ask(noise)
         there = bool(self.queue.valid[:, :1].any())
@@ -104,11 +117,13 @@ class AsyncRemotePolicy:
     def _take(self) -> None:
         """Put an answer that has come into the queue."""
         letter = self.courier.take()
-        if letter is None or letter.tag[0] != self.episode:
+        if letter is None or letter.tag.episode != self.episode:
             return
-        new = _later(actions_of(letter.content, self.served), self.executed - letter.tag[1])
-        left = int(self.queue.valid.any(-1).sum())
-        self.queue = joined(self.queue, new, overlap(self.served.chunk, frozen=0, left=left)[None])
+        chunk, passed = actions_of(letter.content, self.served), self.executed - letter.tag.executed
+        assert chunk.low_level is not None
+        dropped = torch.where(self.relative, chunk.low_level[:, :passed], 0).sum((1, 2), keepdim=True)
+        ahead, left = self.went - letter.tag.went - dropped, int(self.queue.valid.any(-1).sum())
+        self.queue = joined(self.queue, _later(chunk, passed), overlap(self.served.chunk, frozen=0, left=left)[None], self.served.acts, ahead)
 
     def _ask(self, noise: Noise | None) -> None:
         """Ask when it is time and the link is there. A connection that does not know the episode hears of it from the last frame on."""
@@ -118,7 +133,7 @@ class AsyncRemotePolicy:
             return
         message = Message(self.served, self.keys, self.limits, self.task, concatenate(self.unsent, "T"), noise)
         content: dict[str, Any] = message.following() if over == self.over else message.first() if self.asked_at is None else message.anew()
-        if self.courier.send(Letter((self.episode, self.executed), content), over):
+        if self.courier.send(Letter(Asked(self.episode, self.executed, self.went), content), over):
             self.asked_at, self.over, self.unsent = self.executed, over, []
 
 

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 class Letter:
     """A message and what it was about, or its answer."""
 
-    tag: tuple[int, int]  # the asker's own
+    tag: Any  # the asker's own
     content: dict[str, Any]
 
 

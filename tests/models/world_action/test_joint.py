@@ -17,7 +17,8 @@ from wam.models.world_action.joint_situation import Given
 from wam.models.world_action.joint_tokens import ActionTokens, FrameTokens
 from wam.nets.blocks.masks import EVERY, Rule
 from wam.nets.generate.laws import Levels
-from wam.plan.control.chunks import Asynchronous, Continues
+from wam.plan.control.chunks import Asynchronous
+from wam.plan.control.continues import Continues
 from wam.recipes import fast_wam, uwm
 from wam.world import Actions, Imagines, Infers, Noise, Observation, SpecError, Task
 

@@ -20,7 +20,7 @@ from wam.nets.blocks.fourier import Fourier
 from wam.nets.blocks.normalise import Normalise
 from wam.nets.blocks.reduce import masked_mean
 from wam.nets.generate.generation import Denoising, Generation, Network
-from wam.plan.control.chunks import Continues
+from wam.plan.control.continues import Continues
 from wam.world import Actions, ActionSpec, Noise, Past, PolicySpec, Reads, Record, SpecError, Statistics, Task, Window
 
 

@@ -34,7 +34,7 @@ from wam.nets.blocks.reduce import masked_mean
 from wam.nets.generate.denoise import Net, denoise, errors, inpaint
 from wam.nets.generate.process import Process
 from wam.nets.perceive.text import TextEncoder
-from wam.plan.control.chunks import Continues
+from wam.plan.control.continues import Continues
 from wam.world import Actions, ActionSpec, Latent, Noise, Observation, Past, PolicySpec, Reads, SpecError, Statistics, Task, Views, Window
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from wam.models.world_action.joint_programs import ACTING, IMAGINING, Kind, Program
 from wam.models.world_action.joint_situation import Given, Situation
 from wam.nets.blocks.hold import hold
-from wam.plan.control.chunks import Continues
+from wam.plan.control.continues import Continues
 from wam.world import (
     Actions,
     ActionSpec,

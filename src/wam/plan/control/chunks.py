@@ -12,6 +12,10 @@ In a simulated world `Asynchronous` executes what a robot with a delay of d step
 its first action, because a robot waits for its first answer.
 A step that was not executed starts a new stretch (`actions.valid`): a row forgets what it had planned before.
 
+Slots that are changes (`Slot.relative`) are averaged and joined as paths: a change counts from where its own chunk would be by then,
+and another chunk, or a mean, leads elsewhere. What is executed is the way from where the robot is to the joined path. Without that, a
+chunk whose first steps are dropped loses the correction that they were.
+
 Knows: low-level actions, steps.   Does not know: wall time, why an answer takes long.
 Footguns: averages of quaternions or of a gripper's two positions are no commands. Put `Guarded` outside: what it limits and slows
 is what is executed, and chunks that were slowed each by itself still jump where one takes over from another. A number that is not
@@ -21,27 +25,16 @@ Averaging assumes that chunks agree: two ways around an obstacle average to a cr
 
 import dataclasses
 import math
-from abc import ABC, abstractmethod
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from wam.world import Actions, Noise, Past, Policy, PolicySpec, Record, SpecError, Task, record
+from wam.plan.control.continues import Continues
+from wam.world import Actions, ActionSpec, Noise, Past, Policy, PolicySpec, Record, SpecError, Task, record
 
-Memory = TypeVar("Memory", bound=Record)
-
-
-class Continues(ABC, Generic[Memory]):
-    """A policy that takes the beginning of its next chunk as given, e.g. by inpainting."""
-
-    @abstractmethod
-    def act_on(
-        self, memory: Memory, since: Past, planned: Float[Tensor, "B K R A"], weight: Float[Tensor, "B K"], *, noise: Noise | None = None
-    ) -> tuple[Memory, Actions]:
-        """As `act`; the K actions agree with `planned` (physical units) where `weight` is 1, and are free where it is 0."""
-        ...
+Join = Literal["cut", "blend", "given"]  # how a new chunk takes over from the one that runs, see `Asynchronous`
 
 
 class FirstOf:
@@ -67,7 +60,7 @@ class EnsembleMemory(Record):
     """What was said of the coming K steps; the first is the one that comes next."""
 
     inner: Record
-    total: Float[Tensor, "B K R A"]  # weighted sum
+    total: Float[Tensor, "B K R A"]  # weighted sum; of changes, where they lead from here
     weight: Float[Tensor, "B K R"]  # sum of weights
     said: Int[Tensor, "B K R"]  # by how many chunks
 
@@ -91,14 +84,15 @@ class Ensembled:
         """The mean of what was said of this step, now included. Not valid where no chunk had a valid action for it."""
         inner, chunk = self.policy.act(memory.inner, since, noise=noise)
         assert chunk.low_level is not None
-        passed = _passed(since, self.policy.spec.chunk)
-        said = later(memory.said, passed)
+        passed, relative = _passed(since, self.policy.spec.chunk), changes(self.spec.acts, since.device)
+        said, before = later(memory.said, passed), later(memory.weight, passed)
         own = torch.exp(-self.decay * said) * chunk.valid
-        total = later(memory.total, passed) + torch.where(chunk.valid[..., None], own[..., None] * chunk.low_level, 0)
-        weight = later(memory.weight, passed) + own
+        places = along(torch.where(chunk.valid[..., None], chunk.low_level, 0), relative)
+        total = later(memory.total, passed) - before[..., None] * moved(since, relative) + own[..., None] * places
+        weight = before + own
         mean = total[:, :1] / weight[:, :1, :, None].clamp(min=torch.finfo(weight.dtype).tiny)
         remembered = EnsembleMemory(inner=inner, total=total, weight=weight, said=said + chunk.valid)
-        return remembered, Actions(valid=weight[:, :1] > 0, low_level=mean)
+        return remembered, Actions(valid=weight[:, :1] > 0, low_level=carried(apart(mean, relative), self.spec.acts))
 
 
 @record
@@ -113,7 +107,7 @@ class RunningMemory(Record):
 class Asynchronous:
     """The next chunk is asked `delay` steps before it is needed."""
 
-    def __init__(self, policy: Policy[Any], *, delay: int, execute: int, join: Literal["cut", "blend", "given"] = "blend") -> None:
+    def __init__(self, policy: Policy[Any], *, delay: int, execute: int, join: Join = "blend") -> None:
         """`delay`: d, steps until the answer; `execute`: s >= d, steps between decisions.
 
         `join`: behind the frozen prefix the new chunk at once ("cut"), gradually ("blend"), or as the policy continues it ("given").
@@ -147,7 +141,7 @@ class Asynchronous:
             inner, new = self.policy.act_on(memory.inner, since, old.low_level, soft, noise=noise)
         else:
             inner, new = self.policy.act(memory.inner, since, noise=noise)
-        actions = joined(old, new, soft if self.join == "blend" else frozen)
+        actions = joined(old, new, soft if self.join == "blend" else frozen, self.spec.acts)
         assert actions.low_level is not None
         return RunningMemory(inner=inner, planned=actions.low_level, valid=actions.valid), actions
 
@@ -159,12 +153,51 @@ def overlap(chunk: int, *, frozen: int, left: int, device: torch.device | str = 
     return torch.where(step < frozen, 1.0, c * torch.expm1(c) / (math.e - 1))
 
 
-def joined(old: Actions, new: Actions, weight: Float[Tensor, "B K"]) -> Actions:
-    """The old action where `weight` is 1, the new one where it is 0 or where there is no old one, a mean in between."""
+def joined(old: Actions, new: Actions, weight: Float[Tensor, "B K"], acts: ActionSpec, ahead: Float[Tensor, "B 1 1 A"] | None = None) -> Actions:
+    """The old action where `weight` is 1, the new one where it is 0 or where there is no old one, a mean in between; of changes, the way between them.
+
+    `ahead`: how far changes have led beyond where the new chunk begins; None = it begins here.
+    """
     assert old.low_level is not None and new.low_level is not None
-    share = weight[..., None] * old.valid
-    low_level = torch.where(share[..., None] >= 1, old.low_level, torch.lerp(new.low_level, old.low_level, share[..., None]))
-    return Actions(valid=torch.where(share >= 1, old.valid, new.valid), low_level=low_level)
+    share, relative = (weight[..., None] * old.valid)[..., None], changes(acts, weight.device)
+    gap = along(torch.where(share > 0, old.low_level - new.low_level, 0), relative)  # between the two paths
+    gap = share * (gap if ahead is None else gap + relative * ahead)
+    low_level = torch.where(share >= 1, old.low_level, carried(new.low_level + apart(gap, relative, ahead), acts))
+    return Actions(valid=torch.where(share[..., 0] >= 1, old.valid, new.valid), low_level=low_level)
+
+
+def changes(acts: ActionSpec, device: torch.device | str = "cpu") -> Bool[Tensor, "A"]:
+    """Which slots are changes."""
+    return torch.tensor([slot.relative for slot in acts.low_level], device=device)
+
+
+def carried(actions: Float[Tensor, "B K R A"], acts: ActionSpec) -> Float[Tensor, "B K R A"]:
+    """Changes within their limits: what is too much for one, and finite, is left to the next. Other slots as they are."""
+    relative, (low, high) = changes(acts, actions.device), acts.limits(actions.device, actions.dtype)
+    left, within = torch.zeros_like(actions[:, 0, 0]), []
+    for wanted in actions.flatten(1, 2).unbind(1):
+        wanted = wanted + left
+        within.append(torch.where(relative, wanted.clamp(low, high), wanted))
+        left = (wanted - within[-1]).nan_to_num(0, 0, 0)
+    return torch.stack(within, 1).view_as(actions)
+
+
+def along(actions: Float[Tensor, "B K R A"], relative: Bool[Tensor, "A"]) -> Float[Tensor, "B K R A"]:
+    """Where changes lead, from where the first begins; other slots as they are."""
+    return torch.where(relative, actions.flatten(1, 2).cumsum(1).view_as(actions), actions)
+
+
+def apart(path: Float[Tensor, "B K R A"], relative: Bool[Tensor, "A"], start: Float[Tensor, "B 1 1 A"] | None = None) -> Float[Tensor, "B K R A"]:
+    """The inverse of `along`, from `start` (0) on."""
+    before = torch.zeros_like(path[:, :1, :1]) if start is None else start
+    return torch.where(relative, path.flatten(1, 2).diff(dim=1, prepend=before.flatten(1, 2)).view_as(path), path)
+
+
+def moved(since: Past, relative: Bool[Tensor, "A"]) -> Float[Tensor, "B 1 1 A"]:
+    """How far changes that were executed have led; 0 in other slots."""
+    done = since.actions
+    assert done.low_level is not None
+    return torch.where(done.valid[..., None] & relative, done.low_level, 0).sum((1, 2), keepdim=True)
 
 
 def later(ahead: Tensor, steps: Int[Tensor, "B"]) -> Tensor:
