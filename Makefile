@@ -109,7 +109,10 @@ online: .venv/ready .venv-suite/ready
 	    run=runs/online/$$task-$$seed; \
 	    $(SUITE)/wam train td_mpc2 --preset control --world control_suite --option task=$$task --seed $$seed --out $$run $$(test -d $$run && echo --resume) || exit 1; \
 	done; done
-	$(BIN)/wam train td_mpc2 --preset control --world gym --option id=HalfCheetah-v5 --out runs/online/cheetah-0 $$(test -d runs/online/cheetah-0 && echo --resume)
+	for seed in 0 1 2; do \
+	    run=runs/online/cheetah-$$seed; \
+	    $(BIN)/wam train td_mpc2 --preset control --world gym --option id=HalfCheetah-v5 --seed $$seed --out $$run $$(test -d $$run && echo --resume) || exit 1; \
+	done
 	$(BIN)/wam score runs/online/cheetah-? --world gym --option id=HalfCheetah-v5 --result results/score_half_cheetah.json
 	$(SUITE)/wam score runs/online/cartpole_swingup-? --world control_suite --option task=cartpole_swingup --published 839 --result results/score_cartpole_swingup.json
 	$(SUITE)/wam score runs/online/reacher_easy-? --world control_suite --option task=reacher_easy --published 937 --result results/score_reacher_easy.json
