@@ -79,7 +79,7 @@ class OracleFuture:
             kept = memory if step < self.execute * self.every else kept
             outcome = self.shadow.step(actions.narrow("T", 0, 1))
             past = Past(observation=outcome.observation, actions=actions.narrow("T", 0, 1))
-            seen.append(pictures(outcome.observation))
+            seen.append(pictures(outcome.observation).to(last.device))  # a shadow may compute elsewhere
             noise = None if noise is None else noise.advance(1)
         return kept, Future(observation=concatenate(seen[self.every - 1 :: self.every], "T"))
 

@@ -36,9 +36,9 @@ def inverse_errors(
     steps = model.video.spec.chunk
     frames = frames_of(cut(done.to("cpu"), world.spec.sentences), DataSpec.of_world(world.spec)).in_table(world.spec.sentences)
     windows = WindowDataset(frames, past=1, horizon=steps, skip=skip, stride=steps * skip)
-    indices = torch.arange(len(windows))
-    window = windows.batch(indices).to(done.alive.device)
-    memory, noise = model.begin(len(window.valid), window.task), Noise.of(indices, done.alive.device)
+    indices, device = torch.arange(len(windows)), next(model.parameters()).device
+    window = windows.batch(indices).to(device)
+    memory, noise = model.begin(len(window.valid), window.task), Noise.of(indices, device)
     true, episode = window.actions.low_level, windows.episode_of(indices)
     assert true is not None and window.future.observation is not None  # the world has low-level actions and pictures
     known = window.valid[..., None] & window.actions.valid

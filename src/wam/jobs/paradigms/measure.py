@@ -98,8 +98,8 @@ def agreement(wanted: Wanted, run: Run | None, asked: Asked, split: str, finder:
     recalled = Recalled(policy, stride=wanted.arm.stride)
     done = rollout(live, recalled, live.spec.budget, seeds=seeds, noise=Noise.of(seeds, asked.device).fork("evaluation 0"))
     camera, sought = asked.setting.camera, asked.setting.sought(world)
-    imagined, happened = (frames(part, camera) for part in recalled.compared(done))
-    seen, pose = frames(done.observation, camera), world.truth().pose
+    pose = world.truth().pose
+    imagined, happened, seen = (frames(part, camera).to(pose.device) for part in (*recalled.compared(done), done.observation))
     apart = (finder(imagined, sought.looks) - finder(happened, sought.looks)).norm(dim=-1).mean((1, 2))
     floor = (finder(seen[:, -1:], sought.looks) - places(pose, sought)).norm(dim=-1).mean()
     instants = recalled.instants(seen.shape[1]).tolist()
