@@ -115,11 +115,12 @@ def compare(
 def comparison_table(found: "MechanismComparison") -> Table:
     """Both arms, and the figure that decides: their difference with its interval."""
     from wam.evaluate.result import in_words
+    from wam.show.words import points
 
-    rate, low, high = (100 * value for value in (found.difference.value, found.difference.low, found.difference.high))
+    apart = points(found.difference.value, found.difference.low, found.difference.high)
     table = Table("arm", "solved", "of", "in per cent", title=f"{found.mechanism}: {in_words(found.verdicts.mechanism)}")
     for arm, count in (("on", found.solved_on), ("off", found.solved_off)):
         table.add_row(arm, str(count), str(found.episodes), f"{100 * count / found.episodes:.1f}")
-    table.add_row("on minus off", "", "", f"{rate:+.1f} ({low:+.1f} to {high:+.1f})")
+    table.add_row("on minus off", "", "", apart)
     table.caption = f"Bracket: 95 % interval over training seeds ({len(found.seeds)}) and their goals. One that holds 0 means that no difference was found."
     return table

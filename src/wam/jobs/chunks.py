@@ -28,7 +28,7 @@ from wam.plan.control.rollout import rollout
 from wam.recipes.runs import load, sources_of
 from wam.show.bars import Bars
 from wam.show.report import Table
-from wam.show.words import bracketed, duration
+from wam.show.words import bracketed, duration, points
 from wam.world import Noise, Policy, Spec
 
 TIMED = 5  # episodes of one robot over which decisions are timed
@@ -134,5 +134,5 @@ def ways_summary(result: ChunksResult) -> Table:
 
 def _line(way: Way) -> tuple[str, ...]:
     row, over = way.success, way.over_preset
-    points = "" if over is None else f"{100 * over.value:+.1f} ({100 * over.low:+.1f} to {100 * over.high:+.1f})"
-    return row.name, str(way.execute), bracketed(row.success, row.low, row.high), points, duration(way.latency.milliseconds / 1000)
+    apart = "" if over is None else points(over.value, over.low, over.high)
+    return row.name, str(way.execute), bracketed(row.success, row.low, row.high), apart, duration(way.latency.milliseconds / 1000)

@@ -11,7 +11,7 @@ from wam.plan.control.continues import Continues
 from wam.recipes.runs import Run
 from wam.world import Policy, SpecError, WorldModelSpec
 
-JOINED: dict[Join, str] = {"given": "continued", "blend": "blended", "cut": "cut"}
+JOINED: dict[Join | None, str] = {None: "", "given": "continued", "blend": "blended", "cut": "cut"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Deciding:
             (self.execute is not None, f"first {self.execute} of a chunk"),
             (self.ensemble, "ensembled"),
             (self.delay is not None, f"answers {self.delay} step{'s' if self.delay != 1 else ''} late"),
-            (self.join is not None, JOINED[self.join or "given"]),
+            (self.join is not None, JOINED[self.join]),
         )
         return "".join(f", {words}" for there, words in said if there)
 

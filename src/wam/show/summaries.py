@@ -8,7 +8,7 @@ from wam.evaluate.grid import GridRow, SuccessGrid
 from wam.evaluate.returns import ReturnRow
 from wam.evaluate.success import SuccessDifference, SuccessRow
 from wam.show.report import Table
-from wam.show.words import bracketed, duration, percent, span
+from wam.show.words import bracketed, duration, percent, points, span
 
 
 def success_summary(rows: Sequence[SuccessRow]) -> Table:
@@ -121,8 +121,8 @@ def _success(row: SuccessRow) -> tuple[str, ...]:
 
 
 def _difference(one: SuccessDifference) -> tuple[str, ...]:
-    value, low, high = (f"{100 * end:+.1f}" for end in (one.difference.value, one.difference.low, one.difference.high))
-    return f"{one.first} minus {one.second}", f"{value} ({low} to {high})", str(one.episodes)
+    apart = one.difference
+    return f"{one.first} minus {one.second}", points(apart.value, apart.low, apart.high), str(one.episodes)
 
 
 def _contrasts(card: RolloutCard, measure: Measure) -> tuple[str, ...]:

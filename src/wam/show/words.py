@@ -13,6 +13,12 @@ def bracketed(rate: float, low: float, high: float) -> str:
     return f"{100 * rate:.1f} ({100 * low:.1f} to {100 * high:.1f}) %"
 
 
+def points(value: float, low: float, high: float, digits: int = 1) -> str:
+    """A difference of rates with its interval, in points of success."""
+    middle, least, most = (f"{100 * end:+.{digits}f}" for end in (value, low, high))
+    return f"{middle} ({least} to {most})"
+
+
 def duration(seconds: float) -> str:
     """A time in the unit that suits it."""
     if seconds >= 90:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from wam.jobs.paradigms.experiment import PAGE, compare_paradigms
+from wam.jobs.paradigms.experiment import PAGE, compare_paradigms, recall
 from wam.jobs.paradigms.result import ParadigmResult
 from wam.jobs.paradigms.setting import Asked
 
@@ -126,13 +126,22 @@ def test_more_demonstrations_than_asked_for_are_refused(finished):
         run(finished.parent, replace(ASKED, episodes=4))
 
 
-def test_at_the_table_it_is_the_same_experiment(finished, tmp_path):
-    """Two cameras, five numbers per action, an expert that remembers; and cells of another world do not count."""
-    pytest.importorskip("mujoco", reason='needs the extra "sim"')
-    asked = replace(ASKED, world="tabletop", arms=("diffusion_policy", "oracle_future"), episodes=30, budget=4)
+@pytest.mark.parametrize("other", [{"world": "tabletop"}, {"preset": "small"}])
+def test_figures_of_another_experiment_are_not_replaced(finished, tmp_path, other):
+    """Of another world or preset: the file and its cells stay as they are."""
     figures = tmp_path / "figures.json"
     figures.write_text(finished.read_text())
-    path, begun = run(tmp_path / "table", asked, result=figures)
+    (named,) = other.values()
+    with pytest.raises(ValueError, match=rf"holds figures of world push, preset tiny; those of .*{named}.* would replace them\. Name another file"):
+        recall(figures, tmp_path / "folder", replace(ASKED, **other))
+    assert figures.read_text() == finished.read_text() and not (tmp_path / "folder").exists()
+
+
+def test_at_the_table_it_is_the_same_experiment(finished, tmp_path):
+    """Two cameras, five numbers per action, an expert that remembers."""
+    pytest.importorskip("mujoco", reason='needs the extra "sim"')
+    asked = replace(ASKED, world="tabletop", arms=("diffusion_policy", "oracle_future"), episodes=30, budget=4)
+    path, begun = run(tmp_path / "table", asked)
     assert begun == ["diffusion_policy-0.5-0", "oracle_future-0.5-0"]
     found = ParadigmResult.from_json(path.read_text())
     assert found.world == "tabletop" and {cell.world for cell in found.cells} == {"tabletop"}

@@ -42,6 +42,7 @@ def test_the_first_sentence_is_of_the_share_where_most_arms_are_measured():
     )
     assert "actions of 5%" in headline(rates([*scarce, ORACLE[0], cell("susie", "0111")], ARMS))
     assert headline(rates([RANDOM], ARMS)) == ""
+    assert headline(rates([cell("susie", "0000")], ARMS)) == " With the actions of 100%, in distribution: none of 1 arms solves a start."
 
 
 def test_costs_and_inverse_dynamics():

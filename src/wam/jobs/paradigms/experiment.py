@@ -54,7 +54,7 @@ def compare_paradigms(
     cells = wanted(arms, asked.labels, asked.seeds)
     data = folder / "data" if only_report else demonstrations(folder / "data", asked, task)
     fingerprint = frames_for(load_recipe(CLONING).preset(asked.preset), data).fingerprint()
-    recall(result, folder)
+    recall(result, folder, asked)
     try:
         if not only_report:
             run_cells(folder, asked, cells, data, fingerprint, sources, renew, task("cells"), tell)
@@ -94,12 +94,19 @@ def run_cells(
     progress(len(cells), len(cells))
 
 
-def recall(result: Path | None, folder: Path) -> None:
-    """Cells of an earlier report, where the folder has none of that name: an experiment goes on from its figures alone."""
-    if result is not None and result.exists():
-        for cell in ParadigmResult.from_json(result.read_text()).cells:
-            if not (folder / f"{cell.name}.json").exists():
-                write(cell, folder)
+def recall(result: Path | None, folder: Path, asked: Asked) -> None:
+    """Cells of an earlier report, where the folder has none of that name: an experiment goes on from its figures alone.
+
+    ValueError where the report is of another experiment, which this one would replace.
+    """
+    if result is None or not result.exists():
+        return
+    cells, own = ParadigmResult.from_json(result.read_text()).cells, f"world {asked.world}, preset {asked.preset}"
+    if others := sorted({f"world {cell.world}, preset {cell.preset}" for cell in cells} - {own}):
+        raise ValueError(f"{result} holds figures of {'; '.join(others)}; those of {own} would replace them. Name another file with --result.")
+    for cell in cells:
+        if not (folder / f"{cell.name}.json").exists():
+            write(cell, folder)
 
 
 def trained(folder: Path, cell: Wanted, asked: Asked, data: Path) -> Run | None:

@@ -41,7 +41,9 @@ def headline(rates: Sequence[Rate]) -> str:
     best = max(there[share], key=lambda rate: rate.success.value)
     others = [rate for rate in here if rate.labels == share and rate.arm in (CLONING, "oracle_future") and rate is not best]
     beside = "".join(f"; {rate.arm} {percent(rate.success.value)}" for rate in others)
-    return f" With the actions of {share:.0%}, {FIRST}: {best.arm} solves most of {len(there[share])} arms, {percent(best.success.value)}{beside}."
+    solved = f"{best.arm} solves most of {len(there[share])} arms, {percent(best.success.value)}"
+    told = solved if best.success.value else f"none of {len(there[share])} arms solves a start"
+    return f" With the actions of {share:.0%}, {FIRST}: {told}{beside}."
 
 
 def lacking(found: ParadigmResult) -> tuple[Section, ...]:

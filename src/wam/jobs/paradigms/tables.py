@@ -8,7 +8,7 @@ from wam.jobs.paradigms.result import Answer, ParadigmResult, Rate
 from wam.jobs.paradigms.setting import PLANNED
 from wam.jobs.paradigms.worlds import FIRST, SPLITS, setting_of
 from wam.show.report import Table
-from wam.show.words import duration, percent
+from wam.show.words import duration, percent, points
 
 NOTHING: tuple[float | None, ...] = (None,)  # the only column where nothing was learned
 
@@ -49,12 +49,12 @@ def told(rate: Rate) -> str:
     """A rate with its interval, that of each training where there are several, and the difference to cloning."""
     each = f" [{', '.join(f'{100 * one:.0f}' for one in rate.per_training)}]" if len(rate.per_training) > 1 else ""
     head = f"{percent(rate.success.value)} ({100 * rate.success.low:.0f} to {100 * rate.success.high:.0f}){each}"
-    return head if rate.over_cloning is None else f"{head}, {points(rate.over_cloning)}"
+    return head if rate.over_cloning is None else f"{head}, {starred(rate.over_cloning)}"
 
 
-def points(apart: Interval) -> str:
+def starred(apart: Interval) -> str:
     """A difference of rates; a star where the interval does not hold 0."""
-    value = f"{100 * apart.value:+.0f} ({100 * apart.low:+.0f} to {100 * apart.high:+.0f})"
+    value = points(apart.value, apart.low, apart.high, digits=0)
     return f"{value} *" if apart.low > 0 or apart.high < 0 else value
 
 
@@ -65,7 +65,7 @@ def answers_table(answers: Sequence[Answer]) -> Table:
     for asks, labels in dict.fromkeys((one.asks, one.labels) for one in answers):
         lines = [kept.get((asks, labels, split)) for split in SPLITS]
         some = next(line for line in lines if line is not None)
-        cells = ("-" if line is None else points(line.difference) for line in lines)
+        cells = ("-" if line is None else starred(line.difference) for line in lines)
         rows.append((asks, f"{some.first} minus {some.second}", f"{labels:.0%}", *cells, str(some.trainings)))
     return Table(
         title="Questions",

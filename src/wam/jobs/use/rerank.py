@@ -30,6 +30,7 @@ from wam.recipes.runs import Run, load, sources_of
 from wam.show.bars import Bars
 from wam.show.report import Report
 from wam.show.sections import episodes_section, origin_section, success_sections
+from wam.show.words import points
 from wam.use.judge import JudgeConfig, JudgeScore, Verdict
 from wam.use.pictured import pictured
 from wam.use.reranking import Mode, Reranking, require_fit
@@ -169,7 +170,7 @@ def page_of(result: RerankResult, run: Run, films: Sequence[Episodes], sentences
     return Report(
         title=f"{result.policy}, helped by {run.name}",
         summary=f"Alone it solves {rows[0].success:.0%} of {rows[0].episodes} held-out starts; {rows[best].name}: {rows[best].success:.0%}, a difference of "
-        f"{100 * helped.value:+.0f} points ({100 * helped.low:+.0f} to {100 * helped.high:+.0f}).",
+        f"{points(helped.value, helped.low, helped.high)} points.",
         sections=(
             *success_sections(rows, result.differences),
             *([judge_summary(result.judge)] if result.judge is not None else []),
