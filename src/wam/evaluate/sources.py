@@ -1,13 +1,14 @@
-"""Which source files a result depends on, as one hash: when it differs, the result is stale and must be run again.
+"""Which code a result depends on, as one hash: when it differs, the result is stale and must be run again.
 
-Hashed is what computes: comments, docstrings and layout may change. Followed are imports as written, also inside functions,
-from the modules named; of a package that hands names on, the modules that those asked for come from. What is imported by a
-name made at run time (a recipe, a world) is not seen: name it as a root.
+Hashed is what computes: comments, docstrings, layout, annotations of functions and the words of errors may change. Followed are names, from the
+modules given: a definition leads to those that it names, in its own file or through imports, also inside functions; of a package that hands names
+on, to where they are defined. What else stands in a file does not count. A name made at run time (a recipe, a world) is not seen: give it as a root.
 What draws figures, or says where they come from, is left out: it changes none.
 """
 
 import ast
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,9 @@ from wam.world import Spec
 PACKAGE = Path(__file__).parents[1]
 PLACES = (PACKAGE.parent, PACKAGE.parent.parent)  # where `wam` lies, and the repository with its `tests`
 DESCRIBING = ("wam.show", "wam.evaluate.origin", "wam.evaluate.sources")
+
+IMPORTS = (ast.Import, ast.ImportFrom)
+Definition = tuple[str, str | None]  # module, and a name that it binds; None = all that stands there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,42 +46,45 @@ class Sources(Spec):
 
 @cache
 def source_hash(*roots: str) -> str:
-    """Twelve hexadecimal digits over the modules and all that they import of this repository; without roots over the whole package.
+    """Twelve hexadecimal digits over the modules and all that they name of this repository; without roots over the whole package.
 
     FileNotFoundError for a module that is not there.
     """
-    found = closure(roots) if roots else {path.relative_to(PACKAGE.parent).as_posix(): path for path in PACKAGE.rglob("*.py")}
     digest = hashlib.sha256()
-    for name, path in sorted(found.items()):
-        digest.update(name.encode() + b"\0" + code_of(path).encode() + b"\0")
+    for name, code in sorted(closure(roots or modules()).items()):
+        digest.update(name.encode() + b"\0" + code.encode() + b"\0")
     return digest.hexdigest()[:12]
 
 
-@cache
-def code_of(path: Path) -> str:
-    """A file as its syntax tree is written, without comments and docstrings: the same as long as nothing was rewritten that computes."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:]
-    return ast.unparse(tree)
+def modules() -> tuple[str, ...]:
+    """All of the package."""
+    paths = (path.relative_to(PACKAGE.parent).with_suffix("") for path in PACKAGE.rglob("*.py"))
+    return tuple(".".join(path.parts).removesuffix(".__init__") for path in paths)
 
 
-def closure(roots: tuple[str, ...], places: tuple[Path, ...] = PLACES) -> dict[str, Path]:
-    """File of each module that the roots import, directly or not, themselves included."""
-    found: dict[str, Path] = {}
-    waiting = list(roots)
+def closure(roots: tuple[str, ...], places: tuple[Path, ...] = PLACES) -> dict[str, str]:
+    """Module -> the code of it that the roots depend on; the roots whole, of others the definitions that are named, directly or not."""
+    if missing := [root for root in roots if file_of(root, places) is None]:
+        raise FileNotFoundError(f"there is no module {missing[0]!r} in {places[0]}; sources are named as they are imported, e.g. wam.recipes.lewm.")
+    waiting: list[Definition] = [(root, None) for root in roots]
+    seen, kept = set(waiting), dict[str, set[int]]()
     while waiting:
-        name = waiting.pop()
-        path = file_of(name, places)
-        if path is None:
-            if name in roots:
-                raise FileNotFoundError(f"there is no module {name!r} in {places[0]}; sources are named as they are imported, e.g. wam.recipes.lewm.")
+        module, name = waiting.pop()
+        path = file_of(module, places)
+        if path is None or any(f"{module}.".startswith(f"{other}.") for other in DESCRIBING):
             continue
-        if name not in found and not any(f"{name}.".startswith(f"{other}.") for other in DESCRIBING):
-            found[name] = path
-            waiting += imported(name, path, places)
-    return found
+        text, within = parsed(path), f"{module}.{name}"
+        places_of = text.binding(name)
+        if places_of is None:  # nothing binds it there: a module of the package, or something made at run time
+            found: list[Definition] = [(module if file_of(within, places) is None else within, None)]
+        else:
+            found = [lead for place in places_of for lead in text.leads(place, module, name)]
+            found += [(within, None)] if (module, name) in found and file_of(within, places) else []  # `from . import name`
+            kept.setdefault(module, set()).update(place for place in places_of if not isinstance(text.statements[place], IMPORTS))
+        new = [lead for lead in dict.fromkeys(found) if lead not in seen]
+        seen.update(new)
+        waiting += new
+    return {module: code_of(parsed(path), places_of) for module, places_of in kept.items() if places_of and (path := file_of(module, places))}
 
 
 @cache
@@ -88,41 +95,92 @@ def file_of(module: str, places: tuple[Path, ...] = PLACES) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
+def code_of(text: "Text", places: set[int]) -> str:
+    """Some of its statements, as their syntax trees are written."""
+    return "\n".join(ast.unparse(text.statements[place]) for place in sorted(places))
+
+
+@dataclass(frozen=True)
+class Text:
+    """A file: its statements, and which of them bind a name."""
+
+    statements: tuple[ast.stmt, ...]
+    binds: dict[str, list[int]]
+    package: bool
+
+    def binding(self, name: str | None) -> list[int] | None:
+        """The statements behind a name, with those that bind none and so act whenever the file is imported; None where nothing binds it."""
+        if name is None:  # what a package imports it hands on
+            return [place for place, statement in enumerate(self.statements) if self.package or not isinstance(statement, IMPORTS)]
+        named = {place for places in self.binds.values() for place in places}
+        idle = [place for place in range(len(self.statements)) if place not in named]
+        return [*self.binds[name], *idle] if name in self.binds else None
+
+    def leads(self, place: int, module: str, name: str | None) -> Iterator[Definition]:
+        """What a statement names, of its own file or of others; of an import in the file, what it gives under this name."""
+        for node in ast.walk(self.statements[place]):
+            if isinstance(node, ast.Name) and node.id in self.binds:
+                yield module, node.id
+            elif isinstance(node, IMPORTS):
+                some = [alias for alias in node.names if node is not self.statements[place] or name in (None, given(alias))]
+                yield from ((alias.name, None) if isinstance(node, ast.Import) else (self._origin(module, node), alias.name) for alias in some)
+
+    def _origin(self, module: str, node: ast.ImportFrom) -> str:
+        """The module named after `from`, relative ones in full."""
+        package = module.split(".") if self.package else module.split(".")[:-1]
+        base = package[: len(package) - node.level + 1] if node.level else []
+        return ".".join([*base, *([node.module] if node.module else [])])
+
+
 @cache
-def imported(module: str, path: Path, places: tuple[Path, ...] = PLACES) -> tuple[str, ...]:
-    """What a file imports. A name that a package merely hands on is looked for in the module that the package has it from."""
-    found: list[str] = []
-    for node in ast.walk(_parsed(path)):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            origin = _origin(module, path, node)
-            found += [name for alias in node.names for name in _defined(origin, alias.name, places)]
-    return tuple(dict.fromkeys(found))
+def parsed(path: Path) -> Text:
+    """What computes in a file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    Computing().visit(tree)
+    statements = tuple(tree.body)
+    binds: dict[str, list[int]] = {}
+    for place, statement in enumerate(statements):
+        for name in dict.fromkeys(bound(statement)):
+            binds.setdefault(name, []).append(place)
+    return Text(statements=statements, binds=binds, package=path.name == "__init__.py")
 
 
-def _defined(origin: str, name: str, places: tuple[Path, ...]) -> tuple[str, ...]:
-    """Modules that may define what `from origin import name` gives: for `from a import b` a.b may be a module, or b a name in a."""
-    path = file_of(origin, places)
-    if path is None or path.name != "__init__.py":
-        return (origin,)
-    if file_of(f"{origin}.{name}", places) is not None:
-        return (f"{origin}.{name}",)
-    for node in _parsed(path).body:
-        if isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                if name == (alias.asname or alias.name):
-                    return _defined(_origin(origin, path, node), alias.name, places)
-    return (origin,)
+class Computing(ast.NodeTransformer):
+    """Leaves out docstrings, annotations of functions, what errors say, and imports for annotations alone."""
+
+    def visit(self, node: ast.AST) -> ast.AST | None:
+        """A node and all that is in it; None leaves it out."""
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            return None
+        self.generic_visit(node)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.returns = None
+        elif isinstance(node, ast.arg):
+            node.annotation = None
+        elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            node.exc = node.exc.func
+        return node
 
 
-def _origin(module: str, path: Path, node: ast.ImportFrom) -> str:
-    """The module named after `from`, relative ones in full."""
-    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
-    base = package[: len(package) - node.level + 1] if node.level else []
-    return ".".join([*base, *([node.module] if node.module else [])])
+def bound(statement: ast.stmt | ast.excepthandler) -> Iterator[str]:
+    """Names that a statement of a file gives to it, also from inside of `if`, `try`, `for` and `with`."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield statement.name
+        return
+    if isinstance(statement, IMPORTS):
+        yield from (given(alias) for alias in statement.names)
+        return
+    for node in ast.iter_child_nodes(statement):
+        yield from bound(node) if isinstance(node, ast.stmt | ast.excepthandler) else stored(node)
 
 
-@cache
-def _parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+def given(alias: ast.alias) -> str:
+    """The name that an import binds."""
+    return alias.asname or alias.name.partition(".")[0]
+
+
+def stored(expression: ast.AST) -> Iterator[str]:
+    """Names that it assigns to."""
+    yield from (node.id for node in ast.walk(expression) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
