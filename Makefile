@@ -83,7 +83,7 @@ latents: .venv/ready
 	done; done; done
 	for seed in 0 1 2; do for sees in state pixels; do \
 	    run=runs/latents/push-$$sees-$$seed; \
-	    $(BIN)/wam train td_mpc2 --world push --option sees=$$sees --seed $$seed --out $$run $$(test -d $$run && echo --resume) || exit 1; \
+	    $(BIN)/wam train td_mpc2 --preset $$(test $$sees = state && echo tiny || echo sight) --world push --option sees=$$sees --seed $$seed --out $$run $$(test -d $$run && echo --resume) || exit 1; \
 	done; done
 	[ -d runs/latents/pusht-fresh ] || $(BIN)/wam record pusht --out runs/latents/pusht-fresh --episodes 60 --seed 1000000 --policies play $(PUSHT)
 	$(BIN)/wam imagine runs/latents/human-lewm-0 --data runs/latents/pusht-fresh --windows 256 --result results/pusht_card_lewm.json
