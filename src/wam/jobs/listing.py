@@ -11,7 +11,7 @@ PRESETS = {
     "tiny": "a laptop: two cores, no GPU",
     "robot": "a few real episodes, every frame",
     "rollout": "tiny that is trained to stay true for a whole episode: a world for policies",
-    "sight": "tiny that sees cameras alone, so it acts in models that imagine pictures",
+    "sight": "tiny by what cameras show: cloning that acts in models that imagine pictures, control learned from pictures",
     "control": "DeepMind Control and Gymnasium: episodes of hundreds of decisions",
     "small": "a GPU",
     "paper": "the paper's sizes",

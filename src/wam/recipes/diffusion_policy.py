@@ -59,7 +59,13 @@ TINY = Preset(
     size=32,
     skip=3,
 )
-SIGHT = replace(TINY, config=replace(TINY.config, feels=False))  # can act in a model that imagines pictures alone
+
+
+def by_sight(preset: Preset) -> Preset:
+    """Sees cameras alone: it can act in a model that imagines pictures, and be compared with systems that see no more."""
+    return replace(preset, config=replace(preset.config, feels=False))
+
+
 SMALL = Preset(
     config=DiffusionPolicyConfig(dim=256, width=64, context=2, channels=128, chunk=5, steps=10),
     stages=(_stage(steps=30_000, batch=256, learning_rate=5e-4, horizon=5, past=2),),
@@ -105,7 +111,7 @@ def one_at_a_time(preset: Preset) -> Preset:
 RECIPE = Recipe(
     name="diffusion_policy",
     card=CARD,
-    presets={"tiny": TINY, "sight": SIGHT, "small": SMALL, "paper": PAPER},
+    presets={"tiny": TINY, "sight": by_sight(TINY), "small": SMALL, "paper": PAPER},
     build=build,
     mechanism=Mechanism(name="several actions of a chunk are executed", off=one_at_a_time, trained=False),
 )

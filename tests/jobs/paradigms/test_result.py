@@ -5,7 +5,7 @@ import torch
 
 from tests.jobs.paradigms.made_up import cell
 from wam.evaluate.intervals import paired_by_seed, paired_difference, wilson
-from wam.jobs.paradigms.arms import ARMS
+from wam.jobs.paradigms.arms import ARMS, BASELINE
 from wam.jobs.paradigms.cell import Cell, Outcomes, read, write
 from wam.jobs.paradigms.page import headline
 from wam.jobs.paradigms.result import answers, costs, inverse_rows, rates
@@ -13,14 +13,14 @@ from wam.jobs.paradigms.worlds import SPLITS
 from wam.world import SpecError
 
 ORACLE = [cell("oracle_future", "1111", seed=seed, plans=True) for seed in (0, 1)]
-CLONING = [cell("diffusion_policy", "1001", seed=0), cell("diffusion_policy", "0001", seed=1)]
+CLONING = [cell(BASELINE, "1001", seed=0), cell(BASELINE, "0001", seed=1)]
 RANDOM = cell("random", "0000", None, None, cost=False)
 
 
 def test_rates_are_pooled_and_differences_paired():
     found = {(rate.arm, rate.split): rate for rate in rates([*ORACLE, *CLONING, RANDOM], ARMS)}
     assert len(found) == 3 * len(SPLITS) and [rate.arm for rate in rates([*ORACLE, RANDOM], ARMS)][:3] == ["random"] * 3
-    cloning, oracle = found["diffusion_policy", "in distribution"], found["oracle_future", "in distribution"]
+    cloning, oracle = found[BASELINE, "in distribution"], found["oracle_future", "in distribution"]
     assert cloning.success == wilson(3, 8) and cloning.per_training == (0.5, 0.25) and cloning.over_cloning is None and cloning.disagreement == ()
     expected = torch.tensor([[0, 1, 1, 0], [1, 1, 1, 0]], dtype=torch.float64)
     assert oracle.over_cloning == paired_by_seed(expected) and oracle.over_cloning.value == pytest.approx(5 / 8)
@@ -38,7 +38,7 @@ def test_only_trainings_that_both_have_are_compared():
 def test_the_first_sentence_is_of_the_share_where_most_arms_are_measured():
     scarce, plenty = [cell("unipi", "0110", 0.05), cell("oracle_future", "1111", 0.05)], [cell("susie", "0111"), *CLONING, ORACLE[0]]
     assert headline(rates([*scarce, *plenty, RANDOM], ARMS)) == (
-        " With the actions of 100%, in distribution: susie solves most of 2 arms, 75.0 %; diffusion_policy 37.5 %; oracle_future 100.0 %."
+        " With the actions of 100%, in distribution: susie solves most of 2 arms, 75.0 %; diffusion_policy.sight 37.5 %; oracle_future 100.0 %."
     )
     assert "actions of 5%" in headline(rates([*scarce, ORACLE[0], cell("susie", "0111")], ARMS))
     assert headline(rates([RANDOM], ARMS)) == ""

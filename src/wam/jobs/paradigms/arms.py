@@ -11,7 +11,7 @@ from functools import partial
 
 from wam.jobs.paradigms.arm import Arm
 from wam.jobs.paradigms.staged import staged
-from wam.recipes import fast_wam, susie, uwm
+from wam.recipes import diffusion_policy, fast_wam, susie, uwm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +24,12 @@ class Question:
 
 
 CLONING = "diffusion_policy"
+BASELINE = f"{CLONING}.sight"  # what arms are compared with: they see cameras alone, too
 JOINT = "auxiliary video"
 ARMS = (
     Arm(name="random", paradigm="nothing learned", acts="random"),
-    Arm(name=CLONING, paradigm="no future: cloning", recipe="diffusion_policy"),
+    Arm(name=CLONING, paradigm="no future: cloning, with proprioception", recipe=CLONING),
+    Arm(name=BASELINE, paradigm="no future: cloning", recipe=CLONING, change=diffusion_policy.by_sight),
     Arm(name="zero_future", paradigm="the present frame, then inverse dynamics", recipe="unipi", trained_as="unipi", acts="zero future"),
     Arm(name="unipi", paradigm="imagine, then execute", recipe="unipi"),
     Arm(name="susie", paradigm="imagine a sub-goal, then execute", recipe="susie", stride=susie.AHEAD),
@@ -45,6 +47,7 @@ ARMS = (
 )
 
 QUESTIONS = (
+    Question(asks="What does proprioception add to cloning?", first=CLONING, second=BASELINE),
     Question(asks="What would a perfect future be worth?", first="oracle_future", second=CLONING),
     Question(asks="What does imagining cost?", first="oracle_future", second="unipi"),
     Question(asks="Does the imagined future matter?", first="unipi", second="zero_future"),

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wam.evaluate.intervals import Interval
-from wam.jobs.paradigms.arms import CLONING
+from wam.jobs.paradigms.arms import BASELINE, CLONING
 from wam.jobs.paradigms.cell import cell_name
 from wam.jobs.paradigms.result import ParadigmResult, Rate
 from wam.jobs.paradigms.tables import NOTHING, shares, tables
@@ -39,7 +39,7 @@ def headline(rates: Sequence[Rate]) -> str:
         return ""
     share = max(there, key=lambda share: (len(there[share]), -share))
     best = max(there[share], key=lambda rate: rate.success.value)
-    others = [rate for rate in here if rate.labels == share and rate.arm in (CLONING, "oracle_future") and rate is not best]
+    others = [rate for rate in here if rate.labels == share and rate.arm in (CLONING, BASELINE, "oracle_future") and rate is not best]
     beside = "".join(f"; {rate.arm} {percent(rate.success.value)}" for rate in others)
     solved = f"{best.arm} solves most of {len(there[share])} arms, {percent(best.success.value)}"
     told = solved if best.success.value else f"none of {len(there[share])} arms solves a start"

@@ -15,7 +15,7 @@ from torch import Tensor
 from wam.evaluate.intervals import Interval, paired_by_seed, paired_difference, wilson
 from wam.evaluate.result import Result
 from wam.jobs.paradigms.arm import Arm
-from wam.jobs.paradigms.arms import CLONING, QUESTIONS
+from wam.jobs.paradigms.arms import BASELINE, QUESTIONS
 from wam.jobs.paradigms.cell import Cell
 from wam.jobs.paradigms.worlds import SPLITS
 from wam.world import Spec
@@ -30,7 +30,7 @@ class Rate(Spec):
     split: str
     success: Interval
     per_training: tuple[float, ...]
-    over_cloning: Interval | None  # success minus that of cloning; None without one to compare with, and for cloning itself
+    over_cloning: Interval | None  # success minus that of cloning by sight; None without one to compare with, and for itself
     disagreement: tuple[float, ...]  # m, of each training, where futures are imagined
     floor: float | None  # m, error of the instrument
 
@@ -105,7 +105,7 @@ def rates(cells: Sequence[Cell], arms: Sequence[Arm]) -> tuple[Rate, ...]:
         for split in SPLITS:
             parts = [cell.split(split) for cell in group]
             floors = [part.floor for part in parts if part.floor is not None]
-            cloning = groups.get((CLONING, labels), []) if arm != CLONING else []
+            cloning = groups.get((BASELINE, labels), []) if arm != BASELINE else []
             solved = torch.stack([part.outcomes() for part in parts])
             found.append(
                 Rate(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from wam.evaluate.intervals import Interval
-from wam.jobs.paradigms.arms import CLONING
+from wam.jobs.paradigms.arms import BASELINE
 from wam.jobs.paradigms.result import Answer, ParadigmResult, Rate
 from wam.jobs.paradigms.setting import PLANNED
 from wam.jobs.paradigms.worlds import FIRST, SPLITS, setting_of
@@ -40,7 +40,8 @@ def success_table(found: ParadigmResult, split: str) -> Table:
         note=""
         if split != FIRST
         else "Solved at the end, all trainings together, with the 95 % Wilson interval, and in brackets each training where there are several; in points, "
-        f"the difference to cloning ({CLONING}) at the same label share, with its interval over trainings and starts; a star where that does not hold 0. "
+        f"the difference to cloning that sees cameras alone, as the other learned arms do ({BASELINE}), at the same label share, with its interval over "
+        "trainings and starts; a star where that does not hold 0. "
         "'random' and 'expert' learn nothing, so they are the same at every share.",
     )
 
