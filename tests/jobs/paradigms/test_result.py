@@ -29,10 +29,11 @@ def test_rates_are_pooled_and_differences_paired():
 
 
 def test_only_trainings_that_both_have_are_compared():
-    (answer, *_) = answers([*ORACLE, CLONING[1]])
+    felt = cell("diffusion_policy", "0001", seed=1)
+    (answer, *_) = answers([*ORACLE, felt])
     assert answer.trainings == 1 and answer.asks.startswith("What would a perfect future")
     assert answer.difference == paired_difference(torch.ones(4).bool(), torch.tensor([0, 0, 0, 1]).bool())
-    assert answers([ORACLE[0], CLONING[1], cell("unipi", "0000", 0.05)]) == ()
+    assert answers([ORACLE[0], felt, cell("unipi", "0000", 0.05)]) == ()
 
 
 def test_the_first_sentence_is_of_the_share_where_most_arms_are_measured():
