@@ -74,17 +74,17 @@ def closure(roots: tuple[str, ...], places: tuple[Path, ...] = PLACES) -> dict[s
         if path is None or any(f"{module}.".startswith(f"{other}.") for other in DESCRIBING):
             continue
         text, within = parsed(path), f"{module}.{name}"
-        places_of = text.binding(name)
-        if places_of is None:  # nothing binds it there: a module of the package, or something made at run time
+        indices = text.binding(name)
+        if indices is None:  # nothing binds it there: a module of the package, or something made at run time
             found: list[Definition] = [(module if file_of(within, places) is None else within, None)]
         else:
-            found = [lead for place in places_of for lead in text.leads(place, module, name)]
+            found = [lead for index in indices for lead in text.leads(index, module, name)]
             found += [(within, None)] if (module, name) in found and file_of(within, places) else []  # `from . import name`
-            kept.setdefault(module, set()).update(place for place in places_of if not isinstance(text.statements[place], IMPORTS))
+            kept.setdefault(module, set()).update(index for index in indices if not isinstance(text.statements[index], IMPORTS))
         new = [lead for lead in dict.fromkeys(found) if lead not in seen]
         seen.update(new)
         waiting += new
-    return {module: code_of(parsed(path), places_of) for module, places_of in kept.items() if places_of and (path := file_of(module, places))}
+    return {module: code_of(parsed(path), indices) for module, indices in kept.items() if indices and (path := file_of(module, places))}
 
 
 @cache
@@ -95,9 +95,9 @@ def file_of(module: str, places: tuple[Path, ...] = PLACES) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def code_of(text: "Text", places: set[int]) -> str:
+def code_of(text: "Text", indices: set[int]) -> str:
     """Some of its statements, as their syntax trees are written."""
-    return "\n".join(ast.unparse(text.statements[place]) for place in sorted(places))
+    return "\n".join(ast.unparse(text.statements[index]) for index in sorted(indices))
 
 
 @dataclass(frozen=True)
@@ -105,24 +105,24 @@ class Text:
     """A file: its statements, and which of them bind a name."""
 
     statements: tuple[ast.stmt, ...]
-    binds: dict[str, list[int]]
+    binds: dict[str, list[int]]  # name -> indices of statements
     package: bool
 
     def binding(self, name: str | None) -> list[int] | None:
         """The statements behind a name, with those that bind none and so act whenever the file is imported; None where nothing binds it."""
         if name is None:  # what a package imports it hands on
-            return [place for place, statement in enumerate(self.statements) if self.package or not isinstance(statement, IMPORTS)]
-        named = {place for places in self.binds.values() for place in places}
-        idle = [place for place in range(len(self.statements)) if place not in named]
+            return [index for index, statement in enumerate(self.statements) if self.package or not isinstance(statement, IMPORTS)]
+        binding = {index for indices in self.binds.values() for index in indices}
+        idle = [index for index in range(len(self.statements)) if index not in binding]
         return [*self.binds[name], *idle] if name in self.binds else None
 
-    def leads(self, place: int, module: str, name: str | None) -> Iterator[Definition]:
+    def leads(self, index: int, module: str, name: str | None) -> Iterator[Definition]:
         """What a statement names, of its own file or of others; of an import in the file, what it gives under this name."""
-        for node in ast.walk(self.statements[place]):
+        for node in ast.walk(self.statements[index]):
             if isinstance(node, ast.Name) and node.id in self.binds:
                 yield module, node.id
             elif isinstance(node, IMPORTS):
-                some = [alias for alias in node.names if node is not self.statements[place] or name in (None, given(alias))]
+                some = [alias for alias in node.names if node is not self.statements[index] or name in (None, given(alias))]
                 yield from ((alias.name, None) if isinstance(node, ast.Import) else (self._origin(module, node), alias.name) for alias in some)
 
     def _origin(self, module: str, node: ast.ImportFrom) -> str:
@@ -139,9 +139,9 @@ def parsed(path: Path) -> Text:
     Computing().visit(tree)
     statements = tuple(tree.body)
     binds: dict[str, list[int]] = {}
-    for place, statement in enumerate(statements):
+    for index, statement in enumerate(statements):
         for name in dict.fromkeys(bound(statement)):
-            binds.setdefault(name, []).append(place)
+            binds.setdefault(name, []).append(index)
     return Text(statements=statements, binds=binds, package=path.name == "__init__.py")
 
 
