@@ -109,9 +109,11 @@ def test_words_about_code_are_not_code(tmp_path):
             "three.py": "def f(x):\n    if x < 0:\n        raise ValueError\n    return x + 2\n",
             "inside.py": "for x in y:\n    a()\n    b()\n",
             "after.py": "for x in y:\n    a()\nb()\n",
+            "card.py": "from one import Card\nCARD = Card('words')\nRECIPE = {'card': CARD, 'steps': 1}\n",
             "typed.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from one import f\ndef g(x: 'f'): ...\n",
         },
     )
     one, two, three, inside, after = (closure((name,), (tmp_path,))[name] for name in ("one", "two", "three", "inside", "after"))
     assert one == two != three and inside != after
     assert set(closure(("typed",), (tmp_path,))) == {"typed"}
+    assert closure(("card",), (tmp_path,)) == {"card": "RECIPE = {'card': CARD, 'steps': 1}"}

@@ -1,6 +1,6 @@
 """Which code a result depends on, as one hash: when it differs, the result is stale and must be run again.
 
-Hashed is what computes: comments, docstrings, layout, annotations of functions and the words of errors may change. Followed are names, from the
+Hashed is what computes: comments, docstrings, cards, layout, annotations of functions and the words of errors may change. Followed are names, from the
 modules given: a definition leads to those that it names, in its own file or through imports, also inside functions; of a package that hands names
 on, to where they are defined. What else stands in a file does not count. A name made at run time (a recipe, a world) is not seen: give it as a root.
 What draws figures, or says where they come from, is left out: it changes none.
@@ -146,11 +146,13 @@ def parsed(path: Path) -> Text:
 
 
 class Computing(ast.NodeTransformer):
-    """Leaves out docstrings, annotations of functions, what errors say, and imports for annotations alone."""
+    """Leaves out docstrings, cards of recipes, annotations of functions, what errors say, and imports for annotations alone."""
 
     def visit(self, node: ast.AST) -> ast.AST | None:
         """A node and all that is in it; None leaves it out."""
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            return None
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "Card":
             return None
         self.generic_visit(node)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node, clean=False) is not None:
