@@ -108,7 +108,7 @@ def test_proposals_are_the_policys_path_and_habit_takes_the_first():
     torch.nn.init.normal_(model.policy[-1].weight)
     carry = model.observe(model.begin(4, Task()), window(4, 3, 0.0).past)
     proposed = model.propose(carry, 5, 3, noise=Noise.of(range(4)))
-    assert proposed.shape == (4, 5, 3, 1, 1) and proposed.abs().max() <= 0.2 and not torch.allclose(proposed[:, 1], proposed[:, 2])
+    assert proposed.shape == (4, 5, 3, 1, 1) and proposed.abs().max() <= 0.2 + 1e-7 and not torch.allclose(proposed[:, 1], proposed[:, 2])
     z = carry.now.z
     for step in range(3):
         action, _ = model._act(z, None)
@@ -120,11 +120,11 @@ def test_proposals_are_the_policys_path_and_habit_takes_the_first():
     assert isinstance(alone.planner, Habit)
 
 
-def test_at_tiny_a_goal_image_is_read_as_a_frame_is_whatever_stands_in_the_other():
-    world = as_shown(PushWorld(3, PushConfig()), RECIPE.presets["tiny"])
+def test_at_sight_a_goal_image_is_read_as_a_frame_is_whatever_stands_in_the_other():
+    world = as_shown(PushWorld(3, PushConfig()), RECIPE.presets["sight"])
     seen, _ = world.reset(torch.ones(3, dtype=torch.bool), torch.arange(3))
     swapped = replace(seen, rgb={"top": seen.rgb["goal_top"], "goal_top": seen.rgb["top"]})
-    model = RECIPE.build(RECIPE.presets["tiny"].config, DataSpec.of_world(world.spec), Statistics(acts=world.spec.acts)).eval()
+    model = RECIPE.build(RECIPE.presets["sight"].config, DataSpec.of_world(world.spec), Statistics(acts=world.spec.acts)).eval()
     read = []
     model.encoder.body.register_forward_pre_hook(lambda _, given: read.append(given[0]))
     for observation in (seen, swapped):
