@@ -104,11 +104,12 @@ def test_two_heads_are_two_different_ones():
 
 
 def test_proposals_are_the_policys_path_and_habit_takes_the_first():
+    torch.manual_seed(0)  # not a policy that is sure of everything
     model = Learner().eval()
     torch.nn.init.normal_(model.policy[-1].weight)
     carry = model.observe(model.begin(4, Task()), window(4, 3, 0.0).past)
     proposed = model.propose(carry, 5, 3, noise=Noise.of(range(4)))
-    assert proposed.shape == (4, 5, 3, 1, 1) and proposed.abs().max() <= 0.2 + 1e-7 and not torch.allclose(proposed[:, 1], proposed[:, 2])
+    assert proposed.shape == (4, 5, 3, 1, 1) and proposed.abs().max() <= 0.2 and not torch.allclose(proposed[:, 1], proposed[:, 2])
     z = carry.now.z
     for step in range(3):
         action, _ = model._act(z, None)
