@@ -81,9 +81,10 @@ latents: .venv/ready
 	    run=runs/latents/$$set-$$system-$$seed; \
 	    $(BIN)/wam train $$system --data runs/latents/$$set --seed $$seed --out $$run $$(test -d $$run && echo --resume) || exit 1; \
 	done; done; done
-	for seed in 0 1 2; do for sees in state pixels; do \
-	    run=runs/latents/push-$$sees-$$seed; \
-	    $(BIN)/wam train td_mpc2 --preset $$(test $$sees = state && echo tiny || echo sight) --world push --option sees=$$sees --seed $$seed --out $$run $$(test -d $$run && echo --resume) || exit 1; \
+	for seed in 0 1 2; do for kind in state pixels sight; do \
+	    run=runs/latents/push-$$kind-$$seed; \
+	    seen=$$(test $$kind = sight && echo "--preset sight --option sees=pixels" || echo "--option sees=$$kind"); \
+	    $(BIN)/wam train td_mpc2 --world push $$seen --seed $$seed --out $$run $$(test -d $$run && echo --resume) || exit 1; \
 	done; done
 	[ -d runs/latents/pusht-fresh ] || $(BIN)/wam record pusht --out runs/latents/pusht-fresh --episodes 60 --seed 1000000 --policies play $(PUSHT)
 	$(BIN)/wam imagine runs/latents/human-lewm-0 --data runs/latents/pusht-fresh --windows 256 --result results/pusht_card_lewm.json
@@ -97,8 +98,8 @@ latents: .venv/ready
 	    $(BIN)/wam control runs/latents/table-$$system-? --world tabletop $(TABLE) --result results/latent_tabletop_$$system.json || exit 1; \
 	done
 	$(BIN)/wam control runs/latents/table-lewm-? --world tabletop $(TABLE) --option goal_arm=at --result results/tabletop_at_lewm.json
-	for sees in state pixels; do \
-	    $(BIN)/wam control runs/latents/push-$$sees-? --world push --option sees=$$sees --result results/latent_push_td_mpc2_$$sees.json || exit 1; \
+	for kind in state pixels sight; do \
+	    $(BIN)/wam control runs/latents/push-$$kind-? --world push --option sees=$$(test $$kind = state && echo state || echo pixels) --result results/latent_push_td_mpc2_$$kind.json || exit 1; \
 	done
 	$(BIN)/python -m wam.jobs.pages
 
