@@ -46,7 +46,7 @@ class Sources(Spec):
 
 @cache
 def source_hash(*roots: str) -> str:
-    """Twelve hexadecimal digits over the modules and all that they name of this repository; without roots over the whole package.
+    """Twelve hexadecimal digits over the modules and all that they name of this repository; without roots over the whole package, what describes left out.
 
     FileNotFoundError for a module that is not there.
     """

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from wam.jobs.paradigms.experiment import PAGE, compare_paradigms, recall
+from wam.jobs.paradigms.experiment import PAGE, compare_paradigms
 from wam.jobs.paradigms.result import ParadigmResult
 from wam.jobs.paradigms.setting import Asked
 
@@ -128,12 +128,12 @@ def test_more_demonstrations_than_asked_for_are_refused(finished):
 
 @pytest.mark.parametrize("other", [{"world": "tabletop"}, {"preset": "small"}])
 def test_figures_of_another_experiment_are_not_replaced(finished, tmp_path, other):
-    """Of another world or preset: the file and its cells stay as they are."""
+    """Of another world or preset: refused before anything is recorded."""
     figures = tmp_path / "figures.json"
     figures.write_text(finished.read_text())
     (named,) = other.values()
     with pytest.raises(ValueError, match=rf"holds figures of world push, preset tiny; those of .*{named}.* would replace them\. Name another file"):
-        recall(figures, tmp_path / "folder", replace(ASKED, **other))
+        run(tmp_path / "folder", replace(ASKED, **other), result=figures)
     assert figures.read_text() == finished.read_text() and not (tmp_path / "folder").exists()
 
 

@@ -49,12 +49,15 @@ def compare_paradigms(
     started, arms = time.monotonic(), arms_named(asked.arms)
     if only_report and not (folder / "data").exists():
         raise ValueError(f"{folder} holds no experiment to report. Name the folder that `wam compare paradigms` wrote, or leave --only-report out.")
+    earlier = recalled(result, asked)  # before hours of work for a file that it must not replace
     sources = {arm.name: sources_of(asked, (arm,)) for arm in arms}  # as they are now: a run is long
     every = sources_of(asked, arms, "wam.jobs.paradigms.result")
     cells = wanted(arms, asked.labels, asked.seeds)
     data = folder / "data" if only_report else demonstrations(folder / "data", asked, task)
     fingerprint = frames_for(load_recipe(CLONING).preset(asked.preset), data).fingerprint()
-    recall(result, folder, asked)
+    for cell in earlier:
+        if not (folder / f"{cell.name}.json").exists():
+            write(cell, folder)
     try:
         if not only_report:
             run_cells(folder, asked, cells, data, fingerprint, sources, renew, task("cells"), tell)
@@ -94,19 +97,14 @@ def run_cells(
     progress(len(cells), len(cells))
 
 
-def recall(result: Path | None, folder: Path, asked: Asked) -> None:
-    """Cells of an earlier report, where the folder has none of that name: an experiment goes on from its figures alone.
-
-    ValueError where the report is of another experiment, which this one would replace.
-    """
+def recalled(result: Path | None, asked: Asked) -> tuple[Cell, ...]:
+    """Cells of an earlier report: an experiment goes on from its figures alone. ValueError where it is of another experiment, which this one would replace."""
     if result is None or not result.exists():
-        return
+        return ()
     cells, own = ParadigmResult.from_json(result.read_text()).cells, f"world {asked.world}, preset {asked.preset}"
     if others := sorted({f"world {cell.world}, preset {cell.preset}" for cell in cells} - {own}):
         raise ValueError(f"{result} holds figures of {'; '.join(others)}; those of {own} would replace them. Name another file with --result.")
-    for cell in cells:
-        if not (folder / f"{cell.name}.json").exists():
-            write(cell, folder)
+    return cells
 
 
 def trained(folder: Path, cell: Wanted, asked: Asked, data: Path) -> Run | None:
