@@ -113,8 +113,8 @@ def record(
     options demonstrations (needed), size, offset, budget, moves.
 
     tabletop: policies expert, noisy_expert, play, random, wander, stay,
-    drive_to_goal; options tasks, ask, goal_arm, blocks, dishes, zones, colours,
-    cameras, size, depth, segmentation, free_place, free_target,
+    drive_to_goal; options tasks, ask, goal_arm, offset, blocks, dishes, zones,
+    colours, cameras, size, depth, segmentation, free_place, free_target,
     steered_camera, budget, varied_dynamics, varied_looks, split.
 
     control_suite: policies random, idle;

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.sim.worlds.tabletop.tables import FULL, THINGS, needs_pictures, run, started
-from wam.sim.worlds.tabletop import DriveToGoal, Expert, Play, TabletopWorld
+from wam.sim.worlds.tabletop import DriveToGoal, Expert, Play, TabletopWorld, tasks
 from wam.sim.worlds.tabletop.scene import CABINET, SINK
 from wam.world import Noise, SpecError
 from wam.world.geometry import cameras, se3
@@ -162,23 +162,29 @@ def test_only_what_a_camera_s_picture_shows_counts_as_visible() -> None:
     assert not (visible & ~inside).any() and visible.any() and (~inside).any()
 
 
-def test_a_goal_image_can_show_the_arm_still_at_what_was_moved() -> None:
-    """As an expert's push ends: the tips behind the block, seen from where it came, low; at the bar of the drawer otherwise."""
-    world = TabletopWorld(3, dataclasses.replace(CLEAR, tasks=("push",), cameras=("front",), goal_arm="at", ask="goal_image", budget=None))
-    _, task = world.reset(torch.ones(3, dtype=torch.bool), torch.arange(3))
-    tips = task.goal.proprio[:, 0, 6:9]
-    for row, at in zip(world.rows, tips, strict=True):
-        pushed, errand = row.scene.things[row.scene.errand.thing], row.scene.errand
-        block, zone = (torch.tensor(there.place, dtype=torch.float32) for there in (pushed, row.scene.zones[errand.zone]))
-        ahead = (zone - block) / (zone - block).norm()
-        gap = (zone - at[:2]) @ ahead - max(pushed.half[:2])
-        assert 0 < gap < 0.02 and 0.015 < at[2] < 0.035
-        assert torch.linalg.det(torch.stack([ahead, zone - at[:2]])).abs() < 1e-3  # on the line
-    done = run(world, Expert(world), 60)
-    near = (done.observation.proprio[..., 6:9] - tips[:, None]).norm(dim=-1).amin(1)
-    assert done.success.any(1).all() and (near < 0.04).all()  # the expert comes by there
-    drawers = TabletopWorld(2, dataclasses.replace(CLEAR, tasks=("open", "close"), cameras=("front",), goal_arm="at", ask="goal_image", budget=None))
-    _, task = drawers.reset(torch.ones(2, dtype=torch.bool), torch.tensor([0, 1]))
-    assert (task.goal.proprio[:, 0, 8] - 0.045).abs().max() < 2e-3
-    with pytest.raises(SpecError, match=r"\['sink'\] end otherwise"):
-        dataclasses.replace(CLEAR, tasks=("sink", "push"), goal_arm="at", ask="goal_image")
+def test_goals_can_lie_some_steps_ahead_on_the_way_of_the_expert() -> None:
+    """A row starts where the expert comes by, unsolved; the goal shows where the expert stands as many steps later, solved."""
+    whole = dataclasses.replace(CLEAR, tasks=("push", "open", "close"), cameras=("front",), size=16, ask="goal_image", budget=60)
+    world, offset = TabletopWorld(6, whole), 12
+    way = run(world, Expert(world), 60, truth=True)
+    apart = TabletopWorld(6, dataclasses.replace(whole, offset=offset, budget=None))
+    first, task = apart.reset(torch.ones(6, dtype=torch.bool), torch.arange(6))
+    assert not any(tasks.solved(row) for row in apart.rows) and apart.config.steps == 2 * offset
+    for row in range(6):
+        start, end = ((way.observation.proprio[row] - seen.proprio[row, 0]).norm(dim=-1).min(0) for seen in (first, task.goal))
+        assert start.values < 1e-4 and end.values < 1e-4
+        assert end.indices - start.indices >= offset and way.success[row, end.indices]
+        assert way.success[row, start.indices + 1 : end.indices - offset + 1].all()  # further back only where it was solved already
+    assert run(apart, Expert(apart), 2 * offset).success[:, -1].all()
+
+
+def test_a_goal_image_can_be_as_far_off_as_the_whole_way() -> None:
+    """Where the way is shorter than the offset, a row starts as it does without one."""
+    plain = dataclasses.replace(CLEAR, tasks=("push",), cameras=("front",), size=16, ask="goal_image")
+    seeds = torch.arange(2)
+    seen, _ = TabletopWorld(2, plain).reset(torch.ones(2, dtype=torch.bool), seeds)
+    far, task = TabletopWorld(2, dataclasses.replace(plain, offset=200)).reset(torch.ones(2, dtype=torch.bool), seeds)
+    torch.testing.assert_close(far.proprio, seen.proprio)
+    assert (task.goal.rgb["front"] != far.rgb["front"]).any()
+    with pytest.raises(SpecError, match="offset=-1"):
+        dataclasses.replace(plain, offset=-1)

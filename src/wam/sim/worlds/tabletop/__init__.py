@@ -12,10 +12,10 @@ from wam.sim.worlds.tabletop.experts import Expert as Expert
 from wam.sim.worlds.tabletop.experts import NoisyExpert as NoisyExpert
 from wam.sim.worlds.tabletop.operators import operators as operators
 from wam.sim.worlds.tabletop.play import Play as Play
+from wam.sim.worlds.tabletop.skill_policies import TabletopSkill as TabletopSkill
+from wam.sim.worlds.tabletop.skill_policies import skill_policies as skill_policies
 from wam.sim.worlds.tabletop.skills import SKILLS as SKILLS
 from wam.sim.worlds.tabletop.skills import WHERE as WHERE
-from wam.sim.worlds.tabletop.skills import TabletopSkill as TabletopSkill
-from wam.sim.worlds.tabletop.skills import skill_policies as skill_policies
 from wam.sim.worlds.tabletop.trivial import DriveToGoal as DriveToGoal
 from wam.sim.worlds.tabletop.trivial import Stay as Stay
 from wam.sim.worlds.tabletop.trivial import Wander as Wander

@@ -13,7 +13,6 @@ ZONE_COLOURS = ("red", "green", "blue", "yellow")
 CAMERAS = ("front", "side", "wrist", "free")
 CHAINS = ("clear", "dishes", "store", "fetch", "tower")  # tasks of several steps
 TASKS = ("push", "sink", "stack", "open", "close", *CHAINS)
-REACHED = ("push", "open", "close")  # at their end the arm is where it pushed or pulled
 
 # Combinations of colour and kind that only split="colours" shows; each colour and each kind is seen in training.
 HELD_OUT = (("green", "block"), ("purple", "block"), ("red", "cup"), ("blue", "cup"), ("yellow", "bowl"), ("orange", "bowl"))
@@ -31,7 +30,8 @@ class TabletopConfig:
 
     tasks: tuple[str, ...] = ("push",)  # of TASKS; each row draws one
     ask: Ask = "instruction"  # how the task is put; nothing = free play
-    goal_arm: Literal["start", "above", "at"] = "start"  # where a goal image shows the arm: where it started, above what was moved last, or still at it
+    goal_arm: Literal["start", "above"] = "start"  # where a goal image shows the arm: where it started, or above what was moved last
+    offset: int = 0  # steps from the start to the goal image, both on an expert's path; 0 = from the very start, to things put at their goal
     blocks: int = 1  # 0 to 3; stack and tower need two
     dishes: int = 0  # 0 to 2 cups and bowls; sink takes a block where there are none
     zones: int = 1  # 0 to 2 coloured places on the table; push needs one
@@ -43,7 +43,7 @@ class TabletopConfig:
     free_place: tuple[float, float, float] = (-0.1, 0.0, 1.1)  # m, where the free camera stands
     free_target: tuple[float, float, float] = (0.0, 0.0, 0.0)  # m, what it looks at
     steered_camera: bool = False  # each action also says where the free camera stands (world_T_camera)
-    budget: int | None = None  # steps of 0.1 s, then the episode is over; None = as the longest of the tasks needs
+    budget: int | None = None  # steps of 0.1 s, then the episode is over; None = as the longest of the tasks needs, or twice the offset
     varied_dynamics: bool = False  # draw mass, friction and the drawer's resistance per row
     varied_looks: bool = False  # draw the colours of table and room, and the light, per row
     split: Split = "train"  # what is drawn from: training ranges, or those held out
@@ -73,8 +73,8 @@ class TabletopConfig:
             raise SpecError(f"{self.things} things of different colours need as many colours, got {self.colours}.")
         if self.steered_camera and "free" not in self.cameras:
             raise SpecError(f"steered_camera moves the free camera, which is not among cameras={self.cameras}: add it.")
-        if self.goal_arm == "at" and (carried := sorted(set(self.tasks) - set(REACHED))):
-            raise SpecError(f"goal_arm='at' shows the arm at what it pushed or pulled, and {carried} end otherwise. Ask for tasks of {REACHED}, or 'above'.")
+        if self.offset < 0:
+            raise SpecError(f"tabletop starts a number of steps before the goal, asked for offset={self.offset}. Set 1 or more, or 0 for the very start.")
         require_size("tabletop", self.size)
         apart = math.dist(self.free_place, self.free_target)
         if not 0.01 <= apart < math.inf:
@@ -96,4 +96,5 @@ class TabletopConfig:
     @property
     def steps(self) -> int:
         """Steps of an episode."""
-        return self.budget if self.budget is not None else max(STEPS[task] for task in self.tasks)
+        usual = 2 * self.offset or max(STEPS[task] for task in self.tasks)
+        return usual if self.budget is None else self.budget

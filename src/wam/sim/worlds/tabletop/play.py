@@ -10,7 +10,8 @@ from wam.sim.worlds.tabletop import motions
 from wam.sim.worlds.tabletop.camera import gone_round
 from wam.sim.worlds.tabletop.experts import Busy, idle, work
 from wam.sim.worlds.tabletop.row import Numbers, Row
-from wam.sim.worlds.tabletop.skills import CLOSE, OPEN, PICK, PLACE, PUSH, PUSH_TO, REACH, WHERE, Call, one_action, policy_spec, stacked
+from wam.sim.worlds.tabletop.skill_policies import one_action, policy_spec, stacked
+from wam.sim.worlds.tabletop.skills import CLOSE, OPEN, PICK, PLACE, PUSH, PUSH_TO, REACH, WHERE, Call
 from wam.sim.worlds.tabletop.words import NAMES, ZONES
 from wam.sim.worlds.tabletop.world import TabletopWorld
 from wam.world import Actions, Noise, Past, Task, require_noise

@@ -14,12 +14,9 @@ fetch   the block, which starts in the closed drawer, on the table, the drawer c
 tower   all blocks on top of each other, in any order
 """
 
-import math
-
 import numpy as np
 
 from wam.sim.worlds.tabletop import truth, words
-from wam.sim.worlds.tabletop.grasps import across, pushing_height
 from wam.sim.worlds.tabletop.row import Numbers, Row
 from wam.sim.worlds.tabletop.scene import (
     CABINET,
@@ -28,7 +25,6 @@ from wam.sim.worlds.tabletop.scene import (
     DRAWER_TRAVEL,
     FLOOR,
     HANDLE,
-    HANDLE_HEIGHT,
     HIGH_ABOVE,
     OPEN,
     SINK,
@@ -37,7 +33,6 @@ from wam.sim.worlds.tabletop.scene import (
 )
 from wam.sim.worlds.tabletop.words import NAMES, SENTENCES, ZONES
 
-BEHIND = 0.01  # m, the tips' middle behind the outline of a block that they push
 SPREAD = ((-0.055, -0.05), (0.05, 0.05), (-0.055, 0.05), (0.05, -0.05), (0.0, 0.0))  # m, places beside each other in the sink or drawer
 FIXED = {"open": words.OPEN, "close": words.CLOSE, "clear": words.CLEAR, "dishes": words.DISHES, "tower": words.TOWER}
 
@@ -161,20 +156,6 @@ def show_goal(row: Row) -> None:
     row.refresh()
     if row.config.goal_arm == "start":
         return
-    bar = np.array([CABINET[0] - DRAWER_HALF[0] - HANDLE - row.drawer, CABINET[1], HANDLE_HEIGHT])
     slides = travel is not None and row.scene.errand.task != "dishes"  # which leaves the drawer as it was
-    last = bar if slides else next(reversed(places.values()))
-    if row.config.goal_arm == "above":
-        row.stand_at(np.array([*last[:2], HIGH_ABOVE]))
-    elif slides:
-        row.stand_at(last, -math.pi / 2)
-    else:
-        row.stand_at(*_behind(row, row.scene.errand.thing, last))
-
-
-def _behind(row: Row, thing: int, goal: Numbers) -> tuple[Numbers, float]:
-    """Where the tips end (m), and the turn of the hand, when a block was pushed straight from where it started."""
-    start, half = np.array(row.scene.things[thing].place), row.scene.things[thing].half
-    ahead = (goal[:2] - start) / max(float(np.linalg.norm(goal[:2] - start)), 1e-6)
-    place = goal[:2] - ahead * (max(half[:2]) + BEHIND)
-    return np.array([*place, pushing_height(half)]), across(ahead)
+    last = (CABINET[0] - DRAWER_HALF[0] - HANDLE - row.drawer, CABINET[1]) if slides else next(reversed(places.values()))[:2]
+    row.stand_at(np.array([*last, HIGH_ABOVE]))

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from wam.sim.worlds.tabletop.skills import one_action
+from wam.sim.worlds.tabletop.skill_policies import one_action
 from wam.sim.worlds.tabletop.world import TabletopWorld
 from wam.world import Actions, Noise, ObservationSpec, Past, PolicySpec, Record, SpecError, Task, record, require_noise
 

@@ -21,6 +21,7 @@ from wam.sim.worlds.tabletop import tasks, truth
 from wam.sim.worlds.tabletop.camera import is_rigid
 from wam.sim.worlds.tabletop.config import TabletopConfig
 from wam.sim.worlds.tabletop.draw import draw
+from wam.sim.worlds.tabletop.path import ahead
 from wam.sim.worlds.tabletop.physical import coordinates_of, scene_of, to_physical
 from wam.sim.worlds.tabletop.row import HIGH, LOW, Row, RowState
 from wam.sim.worlds.tabletop.spec import tabletop_spec
@@ -75,12 +76,12 @@ class TabletopWorld:
             raise SpecError(f"tabletop was made for {self.batch} rows; got a mask of shape {tuple(mask.shape)} and seeds of shape {tuple(seeds.shape)}.")
         if not self._rows and not bool(mask.all()):
             raise RuntimeError("the first reset must restart every row: pass a mask that is True everywhere.")
-        fresh = {index: Row(draw(self.config, int(seeds[index])), self.config) for index in mask.nonzero()[:, 0].tolist()}
-        self._rows = [fresh.get(index) or self._rows[index] for index in range(self.batch)]
+        fresh = {index: self._begun(int(seeds[index])) for index in mask.nonzero()[:, 0].tolist()}
+        self._rows = [fresh[index][0] if index in fresh else self._rows[index] for index in range(self.batch)]
         self._seen = [self._look(row) if index in fresh else self._seen[index] for index, row in enumerate(self._rows)]
         self._clock = torch.where(mask.cpu(), 0, self._clock)
         if self.config.ask in ("goal_image", "both"):
-            goals = [self._look_at_goal(row) if index in fresh else self._goal_of(index) for index, row in enumerate(self._rows)]
+            goals = [self._look_at_goal(*fresh[index]) if index in fresh else self._goal_of(index) for index in range(self.batch)]
             self._goal = joined(goals)
         return joined(self._seen), self._task()
 
@@ -201,9 +202,16 @@ class TabletopWorld:
         proprio = np.concatenate([row.data.qpos[row.arm], row.tip, [row.yaw, row.opening]])
         return Observation(rgb=rgb or None, depth=depth or None, camera_pose=pose or None, proprio=_tensor(proprio)[None, None])
 
-    def _look_at_goal(self, row: Row) -> Observation:
+    def _begun(self, seed: int) -> tuple[Row, RowState | None]:
+        """A row at its start, and the state that its goal image shows; None = things put at their goal."""
+        return ahead(self.config, seed) if self.config.offset else (Row(draw(self.config, seed), self.config), None)
+
+    def _look_at_goal(self, row: Row, goal: RowState | None) -> Observation:
         now = row.save()
-        tasks.show_goal(row)
+        if goal is None:
+            tasks.show_goal(row)
+        else:
+            row.restore(goal)
         seen = self._look(row)
         row.restore(now)
         return seen
