@@ -9,6 +9,7 @@ import pytest
 from wam.jobs.paradigms.experiment import PAGE, compare_paradigms
 from wam.jobs.paradigms.result import ParadigmResult
 from wam.jobs.paradigms.setting import Asked
+from wam.jobs.paradigms.tables import progress_table
 
 pytest.importorskip("matplotlib", reason='needs the extra "show"')
 ASKED = Asked(seeds=1, labels=(0.5,), arms=("random", "unipi", "oracle_future"), goals=2, steps=1, episodes=10, budget=6)
@@ -52,7 +53,7 @@ def test_what_it_says(finished):
     page = (finished.parent / PAGE).read_text()
     for told in ("Success over known actions", "What was imagined, and what happened", "What a decision costs", "Inverse dynamics on real"):
         assert told in page
-    assert "Missing, or older" not in page
+    assert "What was measured" not in page
 
 
 def comparable(path):
@@ -70,6 +71,8 @@ def test_a_stopped_experiment_goes_on_and_says_the_same(finished, tmp_path):
     partial = ParadigmResult.from_json((tmp_path / "paradigms.json").read_text())
     assert partial.missing == ("oracle_future-0.5-0",) and [cell.arm for cell in partial.cells] == ["random", "unipi"]
     assert "1 of 3 cells are missing" in (tmp_path / PAGE).read_text()
+    assert progress_table(partial).rows == (("random", "1 of 1"), ("unipi", "1 of 1"), ("oracle_future", "0 of 1"))
+    assert "1 of 1, 1 older" in progress_table(replace(partial, older=("unipi-0.5-0",))).rows[1]
     path, begun = run(tmp_path)
     assert begun == ["oracle_future-0.5-0"]
     assert comparable(path) == comparable(finished)

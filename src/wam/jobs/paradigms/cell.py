@@ -119,6 +119,12 @@ def cell_name(arm: str, labels: float | None, seed: int | None) -> str:
     return arm if labels is None else f"{arm}-{labels:g}-{seed}"
 
 
+def arm_and_share(name: str) -> tuple[str, float | None]:
+    """Of a cell, by its name."""
+    arm, *rest = name.rsplit("-", 2)
+    return arm, float(rest[0]) if rest else None
+
+
 def write(cell: Cell, folder: Path) -> Path:
     """At once or not at all."""
     path = folder / f"{cell.name}.json"

@@ -7,9 +7,9 @@ from wam.evaluate.intervals import Interval
 from wam.jobs.paradigms.arms import BASELINE, CLONING
 from wam.jobs.paradigms.cell import cell_name
 from wam.jobs.paradigms.result import ParadigmResult, Rate
-from wam.jobs.paradigms.tables import NOTHING, shares, tables
+from wam.jobs.paradigms.tables import NOTHING, progress_table, shares, tables
 from wam.jobs.paradigms.worlds import FIRST, SPLITS, setting_of
-from wam.show.report import Captioned, Figures, Report, Section, Text
+from wam.show.report import Captioned, Figures, Report, Section
 from wam.show.sections import origin_section
 from wam.show.words import percent
 
@@ -20,11 +20,12 @@ GIVEN = ("oracle_future", "zero_future")  # their future is given, not learned
 def page_of(found: ParadigmResult, folder: Path) -> Report:
     """`folder`: of the experiment, with the pictures of its cells."""
     state = f" {len(found.missing)} of {len(found.missing) + len(found.cells)} cells are missing." if found.missing else ""
+    progress = (progress_table(found),) if found.missing or found.older else ()
     return Report(
         title="Ways to couple a predicted future with actions",
         summary=f"{len({rate.arm for rate in found.rates})} arms told to {setting_of(found.world).doing}, from the same demonstrations, with the actions of "
         f"{', '.join(f'{share:.0%}' for share in shares(found)) or 'none'} of them.{headline(found.rates)}{state}",
-        sections=(*lacking(found), *plots(found), *tables(found), *strips(found, folder), origin_section(found.origin)),
+        sections=(*progress, *plots(found), *tables(found), *strips(found, folder), origin_section(found.origin)),
     )
 
 
@@ -44,17 +45,6 @@ def headline(rates: Sequence[Rate]) -> str:
     solved = f"{best.arm} solves most of {len(there[share])} arms, {percent(best.success.value)}"
     told = solved if best.success.value else f"none of {len(there[share])} arms solves a start"
     return f" With the actions of {share:.0%}, {FIRST}: {told}{beside}."
-
-
-def lacking(found: ParadigmResult) -> tuple[Section, ...]:
-    """What is not there, and what is of another version."""
-    told = []
-    if found.missing:
-        told.append(f"Not measured yet, so left out everywhere below: {', '.join(found.missing)}. The same command goes on where it was stopped.")
-    if found.older:
-        cells = ", ".join(found.older)
-        told.append(f"By an earlier version of the sources, or of demonstrations recorded elsewhere: {cells}. `--renew` trains and measures them again.")
-    return (Text(title="Missing, or older", paragraphs=tuple(told)),) if told else ()
 
 
 def plots(found: ParadigmResult) -> tuple[Section, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from wam.evaluate.intervals import Interval
 from wam.jobs.paradigms.arms import BASELINE
+from wam.jobs.paradigms.cell import arm_and_share
 from wam.jobs.paradigms.result import Answer, ParadigmResult, Rate
 from wam.jobs.paradigms.setting import PLANNED
 from wam.jobs.paradigms.worlds import FIRST, SPLITS, setting_of
@@ -16,6 +17,28 @@ NOTHING: tuple[float | None, ...] = (None,)  # the only column where nothing was
 def shares(found: ParadigmResult) -> list[float]:
     """Label shares that were measured."""
     return sorted({rate.labels for rate in found.rates if rate.labels is not None})
+
+
+def progress_table(found: ParadigmResult) -> Table:
+    """How many trainings of each cell are there, of those that were asked for."""
+    names = (*(cell.name for cell in found.cells), *found.missing)
+    columns = tuple(dict.fromkeys(share for _, share in sorted(map(arm_and_share, names), key=lambda one: one[1] or 0.0) if share is not None)) or NOTHING
+    rows = []
+    for arm in dict.fromkeys(arm for arm, _ in map(arm_and_share, names)):
+        cells = []
+        for share in columns:
+            asked = [name for name in names if arm_and_share(name) in ((arm, share), (arm, None))]
+            there, old = (len(set(asked) - set(found.missing)), len(set(asked) & set(found.older)))
+            cells.append(f"{there} of {len(asked)}" + (f", {old} older" if old else "") if asked else "")
+        rows.append((arm, *cells))
+    return Table(
+        title="What was measured",
+        columns=("arm", *("trainings" if share is None else f"{share:.0%} of the actions" for share in columns)),
+        rows=tuple(rows),
+        numbers=tuple(range(1, 1 + len(columns))),
+        note="Trainings that were measured, of those asked for; the same command goes on with the rest, which is left out everywhere below. Older: by an "
+        "earlier version of the sources, or of demonstrations recorded elsewhere; `--renew` trains and measures them again.",
+    )
 
 
 def success_tables(found: ParadigmResult) -> tuple[Table, ...]:
