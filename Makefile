@@ -76,7 +76,7 @@ latents: .venv/ready
 	[ -d runs/latents/human ] || $(BIN)/wam data convert pusht $(WAM_TEST_DATA)/pusht_human/pusht_cchi_v7_replay_lowdim.zarr.zip runs/latents/human --size 32 --actions moves --part training
 	[ -d runs/latents/pusht-play ] || $(BIN)/wam record pusht --out runs/latents/pusht-play --episodes 1200 --policies play $(PUSHT)
 	[ -d runs/latents/human-and-play ] || $(BIN)/wam data join runs/latents/human runs/latents/pusht-play --out runs/latents/human-and-play
-	[ -d runs/latents/table ] || $(BIN)/wam record tabletop --out runs/latents/table --episodes 400 --policies play $(TABLE)
+	[ -d runs/latents/table ] || $(BIN)/wam record tabletop --out runs/latents/table --episodes 600 --policies play:0.7,noisy_expert:0.3 $(TABLE)
 	for seed in 0 1 2; do for system in lewm dino_wm; do for set in human human-and-play table; do \
 	    run=runs/latents/$$set-$$system-$$seed; \
 	    $(BIN)/wam train $$system --data runs/latents/$$set --seed $$seed --out $$run $$(test -d $$run && echo --resume) || exit 1; \
@@ -95,9 +95,8 @@ latents: .venv/ready
 	for system in lewm dino_wm; do \
 	    $(BIN)/wam control runs/latents/human-$$system-? --world pusht $(PUSHT) --result results/latent_pusht_human_$$system.json || exit 1; \
 	    $(BIN)/wam control runs/latents/human-and-play-$$system-? --world pusht $(PUSHT) --result results/latent_pusht_both_$$system.json || exit 1; \
-	    $(BIN)/wam control runs/latents/table-$$system-? --world tabletop $(TABLE) --result results/latent_tabletop_$$system.json || exit 1; \
+	    $(BIN)/wam control runs/latents/table-$$system-? --world tabletop $(TABLE) --option offset=15 --result results/latent_tabletop_$$system.json || exit 1; \
 	done
-	$(BIN)/wam control runs/latents/table-lewm-? --world tabletop $(TABLE) --option goal_arm=at --result results/tabletop_at_lewm.json
 	for kind in state pixels sight; do \
 	    $(BIN)/wam control runs/latents/push-$$kind-? --world push --option sees=$$(test $$kind = state && echo state || echo pixels) --result results/latent_push_td_mpc2_$$kind.json || exit 1; \
 	done

@@ -68,9 +68,9 @@ def splits(starts: int) -> tuple[tuple[str, ...], tuple[GridRow, ...], str]:
 
 
 def goal_images(starts: int) -> tuple[tuple[str, ...], tuple[GridRow, ...], str]:
-    """What needs no learning, where the task is put as a goal image: whole tasks, and goals 25 steps ahead on an expert's way."""
+    """What needs no learning, where the task is put as a goal image: whole tasks, and goals 15 steps ahead on an expert's way."""
     rows, asked_by_image = [], TabletopConfig(ask="goal_image", cameras=("front",), size=16)
-    for changed, how in (({}, "arm shown where it started"), ({"goal_arm": "above"}, "arm shown above what was moved"), ({"offset": 25}, "25 steps ahead")):
+    for changed, how in (({}, "arm shown where it started"), ({"goal_arm": "above"}, "arm shown above what was moved"), ({"offset": 15}, "15 steps ahead")):
         for task in ("push", "open", "close"):
             config = replace(asked_by_image, tasks=(task,), **changed)
             cells = tuple(solved(config, policy, starts // 2, policy) for policy in ("random", "stay", "drive_to_goal", "expert"))

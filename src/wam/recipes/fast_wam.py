@@ -27,6 +27,7 @@ CARD = Card(
         "Small streams that learn from the data at hand; the paper's video stream is a pretrained model of five billion weights.",
         "A frame per model step, and the actions of a step are one token; the paper has four actions per frame, each a token.",
         "No proprioception. At tiny, patches of pixels, and a small convolutional encoder beside them that tells all tokens where things are.",
+        "At robot the video is drawn as the difference from the last frame: a room that was not seen before then stays itself.",
         "At tiny the video's error weighs a quarter of the actions', and every chunk is left after its first step.",
         "The imagine-first arm's clean video is a second pass in training, not a second copy in one sequence, which computes the same.",
     ),
@@ -76,7 +77,9 @@ def lessons(arm: Arm) -> tuple[Lesson, ...]:
 PROGRAMS: dict[Arm, Program] = {"fast": "policy", "joint": "joint", "imagine_first": "imagine first", "no_video": "policy"}
 
 TINY = Preset(config=FastWAMConfig(), stages=joint_stages(steps=2200, batch=64, learning_rate=2e-3, past=1, horizon=4, video=0.25), size=32, skip=3)
-ROBOT = replace(TINY, stages=joint_stages(steps=1000, batch=32, learning_rate=2e-3, past=1, horizon=4), skip=1)  # a few real episodes, every frame
+ROBOT = replace(  # a few real episodes, every frame
+    TINY, config=replace(TINY.config, residual=True), stages=joint_stages(steps=1000, batch=32, learning_rate=2e-3, past=1, horizon=4), skip=1
+)
 SMALL = Preset(
     config=FastWAMConfig(latent=8, patch=2, clean=False, attends=True, dim=384, narrow=192, depth=10, heads=6, condition=256, words=128, steps=10),
     stages=joint_stages(pictures=4000, steps=20_000, batch=64, learning_rate=5e-4, past=1, horizon=4),

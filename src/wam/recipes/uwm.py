@@ -31,6 +31,7 @@ CARD = Card(
         "No registers. Rectified flow instead of DDPM. A fifth of the training levels is exactly noise, where draws begin.",
         "What is unknown is left out where it is unknown to the end, instead of standing by as noise. Most of what is learned is the policy so.",
         "A frame per model step, and the actions of a step are one token.",
+        "At robot the video is drawn as the difference from the last frame: a room that was not seen before then stays itself.",
         "At tiny the video's error weighs a quarter of the actions', and every chunk is left after its first step, as in ours of Fast-WAM.",
         "Two arms of the experiment only ever draw both together, at levels of their own or at one: they never learn to act beside an unknown video.",
     ),
@@ -65,7 +66,9 @@ TINY = Preset(
     horizon=4,
     bf16=True,
 )
-ROBOT = replace(TINY, stages=joint_stages(steps=1000, batch=32, learning_rate=2e-3, past=1, horizon=4), skip=1)  # a few real episodes, every frame
+ROBOT = replace(  # a few real episodes, every frame
+    TINY, config=replace(TINY.config, residual=True), stages=joint_stages(steps=1000, batch=32, learning_rate=2e-3, past=1, horizon=4), skip=1
+)
 SMALL = Preset(
     config=UWMConfig(latent=8, patch=2, clean=False, together=0.5, attends=True, context=2, dim=384, depth=10, heads=6, condition=256, words=128, steps=10),
     stages=joint_stages(pictures=4000, steps=20_000, batch=64, learning_rate=5e-4, past=2, horizon=4),

@@ -1,6 +1,7 @@
 """Joint models conform in every view, keep what is unknown unknown, and go through the levels that their programs say."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -27,17 +28,17 @@ WORDS = ("push the red disc", "push the green block")
 K, ROWS = CONFIG.chunk, 4
 
 
-def make(arm: str = "uwm", sentences: tuple[str, ...] = (), cameras: int = 1) -> JointModel:
-    """A small one, all of whose gates are open."""
+def make(arm: str = "uwm", sentences: tuple[str, ...] = (), cameras: int = 1, *, opened: bool = True, **changed: Any) -> JointModel:
+    """A small one, all of whose gates are open unless it shall be fresh."""
     torch.manual_seed(0)
     spec = shown_by(cameras)
-    config, rules, lessons, program = CONFIG, uwm.RULES, uwm.lessons(uwm.UWMConfig(together=0.5)), "policy"
+    config, rules, lessons, program = replace(CONFIG, **changed), uwm.RULES, uwm.lessons(uwm.UWMConfig(together=0.5)), "policy"
     if arm != "uwm":
-        config, rules, lessons, program = replace(CONFIG, narrow=8), fast_wam.rules(arm), fast_wam.lessons(arm), fast_wam.PROGRAMS[arm]
+        config, rules, lessons, program = replace(config, narrow=8), fast_wam.rules(arm), fast_wam.lessons(arm), fast_wam.PROGRAMS[arm]
     observes, known = replace(spec.observes, proprio=()), statistics(spec).for_proprio(())
     model = joint_model(config, observes, spec.acts, known, spec.rate, sentences, rules=rules, lessons=lessons, program=program)
     for parameter in model.parameters():
-        if parameter.ndim > 1 and not parameter.any():
+        if opened and parameter.ndim > 1 and not parameter.any():
             torch.nn.init.normal_(parameter, std=0.1)
     return model.eval()
 
@@ -49,6 +50,33 @@ def test_conforms_as_a_policy_that_imagines():
 
 def test_conforms_as_a_world_model():
     check_world_model(make("uwm", WORDS, 2).as_world_model(), make=lambda: make("uwm", WORDS, 2).as_world_model()).require()
+
+
+def test_conforms_where_frames_are_drawn_as_differences():
+    check_world_model(make("uwm", WORDS, 2, residual=True).as_world_model(), make=lambda: make("uwm", WORDS, 2, residual=True).as_world_model()).require()
+    check_policy(make("imagine_first", residual=True).as_policy(), make=lambda: make("imagine_first", residual=True).as_policy()).require()
+
+
+def test_a_fresh_model_of_differences_leaves_the_last_frame_as_it_is():
+    """Its heads answer 0: no change. Where frames themselves are asked for, that is a grey picture."""
+    shown, noise = window(3, CONFIG.context, 2 * K), Noise.of(range(3))
+    ((name, frames),) = shown.past.observation.rgb.items()
+    last = frames[:, -1:].float() / 255
+    for residual in (True, False):
+        model = make("uwm", opened=False, residual=residual, clean=True).as_world_model()
+        carry = model.observe(model.begin(3, Task()), shown.past)
+        _, future = model.predict(carry, shown.actions, noise=noise)
+        imagined = future.observation.rgb[name]
+        assert torch.allclose(imagined, last.expand_as(imagined), atol=1e-4) == residual
+
+
+def test_given_frames_mean_the_same_to_a_model_of_differences():
+    """A known video comes back as it was given."""
+    model = make("uwm", residual=True)
+    known, _ = situation(model)
+    video = torch.rand(ROWS, K, *model.codec.shape)
+    given = {"video": Given(video, torch.ones(ROWS, K, dtype=torch.bool))}
+    torch.testing.assert_close(model.draw(known, "inverse", noise=Noise.of(range(ROWS)), given=given)["video"], video)
 
 
 def test_conforms_as_a_video_model_that_is_told_no_actions():

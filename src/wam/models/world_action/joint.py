@@ -58,11 +58,13 @@ class JointModel(nn.Module, Reads, Views, Continues[Situation]):
         dropped_frames: float = 0.0,
         dropped_words: float = 0.0,
         moving: float = 0.0,
+        residual: bool = False,
     ):
         """`steps`: network evaluations for what is drawn at once. `execute`: steps done per decision.
 
         `dropped_...`: chances that, while learning, fewer frames are observed, or no instruction. `moving`: extra weight of what
-        changes, per unit of change, relative to the rest of the window. SpecError for actions that are not low-level ones with moments.
+        changes, per unit of change, relative to the rest of the window. `residual`: the video stream is the difference from the last observed
+        frame. SpecError for actions that are not low-level ones with moments.
         """
         super().__init__()
         statistics.require(acts)
@@ -73,7 +75,7 @@ class JointModel(nn.Module, Reads, Views, Continues[Situation]):
         self.codec, self.network, self.words, self.acts = codec, network, words, acts
         self.processes, self.lessons = dict(zip(KINDS, processes, strict=True)), lessons
         self.program, self.steps, self.execute, self.rate = program, steps, execute, rate
-        self.dropped_frames, self.dropped_words, self.moving = dropped_frames, dropped_words, moving
+        self.dropped_frames, self.dropped_words, self.moving, self.residual = dropped_frames, dropped_words, moving, residual
         self.scale = Normalise(statistics.action.mean, statistics.action.std)
         self.register_buffer("zero", torch.zeros(()), persistent=False)  # knows the type and the device
         self.zero: Tensor
@@ -152,7 +154,7 @@ class JointModel(nn.Module, Reads, Views, Continues[Situation]):
         z, done, sure = self._encoded(stretch.observation), stretch.actions.valid & real, stretch.actions.known() & real
         observed = self._observed(z[:, :now], done[:, :now].any(-1), noise.fork("frames"))
         words = self._words(self._told(window, noise.fork("told")))
-        video = Given(z[:, now:], done[:, now:].any(-1))
+        video = self._streamed(Given(z[:, now:], done[:, now:].any(-1)), observed)
         actions = Given(self.scaled(stretch.actions)[:, now:], sure[:, now:].any(-1))
         prefix, given, losses = self.network.see(observed, words), {"video": video, "actions": actions}, dict[str, Tensor]()
         learned = [self._learned(lesson, prefix, given, words, noise.fork(f"lesson {index}")) for index, lesson in enumerate(self.lessons)]
@@ -192,7 +194,8 @@ class JointModel(nn.Module, Reads, Views, Continues[Situation]):
         What is unknown to the end is not there. Without noise: one fixed draw, the same in every row.
         """
         chance = Noise.of([0], self.zero.device) if noise is None else noise
-        levels, words, given = table(program, self.steps), self._words(situation.instruction), given or {}
+        levels, words = table(program, self.steps), self._words(situation.instruction)
+        given = {kind: self._streamed(part, situation.frames) if kind == "video" else part for kind, part in (given or {}).items()}
         there = [kind for kind, column in zip(KINDS, levels.unbind(1), strict=True) if column.min() < 1]
         states = {kind: self._start(kind, len(situation.instruction), chance.fork(kind), given.get(kind)) for kind in there}
         prefix = self.network.see(situation.frames, words)
@@ -205,7 +208,7 @@ class JointModel(nn.Module, Reads, Views, Continues[Situation]):
             leads = towards is not None and "actions" in moving
             drawn = inpaint(*parts, tuple(towards if kind == "actions" else None for kind in moving)) if leads else denoise(*parts)
             states |= zip(moving, drawn, strict=True)
-        return states
+        return states | ({"video": states["video"] + self._anchor(situation.frames)} if "video" in states else {})
 
     def scaled(self, actions: Actions) -> Float[Tensor, "B T R*A"]:
         """All numbers of a step at unit scale, 0 where they are not known. SpecError for other actions than the model's."""
@@ -238,6 +241,15 @@ class JointModel(nn.Module, Reads, Views, Continues[Situation]):
         told, given = noise.uniform(1)[:, 0] >= self.dropped_words, window.task.instruction
         untold = torch.full_like(told, -1, dtype=torch.int64)
         return untold if given is None or self.words is None else torch.where(told, given, untold)
+
+    def _anchor(self, frames: Recent) -> Float[Tensor, "B #K c h w"]:
+        """What the video stream is the difference from."""
+        last = frames.values[:, -1:]
+        return last if self.residual else torch.zeros_like(last)
+
+    def _streamed(self, video: Given, frames: Recent) -> Given:
+        """Frames as the network knows them."""
+        return replace(video, x=video.x - self._anchor(frames))
 
     def _words(self, instruction: Int[Tensor, "B"]) -> Words | None:
         return self.words(instruction) if self.words is not None else None

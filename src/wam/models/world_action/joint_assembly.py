@@ -40,6 +40,7 @@ class JointConfig:
     dropped_frames: float = 0.0  # chances of leaving out, while learning
     dropped_words: float = 0.0
     moving: float = 10.0  # extra weight of what changes
+    residual: bool = False  # the video is drawn as the difference from the last frame observed
     clean: bool = False  # the video's frames are asked for, not their velocity: patches of more numbers than `dim` (see `nets.generate.flow`)
 
 
@@ -84,4 +85,5 @@ def joint_model(
         dropped_frames=config.dropped_frames,
         dropped_words=config.dropped_words,
         moving=config.moving,
+        residual=config.residual,
     )
