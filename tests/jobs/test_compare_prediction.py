@@ -38,6 +38,15 @@ def test_the_interval_covers_trainings_and_episodes():
     assert (episodes := decibels_by_seed(one, off, groups)).low < -3 < episodes.value < episodes.high == 0.0
 
 
+def test_draws_in_which_nothing_moves_say_nothing():
+    """Errors of windows without moving pixels are 0 in both arms."""
+    still = torch.zeros(1, 6, dtype=torch.float64)
+    on, off = still.clone(), still.clone()
+    on[0, 0], off[0, 0] = 1.0, 2.0
+    found = decibels_by_seed(on, off, torch.arange(6))
+    assert found.value == found.low == found.high == pytest.approx(10 * math.log10(2))
+
+
 def test_decibels_are_those_of_psnr():
     assert decibels(0.01) == pytest.approx(20) and decibels(1.0) == 0
 

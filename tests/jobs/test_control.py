@@ -8,7 +8,7 @@ import torch
 
 from wam.evaluate.success import SuccessRow, evaluation_seeds
 from wam.jobs import control as job
-from wam.jobs.control import control, control_runs, require_same_robot, shows_goal
+from wam.jobs.control import control, control_runs, require_same_robot, require_world, shows_goal
 from wam.jobs.deciding import Deciding
 from wam.sim.worlds import push, tabletop
 from wam.world import PolicySpec, SpecError
@@ -23,6 +23,24 @@ def test_all_that_another_robot_lacks_is_named_at_once():
     require_same_robot(PolicySpec(observes=own.observes, acts=own.acts), own, "lewm tiny")
     with pytest.raises(SpecError, match=r"lewm tiny learned with cameras \['front'\], readings .*, actions \[.*\], which the world 'push' does not have"):
         require_same_robot(PolicySpec(observes=other.observes, acts=other.acts), own, "lewm tiny")
+
+
+def test_who_follows_instructions_is_not_run_where_none_are_given():
+    """It would act, untold, and be judged for it."""
+    mute, asking = push.make(2), push.make(2, task="instruction", zones=2)
+    own = mute.spec
+
+    class Follower:
+        spec = PolicySpec(observes=own.observes, acts=own.acts, rate=own.rate, instructed=True, sentences=own.sentences)
+
+        def begin(self, batch, task):
+            if task.goal is None:
+                raise SpecError("where to?")
+
+    with pytest.raises(SpecError, match=r"susie tiny follows instructions, and the world 'push' gives none.*--option task=instruction"):
+        require_world(Follower(), mute, "susie tiny")
+    with pytest.raises(SpecError, match=r"susie tiny cannot begin in the world 'push': where to\?"):
+        require_world(Follower(), asking, "susie tiny")
 
 
 def test_a_world_that_judges_nothing_is_not_controlled():

@@ -39,6 +39,13 @@ def test_a_remote_rollout_equals_the_local_one(per_step: int, instructed: bool) 
         assert torch.equal(again.actions.low_level[1:], local.actions.low_level[1:]) and not alike(again, local)
 
 
+def test_an_instruction_that_the_policy_does_not_know_is_refused_at_once() -> None:
+    with served(Summing(instructed=True)) as port, RemotePolicy(f"ws://127.0.0.1:{port}") as remote:
+        with pytest.raises(SpecError, match=rf"the instructions are \[0, 99\], the policy at .* knows {len(SENTENCES)}"):
+            remote.begin(2, Task(instruction=torch.tensor([0, 99])))
+        remote.begin(2, Task(instruction=torch.tensor([0, -1])))
+
+
 def test_so_does_planning_in_a_world_model() -> None:
     policy = RecedingHorizon(LatentIntegrator(), CEM(samples=40, iterations=3, elites=8), GoalImage(), horizon=5, execute=2)
     local = rollout(PointWorld(1), policy, 8, seeds=[3], noise=Noise.of([9]))

@@ -1,5 +1,6 @@
 """What a policy is told for what a client sends: by example against a policy that is asked directly."""
 
+import contextlib
 import dataclasses
 
 import numpy as np
@@ -103,6 +104,26 @@ def test_a_reset_another_prompt_and_nothing_else_begin_anew() -> None:
     assert talk.answer({"reset": True, "sequence": 7}) == {"reset": True, "sequence": 7}
     talk.answer({**message(1), "prompt": ""})
     assert policy.tasks[-1].instruction.tolist() == [-1]
+
+
+def test_a_beginning_without_pictures_is_no_acknowledged_reset() -> None:
+    """A key that nobody knows, beside a reset: the answer has no actions, so it must not look like one."""
+    talk, policy = session(instructed=True)
+    with pytest.raises(RequestError, match=r"none of the inputs .*only \['image', 'reset'\]"):
+        talk.answer({"image": np.zeros((4, 4, 3), np.uint8), "reset": True})
+    assert not policy.tasks
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_executed_actions_in_another_unit_are_refused(done) -> None:
+    """What was not executed is not looked at."""
+    talk, policy = session()
+    talk.spec = dataclasses.replace(talk.spec, acts=ActionSpec(low_level=(Slot(name="target", unit="m", low=-1, high=1), ACTS.low_level[1])))
+    talk.answer(message(0))
+    told = {**message(1), "executed": np.array([[5000.0, 0.0]]), "executed_valid": np.array([done])}
+    with pytest.raises(RequestError, match=r"'executed' has .*convert it before sending") if done else contextlib.nullcontext():
+        talk.answer(told)
+    assert len(policy.pasts) == (1 if done else 2)
 
 
 def test_a_client_that_shows_every_frame_may_begin_anew_with_the_last_one() -> None:

@@ -25,9 +25,25 @@ def usable(device: str) -> str:
     return device
 
 
+def writable(path: Path | None) -> Path | None:
+    """A place for a result, once a file was put there: nothing runs for hours and is lost then. ValueError where none can be."""
+    if path is None:
+        return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        trial = path.with_suffix(".partial")
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise ValueError(f"--result {path} cannot be written: {why}. Nothing was run; name a file in a folder that you may write to.") from error
+    return path
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, ...", callback=usable)]
 Preset = Annotated[str, typer.Option(help="Of the recipe; `wam card RECIPE` lists them.")]
+Result = Annotated[Path | None, typer.Option(help="Write figures and provenance here, as JSON.", dir_okay=False, callback=writable)]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a trained run.", exists=True, file_okay=False)]
 
 Plan = Annotated[bool, typer.Option("--plan", help="Plan in its world model, with the recipe's objective, also where it has a policy of its own.")]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from wam.cli.common import AsJson, Device, Preset, options, show
+from wam.cli.common import AsJson, Device, Preset, options, show, writable
 from wam.cli.verbs import app
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ def compare(
     out: Annotated[Path, typer.Option(help="Folder of the runs; trained ones are used again.", file_okay=False)],
     data: Annotated[str | None, typer.Option(help="A data set recorded in the world; paradigms records its own.")] = None,
     held_out: Annotated[str | None, typer.Option(help="Compare predictions of this data set's episodes, instead of success in a world.")] = None,
-    result: Annotated[Path | None, typer.Option(help="Where the comparison is written; by default in the folder of the runs.", dir_okay=False)] = None,
+    result: Annotated[
+        Path | None, typer.Option(help="Where the comparison is written; by default in the folder of the runs.", dir_okay=False, callback=writable)
+    ] = None,
     world: Annotated[str, typer.Option(help="Where both act.")] = "push",
     option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, of the world; may be repeated.")] = None,
     goals: Annotated[int, typer.Option(help="Held-out starts per seed.", min=1)] = GOALS,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from wam.cli.common import AsJson, Device, RunFolder, options, show
+from wam.cli.common import AsJson, Device, Result, RunFolder, options, show
 
 if TYPE_CHECKING:
     from wam.use.reranking import Mode
@@ -19,7 +19,6 @@ app = typer.Typer(
 
 World = Annotated[str, typer.Option(help="A world of the library.")]
 Option = Annotated[list[str] | None, typer.Option(help="NAME=VALUE, of the world; may be repeated.")]
-Result = Annotated[Path | None, typer.Option(help="Write figures and provenance here, as JSON.", dir_okay=False)]
 JudgeEpisodes = Annotated[int, typer.Option(help="Real episodes of each teacher that the judge of success learns from.", min=1)]
 Out = Annotated[Path | None, typer.Option(help="Folder of the report page; by default the run's.", file_okay=False)]
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from wam.cli.common import AsJson, Delay, Device, Ensemble, Execute, Join, Plan, Preset, RunFolder, console, options, show
+from wam.cli.common import AsJson, Delay, Device, Ensemble, Execute, Join, Plan, Preset, Result, RunFolder, console, options, show, writable
 
 app = typer.Typer(
     name="wam",
@@ -222,7 +222,7 @@ def imagine(
     horizon: Annotated[int, typer.Option(help="Model steps to look ahead.", min=1)] = 5,
     windows: Annotated[int, typer.Option(help="How many to judge.", min=2)] = 128,
     training: Annotated[str | None, typer.Option(help="Where the data that it learned from lies now, if it was moved.")] = None,
-    result: Annotated[Path | None, typer.Option(help="Write the card and provenance here, as JSON.", dir_okay=False)] = None,
+    result: Result = None,
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
@@ -248,7 +248,7 @@ def control(
     ensemble: Ensemble = False,
     delay: Delay = None,
     join: Join = None,
-    result: Annotated[Path | None, typer.Option(help="Write outcomes and provenance here, as JSON.", dir_okay=False)] = None,
+    result: Result = None,
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
@@ -272,7 +272,7 @@ def chunks(
     world: Annotated[str, typer.Option(help="A world of the library.")] = "push",
     goals: Annotated[int, typer.Option(help="Held-out starts.", min=1)] = 200,
     option: Annotated[list[str] | None, typer.Option(help="Options of the world.")] = None,
-    result: Annotated[Path | None, typer.Option(help="Write outcomes and provenance here, as JSON.", dir_okay=False)] = None,
+    result: Result = None,
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
@@ -295,7 +295,7 @@ def score(
     episodes: Annotated[int, typer.Option(help="Held-out starts per run and arm.", min=1)] = 50,
     option: Annotated[list[str] | None, typer.Option(help="Options of the world.")] = None,
     published: Annotated[float | None, typer.Option(help="The paper's score after as many steps, to stand beside ours.")] = None,
-    result: Annotated[Path | None, typer.Option(help="Write returns and provenance here, as JSON.", dir_okay=False)] = None,
+    result: Result = None,
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
@@ -362,7 +362,7 @@ def cross_validate(
     recipe: Annotated[str, typer.Argument(help="Module name of a recipe.")],
     data: Annotated[str, typer.Option(help="A small data set. Places are judged where its proprioception begins with a position in metres.")],
     out: Annotated[Path, typer.Option(help="Folder of the trainings; what was trained before is used again.", file_okay=False)],
-    result: Annotated[Path, typer.Option(help="Where the figures are written, as JSON.", dir_okay=False)],
+    result: Annotated[Path, typer.Option(help="Where the figures are written, as JSON.", dir_okay=False, callback=writable)],
     preset: Preset = "robot",
     steps: Annotated[int | None, typer.Option(help="Of each training, instead of the preset's.", min=1)] = None,
     past: Annotated[int, typer.Option(help="Frames seen.")] = 3,

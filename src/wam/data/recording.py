@@ -61,7 +61,11 @@ class Recorder:
             raise DataError(f"{spec.rate:g} frames per second are too few for the clock of videos.", remedy="Record at 0.1 per second or more.", path=self.root)
         begun = holds_nothing(self.root)
         if not begun and not resume:
-            raise DataError("the folder is not empty.", remedy="Choose a new folder, or continue this set: --resume, resume=True in Python.", path=self.root)
+            raise DataError(
+                "the folder is not empty.",
+                remedy="Choose a new folder or remove this one; `wam record --resume` (resume=True in Python) continues a set of a world.",
+                path=self.root,
+            )
         if not begun and not (self.root / MEANING_PATH).exists():
             raise DataError(
                 f"there is no {MEANING_PATH}, so this library did not write what is here and cannot continue it.",

@@ -95,7 +95,7 @@ def unfinished(dataset: EpisodeDataset) -> Iterator[Finding]:
             "unfinished",
             f"{len(pending)} of {len(dataset)} episodes lie in {RECORDING}/, where no other tool reads them; more may have been meant.",
             "the recording was killed, or ended by an error.",
-            "Continue it (--resume); that and closing it bring the episodes where they belong.",
+            "`wam record --resume` (Recorder with resume=True in Python) goes on with it; that and closing it bring the episodes where they belong.",
             dataset.root / RECORDING,
             severity="warning",
         )

@@ -17,7 +17,7 @@ from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessRow, compare_success, evaluation_seeds, measure_success
-from wam.jobs.control import BATCH, in_steps_of, require_same_robot, size_of
+from wam.jobs.control import BATCH, in_steps_of, require_world, size_of
 from wam.jobs.deciding import PRESET, Deciding, policy_of
 from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
@@ -64,7 +64,7 @@ def execute_chunks(folder: Path, world: str, *, goals: int, options: Mapping[str
     env, one = (as_shown(each, run.preset, device) for each in (own, module.make(1, device=device, **options)))
     run = run.read(env.spec.sentences)
     policy, rows = run.policy(), list[SuccessRow]()
-    require_same_robot(policy.spec, env.spec, run.name)
+    require_world(policy, env, run.name)
     every = {told(way) or f"as the preset says: --execute {policy.spec.execute}": policy_of(run, way) for way in ways(policy)}
     for name, acting in every.items():
         row = measure_success(env, acting, name=name, seeds=evaluation_seeds(goals), progress=bars.task(name))

@@ -120,7 +120,10 @@ def mechanism_of(recipe: str) -> Mechanism:
     if found is None:
         raise SpecError(f"the recipe {recipe!r} declares no mechanism to switch off.")
     if not found.trained:
-        raise SpecError(f"{found.name} of {recipe!r} is switched off without training again: `wam score` compares it.")
+        raise SpecError(
+            f"the mechanism of {recipe!r} ({found.name}) is switched off without training again, so there is nothing to train here. "
+            "Train one run; `wam score RUN --world WORLD` lets it act with and without."
+        )
     return found
 
 

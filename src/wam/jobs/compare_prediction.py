@@ -156,7 +156,8 @@ def decibels_by_seed(on: Float[Tensor, "S B"], off: Float[Tensor, "S B"], groups
     chance = torch.Generator().manual_seed(0)
     which, group = (torch.randint(0, many, (resamples, many), generator=chance) for many in (seeds, count))
     drawn = [torch.stack([rows[some][:, others].sum() for some, others in zip(which, group, strict=True)]) for rows in (one, two)]
-    low, high = (10 * (drawn[1] / drawn[0]).log10()).quantile(torch.tensor([0.025, 0.975], dtype=on.dtype)).tolist()
+    some = drawn[0] > 0  # not those in which nothing moves: their errors are 0 in both arms
+    low, high = (10 * (drawn[1][some] / drawn[0][some]).log10()).quantile(torch.tensor([0.025, 0.975], dtype=on.dtype)).tolist()
     return Interval(value=10 * math.log10(float(two.sum() / one.sum())), low=low, high=high)
 
 

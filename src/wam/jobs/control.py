@@ -21,7 +21,7 @@ from wam.recipes.runs import Run, load, sources_of
 from wam.show.bars import Bars
 from wam.show.report import Report
 from wam.show.sections import episodes_section, origin_section, success_sections
-from wam.world import Env, EnvSpec, Episodes, Policy, PolicySpec, SpecError
+from wam.world import Env, EnvSpec, Episodes, Policy, PolicySpec, SpecError, Task, WorldModelSpec
 
 BATCH = 50  # goals tried together
 MARGIN = 0.25  # over the best trivial policy: what "learns" asks for
@@ -134,7 +134,7 @@ def control(
     policies: dict[str, Policy[Any]] = {name: module.POLICIES[name](env) for name in trivial}
     own = f"{run.recipe.name}{deciding}"
     policies[own] = policy_of(run.read(env.spec.sentences), deciding)
-    require_same_robot(policies[own].spec, as_shown(env, run.preset, device).spec, run.name)
+    require_world(policies[own], as_shown(env, run.preset, device), run.name)
     policies |= {name: module.POLICIES[name](env) for name in CEILINGS if references and name in module.POLICIES}
     rows, films = [], {}
     for name, policy in policies.items():
@@ -147,8 +147,28 @@ def control(
     return rows, films
 
 
+def require_world(policy: Policy[Any], env: Env, name: str) -> None:
+    """SpecError where a policy cannot act in a world or cannot begin with what it asks for, before anything acts there."""
+    require_same_robot(policy.spec, env.spec, name)
+    _, task = env.reset(torch.ones(env.batch, dtype=torch.bool), torch.tensor(evaluation_seeds(env.batch)))
+    require_told(policy.spec, task, name, f"the world {env.spec.name!r}")
+    try:
+        policy.begin(env.batch, task)
+    except SpecError as error:
+        raise SpecError(f"{name} cannot begin in the world {env.spec.name!r}: {error}") from error
+
+
+def require_told(policy: PolicySpec | WorldModelSpec, task: Task, name: str, where: str) -> None:
+    """SpecError where a policy follows instructions, and none is given."""
+    if policy.instructed and task.instruction is None:
+        raise SpecError(
+            f"{name} follows instructions, and {where} gives none. A world does so where its options say that it asks in words "
+            "(push: --option task=instruction, tabletop: --option ask=instruction), a data set where instructions were recorded."
+        )
+
+
 def require_same_robot(policy: PolicySpec, env: EnvSpec, name: str) -> None:
-    """SpecError that names all that a policy misses in a world, before anything acts there."""
+    """SpecError that names all that a policy misses in a world."""
     pairs = (
         ("cameras", set(policy.observes.cameras), set(env.observes.cameras)),
         ("readings", {slot.name for slot in policy.observes.proprio}, {slot.name for slot in env.observes.proprio}),

@@ -21,7 +21,7 @@ from wam.evaluate.returns import ReturnRow, measure_return
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds
 from wam.jobs.at_hand import data_of
-from wam.jobs.control import require_alike, size_of
+from wam.jobs.control import require_alike, require_world, size_of
 from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
 from wam.recipes.runs import Run, load, sources_of
@@ -62,7 +62,9 @@ def score_runs(
     options = {**size_of(run, module), **(options or {})}
     env: Env = as_shown(module.make(min(BATCH, episodes), device=device, **options), run.preset, device)
     sources = Sources.of("wam.jobs.score", "wam.jobs.practise", f"wam.recipes.{run.recipe.name}", f"wam.sim.worlds.{world}")
-    seeds, arms = evaluation_seeds(episodes), [arm for each in runs for arm in arms_of(each)]
+    seeds, arms = evaluation_seeds(episodes), [arm for each in runs for arm in arms_of(each.read(env.spec.sentences))]
+    for name, policy in arms:
+        require_world(policy, env, f"{run.name} ({name})")
     trivial = [measure_return(env, policy, name=name, seeds=seeds) for name, policy in (("random", Uniform(env.spec)), ("idle", Idle(env.spec)))]
     rows, best = list(trivial), max(trivial, key=lambda row: row.mean)
     for done, (name, policy) in enumerate(arms):

@@ -50,7 +50,10 @@ class GoalImage:
         SpecError where the task has no goal image, or the model neither encodes nor predicts its cameras.
         """
         if task.goal is None:
-            raise SpecError("GoalImage needs task.goal, and this task has none. Use a world that shows goal images, or GoalState or Reward.")
+            raise SpecError(
+                "plans go towards a goal image, and this task has none. Where a world asks in words, leave out the option that says so; "
+                "in Python GoalState and Reward need no image."
+            )
         goal, predicts = task.goal.narrow("T", -1), model.spec.predicts
         if isinstance(model, Encodes) and predicts.state is not None:
             return state_goal(model.spec, model.encode(goal))

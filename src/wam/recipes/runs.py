@@ -99,6 +99,8 @@ class Run:
             return planning(self.model, self.recipe, preset, self.statistics)
         model: Any = self.recipe.build(preset.config, self.data, self.statistics)
         model.load_state_dict(self.model.state_dict())
+        if isinstance(model, Reads) and self.model.spec.instructed:
+            model.read(self.model.spec.sentences)
         policy: Policy[Any] = model.to(next(self.model.parameters()).device).eval()
         return policy
 

@@ -159,11 +159,11 @@ def _reading(value: np.ndarray, key: str, slots: list[Slot]) -> np.ndarray:
         raise RequestError(f"{key!r} has the shape {value.shape}, expected ({len(slots)},), or (T, {len(slots)}) for T instants.")
     numbers = finite(value, key)
     for index, slot in enumerate(slots):
-        _require_unit(numbers[..., index].ravel().astype(np.float64), key, slot)
+        require_unit(numbers[..., index].ravel().astype(np.float64), key, slot)
     return numbers
 
 
-def _require_unit(numbers: np.ndarray, key: str, slot: Slot) -> None:
+def require_unit(numbers: np.ndarray, key: str, slot: Slot) -> None:
     """RequestError for what lies beyond the slot's limits by more than they span; a real robot may go a little beyond."""
     if told := in_another_unit(slot, torch.from_numpy(numbers)):
         raise RequestError(f"{key!r} has {told}: convert it before sending.")

@@ -58,6 +58,12 @@ class RemotePolicy:
             )
         if task.goal_state is not None and task.goal is None:
             raise SpecError(f"a goal that is a {type(task.goal_state).__name__} cannot be sent to a policy server. Give a goal that is seen.")
+        told = task.instruction if self.spec.instructed else None
+        if told is not None and bool(((told < -1) | (told >= len(self.spec.sentences))).any()):
+            raise SpecError(
+                f"the instructions are {told.tolist()}, the policy at {self.address} knows {len(self.spec.sentences)}: ids 0 to {len(self.spec.sentences) - 1} "
+                "into spec.sentences, or -1 for none."
+            )
         row = torch.arange(self.rows, self.rows + batch)
         self.rows += batch
         return RemoteMemory(task=task, row=row, asked=torch.zeros_like(row))

@@ -26,10 +26,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from wam.serve.keys import GOAL, Keys, RequestError, finite
+from wam.serve.keys import GOAL, Keys, RequestError, finite, require_unit
 from wam.serve.limits import Limits
 from wam.world import Actions, Noise, Observation, Past, Policy, Record, SpecError, Task, concatenate
 
+ALONE = {"reset", "sequence"}  # a message of these is only acknowledged
 SEEDS = {"seed": (-(2**63), 2**63), "step": (0, 2**62), "stream": (0, 2**64)}
 
 
@@ -56,7 +57,7 @@ class Session:
         echo = {"sequence": sequence} if "sequence" in message else {}
         fresh = self.memory is None or bool(reset)
         if fresh and not self.keys.asks(message):
-            if not reset:
+            if not reset or message.keys() - ALONE:
                 raise RequestError(f"the message has none of the inputs {[*self.keys.cameras, *self.keys.proprio]}, only {sorted(map(str, message))[:12]}.")
             self.memory = None
             return {"reset": True, **echo}
@@ -114,7 +115,10 @@ class Session:
             raise RequestError(f"'executed_valid' does not fit 'executed': expected booleans of shape ({len(rows)},).")
         if not len(rows):
             return self.spec.acts.nothing(1, 1, self.device)
-        low_level = torch.tensor(finite(rows, "executed"), device=self.device).view(1, -1, per_step, size)
+        numbers = finite(rows, "executed")
+        for index, slot in enumerate(self.spec.acts.low_level):
+            require_unit(numbers[valid, index].astype(np.float64), "executed", slot)
+        low_level = torch.tensor(numbers, device=self.device).view(1, -1, per_step, size)
         return Actions(valid=torch.tensor(valid, device=self.device).view(1, -1, per_step), low_level=low_level)
 
     def _noise(self, message: Mapping[str, object], since: Past) -> Noise:

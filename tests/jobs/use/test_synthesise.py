@@ -22,6 +22,8 @@ def test_from_frames_of_a_data_set(model, susie, demonstrations, tmp_path, bars)
     about = imagined_in(dataset)
     assert (made.written, made.tried, made.steps, made.starts, made.judge) == (5, 5, 4, 5, None) and len(dataset) == 5
     assert about.model.run == "cosmos_predict" and about.policies == ("susie",) and about.starts[0].startswith("demonstrations, episode ")
+    with pytest.raises(ValueError, match="was imagined by a model itself"):
+        synthesise_set(model, [susie], tmp_path / "again", Wanted(2, data=str(tmp_path / "set")), bars=bars)
     assert len(set(about.starts)) == 5 and dataset.read(0).instruction in open_dataset(demonstrations).tasks
 
 

@@ -15,7 +15,7 @@ from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds
-from wam.jobs.control import size_of
+from wam.jobs.control import require_world, size_of
 from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
 from wam.jobs.use.judging import EPISODES, USUAL, judge_of
@@ -80,7 +80,7 @@ def evaluate_policies(
     for name, policy in tried.items():
         require_sight(name, policy.spec, shown)
         require_pace(name, policy.spec, shown)
-        at_clock_of(env, policy)  # whether there is one
+        require_world(policy, at_clock_of(env, policy), name)
     deaf = None if control is None else ready_control(run, control, asked.device, bars).read(env.spec.sentences)
     judge, score = judge_of(
         asked.world, options, episodes=asked.judge_episodes, config=asked.judge, device=asked.device, progress=bars.task("judge of success")

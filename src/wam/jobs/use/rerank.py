@@ -20,7 +20,7 @@ from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessDifference, SuccessRow, compare_success, evaluation_seeds, measure_success
-from wam.jobs.control import in_steps_of, size_of
+from wam.jobs.control import in_steps_of, require_world, size_of
 from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
 from wam.jobs.use.judging import EPISODES, USUAL, judge_of
@@ -83,6 +83,7 @@ def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = 
     env = as_shown(world, base.preset, asked.device)
     run, base = run.read(env.spec.sentences), base.read(env.spec.sentences)
     alone, modes = base.policy(), asked.modes or allowed(model)
+    require_world(alone, env, base.name)
     for mode in modes:  # before a judge is fitted, which takes minutes
         require_fit(alone, run.world_model, mode)
     model, objective, score = wanted(run, env, asked, options, bars)

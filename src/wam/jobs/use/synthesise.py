@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from wam.data import Frames, WindowDataset
-from wam.jobs.control import shows_goal, size_of
+from wam.jobs.control import require_told, shows_goal, size_of
 from wam.jobs.imagine import skip_of
 from wam.jobs.practise import as_shown, require_named
 from wam.jobs.record import load_world
@@ -86,6 +86,9 @@ def synthesise_set(folder: Path, policies: Sequence[Path], out: Path, wanted: Wa
     options = {} if wanted.world is None else {**size_of(run, load_world(wanted.world)), **(wanted.options or {})}
     total = wanted.episodes * len(acting)
     starts, steps = begins(run, wanted, options, total)
+    asking = f"{starts.names[0].split(',')[0]!r}, where it is to start,"
+    for each in acting if starts.sentences else (run, *acting):
+        require_told(each.model.spec, starts.task, each.name, asking)
     runs = [each.read(starts.sentences) for each in (run, *acting)]
     tried = {each.folder.resolve().name: each.policy() for each in runs[1:]}
     if len(tried) < len(acting):
@@ -136,6 +139,8 @@ def begins(run: Run, wanted: Wanted, options: Mapping[str, object], count: int) 
         env: Env = as_shown(load_world(wanted.world).make(min(BATCH, count), device=wanted.device, **options), run.preset, wanted.device)
         return world_starts(env, range(wanted.seed, wanted.seed + count)), env.spec.budget
     frames, (fewest, most) = frames_for(run.preset, wanted.data), run.world_model.spec.context
+    if frames.spec.imagined is not None:
+        raise ValueError(f"{wanted.data} was imagined by a model itself, and episodes are to start from what was really seen. Name the recorded set.")
     if wanted.only_solved:
         frames = as_judged(frames, wanted, options)
     skip = skip_of(run, frames.spec, wanted.data)
