@@ -10,6 +10,7 @@ import torch
 
 from tests.data.toy import toy_episode, toy_spec
 from wam.data import DataError, DataSpec, Recorder, cut, open_dataset
+from wam.data.dataset import EpisodeDataset
 from wam.data.fresh import new_set
 from wam.data.joining import join
 from wam.data.recording import being_recorded
@@ -38,6 +39,23 @@ def test_all_episodes_in_order_with_what_all_have(tmp_path):
     for episode, source in zip(whole, [*open_dataset(first), *open_dataset(second)], strict=True):
         assert episode.truth is None and episode.reward is None and episode.success is not None
         assert episode.observation.rgb["top"].equal(source.observation.rgb["top"]) and episode.actions.low_level.equal(source.actions.low_level)
+
+
+def test_an_episode_that_cannot_be_copied_is_named_where_it_lies(tmp_path, monkeypatch):
+    """Not by its number in the set that is not made."""
+    first, second = recorded(tmp_path / "a", [1, 2]), recorded(tmp_path / "b", [3, 4])
+    read = EpisodeDataset.read
+
+    def damaged(dataset, index, **rest):
+        episode = read(dataset, index, **rest)
+        if (dataset.root.name, index) != ("b", 1):
+            return episode
+        return replace(episode, actions=replace(episode.actions, low_level=torch.full_like(episode.actions.low_level, torch.nan)))
+
+    monkeypatch.setattr(EpisodeDataset, "read", damaged)
+    for copied in (lambda: join([first, second], tmp_path / "both"), lambda: split(second, tmp_path / "left", tmp_path / "held", count=1)):
+        with pytest.raises(DataError, match=rf"file {second}, episode 1: .* It comes from b\. Correct"):
+            copied()
 
 
 def test_of_proprioception_the_common_slots_are_kept(tmp_path):

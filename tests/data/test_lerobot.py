@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -349,9 +350,37 @@ def drop_tasks(root: Path) -> None:
     (root / "meta/tasks.jsonl").unlink()
 
 
+def declared(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
+    """A fault of what meta/info.json declares."""
+
+    def fault(root: Path) -> None:
+        path = root / "meta/info.json"
+        raw = json.loads(path.read_text())
+        change(raw)
+        path.write_text(json.dumps(raw))
+
+    return fault
+
+
+def unnamed(file: str, key: str) -> Callable[[Path], None]:
+    """A row of meta/FILE without a key."""
+
+    def fault(root: Path) -> None:
+        path = root / "meta" / file
+        path.write_text(path.read_text().replace(f'"{key}"', '"other"', 1))
+
+    return fault
+
+
 @pytest.mark.parametrize(
     ("fault", "match"),
     [
+        (declared(lambda raw: raw["features"]["action"].pop("dtype")), r"info.json: something in it is absent or of another kind .*'dtype'.*dtype and shape"),
+        (declared(lambda raw: raw.update(features=[])), r"info.json: something in it is absent or of another kind"),
+        (declared(lambda raw: raw.update(data_path=None)), r"info.json: .*data_path is None"),
+        (declared(lambda raw: raw.update(total_episodes="many")), r"info.json: .*'many'"),
+        (unnamed("tasks.jsonl", "task"), r"meta: something in episodes.jsonl, tasks.jsonl .*'task'"),
+        (unnamed("episodes.jsonl", "episode_index"), r"meta: something in episodes.jsonl, tasks.jsonl .*'episode_index'"),
         (break_json, r"info.json: not valid JSON"),
         (break_version, r"codebase_version is 'v1.6'; this library reads v2.0, v2.1, v3.0"),
         (cut_table, r"episode_000001.parquet.*cannot be read"),

@@ -112,6 +112,9 @@ def test_mistakes_explain_themselves(tmp_path):
         convert_replay(write_npz(tmp_path, {name: array for name, array in arrays.items() if name != "episode_ends"}), tmp_path / "set", LAYOUT)
     with pytest.raises(DataError, match="ends at 12 and must rise"):
         convert_replay(write_npz(tmp_path, {**arrays, "episode_ends": np.array([4, 10, 12])}), tmp_path / "set", LAYOUT)
+    for ends in (np.array([[4], [10]]), np.array([4.0, 10.0]), np.array(["4", "10"])):
+        with pytest.raises(DataError, match=r"episode_ends is .* expected whole numbers of shape \(episodes,\)"):
+            convert_replay(write_npz(tmp_path, {**arrays, "episode_ends": ends}), tmp_path / "set", LAYOUT)
     with pytest.raises(DataError, match="episode_ends is empty"):
         convert_replay(write_npz(tmp_path, {**arrays, "episode_ends": np.array([], np.int64)}), tmp_path / "set", LAYOUT)
     whole = write_npz(tmp_path, arrays)

@@ -65,6 +65,17 @@ def test_a_set_of_another_rate_is_refused():
         skip_of(run, replace(own, rate=30.0), "set")
 
 
+@pytest.mark.parametrize("change", [{"unit": "mm"}, {"relative": False}, {"frame": "gripper"}])
+def test_a_set_whose_actions_mean_something_else_is_refused(change):
+    """Names that agree are not enough: millimetres for metres would only look like a model that ignores its actions."""
+    own = DataSpec.of_world(push.make(1).spec)
+    spec = WorldModelSpec(observes=own.observes, predicts=FutureSpec(observation=own.observes), consumes=own.acts, rate=10 / 3)
+    run = SimpleNamespace(name="lewm tiny", preset=load_recipe("lewm").preset("tiny"), imagining=SimpleNamespace(spec=spec), data=replace(own, rate=10 / 3))
+    other = tuple(replace(slot, **change) for slot in own.acts.low_level)
+    with pytest.raises(ValueError, match=r"set has 'pusher x' as .*, and lewm tiny learned with 'pusher x' as a change in m, frame 'world': convert the set"):
+        skip_of(run, replace(own, acts=replace(own.acts, low_level=other)), "set")
+
+
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory):
     """Sets to learn from and to be judged on."""

@@ -227,14 +227,13 @@ def imagine(
     as_json: AsJson = False,
 ) -> None:
     """Open-loop predictions beside the truth: the rollout card, and report.html in the run's folder."""
-    from wam.jobs.imagine import UNTOLD, imagine_run
+    from wam.jobs.imagine import imagine_run
     from wam.show.tables import card_tables
 
     found, page = imagine_run(run, data, horizon=horizon, count=windows, training=training, device=device)
     if result is not None:
         found.save(result)
-    note = () if found.told else (UNTOLD,)
-    show({**found.card.to_dict(), "told": found.told}, [*card_tables(found.card), *note, f"report: {page}"], as_json)
+    show({**found.card.to_dict(), "told": found.told, "notes": found.notes}, [*card_tables(found.card), *found.notes, f"report: {page}"], as_json)
 
 
 @app.command(epilog="Example: [bold]wam control runs/lewm --world push --goals 100[/]")

@@ -68,9 +68,11 @@ def read_v3(root: Path, info: DatasetInfo) -> tuple[list[EpisodeEntry], tuple[st
     tasks = list(read_tasks(root)) if rows else []
     try:
         entries = [_v3_entry(root, info, row) for row in rows]
-    except KeyError as error:
+    except (KeyError, TypeError, ValueError) as error:
         cause = "the index was written by another tool, or a feature was added to meta/info.json by hand."
-        raise DataError(f"column {error} missing in meta/episodes.", cause=cause, remedy=RESTORE, path=root / "meta" / "episodes") from error
+        raise DataError(
+            f"column {error} missing in meta/episodes, or not what it should be.", cause=cause, remedy=RESTORE, path=root / "meta" / "episodes"
+        ) from error
     entries.sort(key=lambda entry: entry.index)
     for entry in pending_entries(root, info, first=len(entries)):
         entries.append(entry)
@@ -193,9 +195,13 @@ def read_v2(root: Path, info: DatasetInfo) -> tuple[list[EpisodeEntry], tuple[st
     """One parquet and one video file per episode; lengths and tasks in JSON lines."""
     rows = read_lines(root / "meta" / "episodes.jsonl", remedy=RESTORE)
     path = root / "meta" / "tasks.jsonl"
-    tasks = _in_order([(row["task_index"], row["task"]) for row in read_lines(path, remedy=RESTORE)], path)
     notes: list[Note] = []
-    entries = [_v2_entry(root, info, row) for row in rows]
+    try:
+        tasks = _in_order([(row["task_index"], row["task"]) for row in read_lines(path, remedy=RESTORE)], path)
+        entries = [_v2_entry(root, info, row) for row in rows]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"something in episodes.jsonl, tasks.jsonl or the paths of info.json is absent or of another kind ({type(error).__name__}: {error})."
+        raise DataError(what, cause="it was written by hand or by another tool.", remedy=RESTORE, path=root / "meta") from error
     for number, entry in enumerate(entries):
         repaired = _standard_chunks(root, info, entry)
         if repaired != entry:

@@ -55,8 +55,8 @@ def join(
     with new_set(target) as folder, Recorder(folder, spec, storage=storage_of(sets)) as recorder:
         for one in sets:
             places = [one.spec.observes.proprio.index(slot) for slot in spec.observes.proprio]
-            for episode in one:
-                recorder.write(_with(episode, kept, known, places))
+            for number, episode in enumerate(one):
+                recorder.write(_with(episode, kept, known, places), found=(one.root, number))
                 done += 1
                 if progress is not None:
                     progress(done, total)

@@ -156,6 +156,20 @@ class DatasetInfo:
                 remedy="Correct it: fps is 1 over the seconds from one frame to the next.",
                 path=path,
             )
+        try:
+            return DatasetInfo._of(raw, version, fps)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DataError(
+                f"something in it is absent or of another kind ({type(error).__name__}: {error}).",
+                cause="meta/info.json was written by hand or by another tool.",
+                remedy="Give every feature dtype and shape, and the rest as docs/data-format.md lists it.",
+                path=path,
+            ) from error
+
+    @staticmethod
+    def _of(raw: dict[str, Any], version: str, fps: float) -> "DatasetInfo":
+        if not isinstance(raw["data_path"], str):
+            raise TypeError(f"data_path is {raw['data_path']!r}")
         return DatasetInfo(
             version=version,
             fps=fps,

@@ -97,9 +97,12 @@ class Recorder:
         self.tasks = list(index.tasks)
         self.episodes, self.frames = len(index.episodes), sum(entry.length for entry in index.episodes)
 
-    def write(self, episode: Episode) -> int:
-        """Store one episode and return its number. Raises DataError where it does not fit the spec or its seed is for evaluation."""
-        self._require(episode)
+    def write(self, episode: Episode, *, found: tuple[Path, int] | None = None) -> int:
+        """Store one episode and return its number. Raises DataError where it does not fit the spec or its seed is for evaluation.
+
+        `found`: the set that it was read from and its number there, which an error then names.
+        """
+        self._require(episode, *(found or (self.root, self.episodes)))
         columns = disk_columns(episode)
         if odd := {key: len(array) for key, array in columns.items() if len(array) != episode.length}:
             raise DataError(
@@ -164,13 +167,13 @@ class Recorder:
                 fcntl.flock(handle, fcntl.LOCK_UN)
             os.close(handle)
 
-    def _require(self, episode: Episode) -> None:
+    def _require(self, episode: Episode, path: Path, number: int) -> None:
         if episode.seed is not None and episode.seed >= EVALUATION_SEEDS:
             raise DataError(
                 f"seed {episode.seed} is an evaluation seed (>= {EVALUATION_SEEDS}).",
                 remedy="Record with smaller seeds; evaluation starts must stay unseen.",
-                path=self.root,
-                episode=self.episodes,
+                path=path,
+                episode=number,
             )
         problems = misfits(self.spec, episode.observation, episode.actions) + episode_misfits(episode)
         if episode.actions.valid.shape[0] != 1:
@@ -178,7 +181,8 @@ class Recorder:
         if bool(episode.actions.valid[:, 0].any()):
             problems.append("the first action is valid, but no frame comes before it: actions[t] leads to observation[t].")
         if problems:
-            raise DataError(" ".join(problems), remedy="Correct the episode or the spec.", path=self.root, episode=self.episodes)
+            came = f" It comes from {episode.source}." if episode.source else ""
+            raise DataError(" ".join(problems) + came, remedy="Correct the episode or the spec.", path=path, episode=number)
 
     def _streams(self, columns: dict[str, NDArray[Any]]) -> frozenset[str]:
         """Keys of pictures that become video: RGB that is large, or all RGB where asked for."""

@@ -33,7 +33,7 @@ def split(source: str | Path, out: Path, held: Path, *, count: int, seed: int = 
         Recorder(held_folder, whole.spec, storage=storage) as kept,
     ):
         for number in range(len(whole)):
-            (kept if number in chosen else learned).write(whole.read(number))
+            (kept if number in chosen else learned).write(whole.read(number), found=(whole.root, number))
             if progress is not None:
                 progress(number + 1, len(whole))
     return tuple(chosen)

@@ -35,7 +35,9 @@ def compute_statistics(frames: Frames, spec: DataSpec | None = None) -> Statisti
             count = int((~np.isfinite(values)).sum())
             cause = "a sensor or an inverse-kinematics step failed while recording."
             raise DataError(
-                f"{name} holds {count} values that are NaN or infinite.", cause=cause, remedy="`wam data check SET` names the episodes: drop or cut them."
+                f"{name} holds {count} values that are NaN or infinite.",
+                cause=cause,
+                remedy="`wam data check SET` names the episodes: record them again, or learn from the others (episodes=[...] of train_recipe in Python).",
             )
     return Statistics(
         acts=spec.acts,

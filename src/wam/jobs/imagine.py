@@ -22,10 +22,11 @@ from wam.recipes.runs import Run, frames_for, load, sources_of
 from wam.show.report import Report, Section
 from wam.show.sections import card_sections, origin_section, strips_section, training_section
 from wam.show.training import read_training_log
-from wam.world import Window
+from wam.world import Slot, Window
 
 STRIPS = 4  # windows that are drawn
 UNTOLD = "It imagines without being told the actions, so there are none to shuffle."
+ABSENT = "Its training data ({}) is not here, so there are no mean and background pictures and no probes."
 READS = 0.5  # R2 of a probe on true frames from which its positions count for a verdict
 
 
@@ -35,6 +36,7 @@ class ImaginedResult(Result):
 
     card: RolloutCard
     told: bool = True  # the actions; what is told none has no arm with those of others
+    notes: tuple[str, ...] = ()  # what the card lacks, and why
 
 
 def imagine_run(
@@ -58,10 +60,14 @@ def imagine_run(
     both = [held_out] if known is None else [held_out, known]
     card = rollout_card(run.imagining, held_out, training=known, name=run.name, episodes=episodes, positions=places(run, *both))
     told = run.imagining.spec.consumes.told
-    missing = "" if told else f" {UNTOLD}"
-    missing += "" if learned else f" Its training data ({short(run.trained_on.data)}) is not here, so there are no mean and background pictures and no probes."
+    notes = [] if told else [UNTOLD]
+    if learned is None:
+        notes.append(f"{ABSENT.format(short(run.trained_on.data))} Name where it lies now with --training.")
     if len({knows_poses(window) for window in both}) == 2:
-        missing += " Poses of bodies are known in one of the two sets alone, so no probe is asked for them."
+        notes.append("Poses of bodies are known in one of the two sets alone, so no probe is asked for them.")
+    if card.episodes < 2:
+        notes.append("All windows are of one episode, which says nothing of others: no intervals, no verdicts.")
+    missing = "".join(f" {note}" for note in notes)
     origin = Origin.now(
         started=started,
         protocol=(
@@ -88,11 +94,13 @@ def imagine_run(
         ),
     )
     verdicts = Verdicts(conforms=check_world_model(run.imagining).ok, uses_conditions=uses_conditions(card))
-    return ImaginedResult(card=card, told=told, origin=origin, verdicts=verdicts), page.save(run.folder / "report.html")
+    return ImaginedResult(card=card, told=told, notes=tuple(notes), origin=origin, verdicts=verdicts), page.save(run.folder / "report.html")
 
 
 def uses_conditions(card: RolloutCard) -> bool | None:
-    """Is every error that an instrument can see clearly below that with other actions? None where none can be seen."""
+    """Is every error that an instrument can see clearly below that with other actions? None where none can be seen, and of a single episode."""
+    if card.episodes < 2:
+        return None
     used = [contrast.better for contrast in card.action_use() if is_read(card, contrast.measure)]
     return all(used) if used else None
 
@@ -159,15 +167,20 @@ def windows_of(run: Run, data: str | Path, horizon: int, count: int) -> tuple[Wi
 def skip_of(run: Run, shown: DataSpec, data: str | Path) -> int:
     """Frames of a data set per step of the model; what was lived through or imagined is at its own clock already. ValueError for sets of another robot."""
     spec = run.imagining.spec
-    for what, needed, there in (
+    for what, needed, names in (
         ("cameras", spec.observes.cameras, shown.observes.cameras),
         ("actions", [slot.name for slot in spec.consumes.low_level], [slot.name for slot in shown.acts.low_level]),
     ):
-        if missing := sorted(set(needed) - set(there)):
+        if missing := sorted(set(needed) - set(names)):
             raise ValueError(
-                f"{data} has the {what} {sorted(there)}, and {run.name} learned with {sorted(needed)}: it lacks {missing}. "
+                f"{data} has the {what} {sorted(names)}, and {run.name} learned with {sorted(needed)}: it lacks {missing}. "
                 "It is probably of another robot or world: pass episodes recorded like those that the run learned from."
             )
+    for mine, theirs in ((spec.consumes.low_level, shown.acts.low_level), (spec.observes.proprio, shown.observes.proprio)):
+        there = {slot.name: slot for slot in theirs}
+        for slot, other in ((slot, there[slot.name]) for slot in mine if slot.name in there):
+            if (other.unit, other.frame, other.relative) != (slot.unit, slot.frame, slot.relative):
+                raise ValueError(f"{data} has {meant(other)}, and {run.name} learned with {meant(slot)}: convert the set, or train on episodes like these.")
     for skip in (1, run.preset.skip):
         if abs(shown.rate - skip * run.data.rate) < 1e-3 * shown.rate:
             return skip
@@ -175,6 +188,11 @@ def skip_of(run: Run, shown: DataSpec, data: str | Path) -> int:
         f"{data} has {shown.rate:g} frames a second, and {run.name} learned from {run.preset.skip * run.data.rate:g}: its steps would last another time. "
         "Pass episodes of that rate, or train on these."
     )
+
+
+def meant(slot: Slot) -> str:
+    """What a number is, in words."""
+    return f"{slot.name!r} as {'a change' if slot.relative else 'a value'} in {slot.unit or 'no unit'}, frame {slot.frame!r}"
 
 
 def places(run: Run, *windows: Window) -> Positions | None:

@@ -75,7 +75,8 @@ def contrast_summary(card: RolloutCard, measures: Sequence[Measure] | None = Non
         columns=("measure", "against shuffled actions", "against the best baseline"),
         rows=tuple(_contrasts(card, measure) for measure in measures or card.measures()),
         note="Error of the model divided by that of the comparison, all steps together, with its 95 % interval: 0.5 means half the error, above 1 is "
-        "worse. Squared error for PSNR, 1 - SSIM, and metres for positions. The best baseline is the best of copy, mean and background.",
+        "worse. Squared error for PSNR, 1 - SSIM, and metres for positions. The best baseline is the best of copy and, where the training data is at hand, "
+        "mean and background.",
     )
 
 
@@ -127,12 +128,14 @@ def _difference(one: SuccessDifference) -> tuple[str, ...]:
 
 def _contrasts(card: RolloutCard, measure: Measure) -> tuple[str, ...]:
     contrasts = (next((one for one in found if one.measure == measure), None) for found in (card.action_use(), card.learning()))
-    return (str(measure), *("-" if contrast is None else _verdict(contrast) for contrast in contrasts))
+    return (str(measure), *("-" if contrast is None else _verdict(contrast, sure=card.episodes > 1) for contrast in contrasts))
 
 
-def _verdict(contrast: Contrast) -> str:
-    """The figure, and on a line of its own what it says."""
+def _verdict(contrast: Contrast, *, sure: bool) -> str:
+    """The figure, and on a line of its own what it says. Not `sure`: it is of one episode."""
     value = contrast.ratio
+    if not sure:
+        return f"{value.value:.2f}\none episode"
     verdict = "better" if contrast.better else "worse" if value.low > 1 else "no difference found"
     against = "" if contrast.against == SHUFFLED else f" ({contrast.against})"
     return f"{value.value:.2f} ({value.low:.2f} to {value.high:.2f})\n{verdict}{against}"

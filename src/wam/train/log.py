@@ -107,10 +107,15 @@ class Log:
         if self.path is None or not self.path.exists():
             return
         kept = []
-        for text in self.path.read_text().splitlines(keepends=True):
+        for number, text in enumerate(self.path.read_text().splitlines(keepends=True), 1):
             if not text.endswith("\n"):
                 break
-            line = json.loads(text)
+            try:
+                line = json.loads(text)
+            except ValueError as error:
+                raise ValueError(
+                    f"{self.path}, line {number} is no JSON ({error}). It was changed or damaged: delete that line; nothing but the log lacks it."
+                ) from error
             if (line["index"], line["step"]) <= (index, step):
                 kept.append(text)
         partial = self.path.with_suffix(".partial")

@@ -56,6 +56,9 @@ def cut_buffer(arrays: Arrays, path: Path) -> Iterator[tuple[str, Arrays]]:
     """A buffer of all steps, cut at its ends."""
     if ENDS not in arrays:
         raise DataError(f"there is no {ENDS}; it holds {sorted(arrays)}.", remedy="Store the index after each episode's last step.", path=path)
+    if arrays[ENDS].ndim != 1 or arrays[ENDS].dtype.kind not in "iu":
+        what = f"{ENDS} is {arrays[ENDS].dtype} of shape {arrays[ENDS].shape}, expected whole numbers of shape (episodes,)."
+        raise DataError(what, remedy="Store the index after each episode's last step.", path=path)
     ends = arrays[ENDS].astype(np.int64)
     if not len(ends):
         raise DataError(f"{ENDS} is empty: it holds no episode.", remedy="Export the buffer again.", path=path)

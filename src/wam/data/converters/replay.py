@@ -120,7 +120,11 @@ def episode_of(name: str, arrays: Arrays, layout: ReplayLayout, path: Path, draw
     needed = (layout.actions, *layout.states, *layout.cameras.values())
     if absent := [key for key in needed if key not in arrays]:
         raise DataError(
-            f"arrays {absent} missing; the episode has {sorted(arrays)}.", remedy="Pass a layout that names this file's arrays.", path=path, episode=name
+            f"arrays {absent} missing; the episode has {sorted(arrays)}.",
+            cause="they have other names in this file, or in a buffer another length than its steps.",
+            remedy="Pass a layout that names this file's arrays, or export those that are too short or too long again.",
+            path=path,
+            episode=name,
         )
     lengths = {key: len(arrays[key]) for key in needed}
     if len(set(lengths.values())) > 1:

@@ -80,6 +80,12 @@ class LeWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded], Meters):
 
     def __init__(self, config: LeWMConfig, observes: ObservationSpec, acts: ActionSpec, statistics: Statistics, rate: float):
         super().__init__()
+        if not observes.cameras or not acts.low_level:
+            lacks = "cameras" if not observes.cameras else "low-level actions"
+            raise SpecError(
+                f"LeWorldModel learns from pictures and what was done between them, and the data has no {lacks}. Record them; "
+                "`wam data check SET` says where a column only has another name."
+            )
         statistics.require(acts, observes.proprio)
         if statistics.action is None or (observes.proprio and statistics.proprio is None):
             raise SpecError("LeWorldModel normalises its actions and proprioception, but the statistics lack their moments. Compute them from the data set.")
