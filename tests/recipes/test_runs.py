@@ -10,6 +10,7 @@ from rich.console import Console
 
 from wam import train
 from wam.data.meaning import IMAGINED
+from wam.data.splitting import split
 from wam.evaluate.origin import commit
 from wam.jobs.control import ControlResult, control_runs
 from wam.jobs.imagine import ImaginedResult, imagine_run
@@ -96,7 +97,7 @@ def test_an_exported_run_imagines_without_log_and_training_data(data, other, tmp
     (folder / "run.json").write_text(json.dumps(told))
     found, page = imagine_run(folder, other, horizon=2, count=8)
     card = found.card
-    assert {curve.arm for curve in card.curves} == {"model", "shuffled", "copy"} and "is not here" in page.read_text()
+    assert {curve.arm for curve in card.curves} == {"model", "shuffled", "copy"} and "is not here" in page.read_text() and "--training" in found.notes[0]
     found, _ = imagine_run(folder, other, horizon=2, count=8, training=data)
     assert "background" in {curve.arm for curve in found.card.curves} and found.verdicts.conforms
     assert ImaginedResult.from_json(found.save(tmp_path / "card.json").read_text()) == found
@@ -114,11 +115,14 @@ def test_poses_that_one_set_alone_knows_are_not_probed_for(tmp_path, learned):
 
 def test_what_cannot_be_held_out_is_refused(data, other, tmp_path):
     fit(data, tmp_path / "run")
-    with pytest.raises(ValueError, match="is what lewm tiny, changed was trained on"):
+    with pytest.raises(ValueError, match=r"lewm tiny, changed was trained on (\d+) of the \1 episodes .* `wam data split` holds some out"):
         imagine_run(tmp_path / "run", data, horizon=2, count=8)
     fit(data, tmp_path / "some", episodes=[1, 3], labels=0.5)
-    with pytest.raises(ValueError, match="is a set with the episodes that lewm tiny, changed was trained on"):
+    with pytest.raises(ValueError, match=r"lewm tiny, changed was trained on 2 of the \d+ episodes"):
         imagine_run(tmp_path / "some", data, horizon=2, count=8)
+    split(data, tmp_path / "left", tmp_path / "held", count=3)
+    with pytest.raises(ValueError, match=r"lewm tiny, changed was trained on 3 of the 3 episodes"):
+        imagine_run(tmp_path / "run", tmp_path / "held", horizon=2, count=8)
     imagine_run(tmp_path / "some", other, horizon=2, count=8)
     with pytest.raises(ValueError, match="the longest allows 14"):
         imagine_run(tmp_path / "run", other, horizon=15, count=8)

@@ -72,7 +72,7 @@ def check_dataset(source: str | Path | EpisodeDataset, *, decode: bool = True) -
         if decode:
             found += list(pictures(dataset, entry))
     found += [*not_numbers(dataset, holes), *ranges(dataset, readable), *alignment(dataset, [columns for _, columns in readable])]
-    return tuple(sorted(found, key=lambda finding: finding.severity))
+    return tuple(sorted(dict.fromkeys(found), key=lambda finding: finding.severity))  # a file that many episodes lie in is said once
 
 
 def empty(dataset: EpisodeDataset) -> Iterator[Finding]:

@@ -123,7 +123,7 @@ def shared(judged: Sequence[Moving]) -> Moving:
 
 def moving_errors(run: Run, data: str | Path, held_out: str | Path, horizon: int, count: int, device: str) -> Moving:
     """Of `count` windows of `held_out`, with the run's own horizon. ValueError for episodes that it was trained on."""
-    require_unseen(run, held_out)
+    require_unseen(run, held_out, data)
     chunk = run.world_model.spec.chunk
     horizon = -(-horizon // chunk) * chunk
     run = run.read(instructions_of(run, [data, held_out]))

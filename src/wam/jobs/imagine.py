@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from wam.check import check_world_model
-from wam.data import DataSpec, WindowDataset, open_dataset
+from wam.data import DataSpec, WindowDataset
 from wam.evaluate.baselines import Pictures
 from wam.evaluate.card import CLEAR, POSITION, Measure, RolloutCard
 from wam.evaluate.imagine import Imagined, imagine, others
@@ -53,7 +53,7 @@ def imagine_run(
     sources = Sources.of("wam.jobs.imagine", f"wam.recipes.{run.recipe.name}")
     learned = training or data_of(run)
     run = run.read(instructions_of(run, [data] if learned is None else [data, learned]))
-    require_unseen(run, data)
+    require_unseen(run, data, learned)
     held_out, episodes = windows_of(run, data, horizon, count)
     known = None if learned is None else windows_of(run, learned, horizon, 4 * count)[0].to(device)
     held_out = held_out.to(device)
@@ -116,16 +116,18 @@ def short(data: str | Path) -> str:
     return "/".join(Path(data).parts[-2:])
 
 
-def require_unseen(run: Run, data: str | Path) -> None:
-    """ValueError where a data set holds the episodes that the run learned from; of a world that it acted in, where they still lie."""
-    about = run.trained_on
-    lived = data_of(run) if about.world else None
-    seen = about.fingerprint if lived is None else frames_for(run.preset, lived).fingerprint()
-    if about.episodes is not None and max(about.episodes) >= len(open_dataset(data)):
-        return
-    if frames_for(run.preset, data, about.episodes).fingerprint() == seen:
+def require_unseen(run: Run, data: str | Path, learned: str | Path | None) -> None:
+    """ValueError where a data set holds episodes that the run learned from. Where what it learned from is not at hand, only the very same set is found."""
+    about, shown = run.trained_on, frames_for(run.preset, data)
+    told = "predictions there say nothing. Pass episodes that it has not seen; `wam data split` holds some out before training."
+    same = about.episodes is None or max(about.episodes) < len(shown.lengths)
+    if learned is None and same and frames_for(run.preset, data, about.episodes).fingerprint() == about.fingerprint:
         which = "what" if about.episodes is None else "a set with the episodes that"
-        raise ValueError(f"{data} is {which} {run.name} was trained on: predictions there say nothing. Pass episodes that it has not seen.")
+        raise ValueError(f"{data} is {which} {run.name} was trained on: {told}")
+    if learned is not None:
+        known = set(frames_for(run.preset, learned, about.episodes).episode_fingerprints())
+        if seen := sum(one in known for one in shown.episode_fingerprints()):
+            raise ValueError(f"{run.name} was trained on {seen} of the {len(shown.lengths)} episodes of {data}: {told}")
 
 
 def imagined_sections(run: Run, window: Window) -> tuple[Section, ...]:
