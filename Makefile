@@ -50,7 +50,7 @@ real-robots: .venv/ready
 	$(BIN)/wam cross-validate cosmos_predict --data runs/real/droid_derived --out runs/real/droid_derived-folds-cosmos_predict --result results/real_droid_derived_cosmos_predict.json --sheet docs/pictures/real-droid_derived-cosmos_predict.png
 	$(BIN)/wam cross-validate cosmos_predict --steps 150 --data runs/real/bridge --out runs/real/bridge-folds-cosmos_predict --result results/real_bridge_cosmos_predict.json --sheet docs/pictures/real-bridge-cosmos_predict.png
 	for system in uwm fast_wam; do \
-	    $(BIN)/wam cross-validate $$system --data runs/real/droid_derived --out runs/real/droid_derived-folds-$$system --result results/real_droid_derived_$$system.json || exit 1; \
+	    $(BIN)/wam cross-validate $$system --data runs/real/droid_derived --out runs/real/droid_derived-folds-$$system --result results/real_droid_derived_$$system.json --sheet docs/pictures/real-droid_derived-$$system.png || exit 1; \
 	    $(BIN)/wam cross-validate $$system --steps 300 --data runs/real/bridge --out runs/real/bridge-folds-$$system --result results/real_bridge_$$system.json || exit 1; \
 	done
 	$(BIN)/python -m wam.jobs.pages
