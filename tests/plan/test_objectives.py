@@ -163,7 +163,7 @@ def test_errors_explain() -> None:
         GoalImage().prepare(model, Task())
     with pytest.raises(SpecError, match="neither declares Encodes nor predicts pictures"):
         GoalImage().prepare(model, Task(goal=Observation(proprio=torch.zeros(2, 1, 4))))
-    with pytest.raises(SpecError, match=r"plans go towards a goal image, and this task has none_state"):
+    with pytest.raises(SpecError, match=r"needs task\.goal_state"):
         GoalState().prepare(model, Task())
     with pytest.raises(SpecError, match="goal is a Latent, but the model predicts Physical"):
         GoalState().prepare(model, Task(goal_state=Latent(z=torch.zeros(2, 1, 4))))
