@@ -1,4 +1,4 @@
-"""One thread: two spinning threads on a busy machine are slower than one, and results are compared bit by bit. One seed: no test depends on others."""
+"""One thread: two spinning threads on a busy machine are slower than one, and results are compared bit by bit. One seed for each test."""
 
 import pytest
 import torch
@@ -8,5 +8,5 @@ torch.set_num_threads(1)
 
 @pytest.fixture(autouse=True)
 def seeded() -> None:
-    """Torch's own random numbers (fresh weights, mostly) are the same whatever ran before."""
+    """Torch's own random numbers (fresh weights, mostly) do not depend on earlier tests; what a module shares is made before, and seeds itself."""
     torch.manual_seed(0)

@@ -23,6 +23,8 @@ from wam.world.images import to_uint8
 
 LABELS = ("actions.low_level", "actions.keys", "actions.skill", "actions.arguments", "actions.camera")  # what somebody must have recorded
 GLANCED = 16  # pictures of each camera that tell one set from another
+TOLD = ("actions.low_level", "observation.proprio")  # fields that say what was done and felt
+SEEN = ("observation.rgb.", "observation.depth.")  # how fields of pictures begin
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Frames:
         """
         digest = hashlib.sha256(self.lengths.tobytes())
         rows = np.concatenate([np.arange(start, start + length) for start, length in zip(self.starts, self.lengths, strict=True)])
-        told = [path for path in ("actions.low_level", "observation.proprio") if path in self.fields]
+        told = [path for path in TOLD if path in self.fields]
         for path in told:
             digest.update(np.take(self.fields[path], rows, axis=0).tobytes())
         if not told:
@@ -92,8 +94,8 @@ class Frames:
 
     def episode_fingerprints(self) -> tuple[str, ...]:
         """One per episode: its length, all that was done and felt, and its first pictures. Equal ones are the same episode, whatever set it lies in."""
-        told = [path for path in ("actions.low_level", "observation.proprio") if path in self.fields]
-        seen = sorted(path for path in self.fields if path.startswith(("observation.rgb.", "observation.depth.")))
+        told = [path for path in TOLD if path in self.fields]
+        seen = sorted(path for path in self.fields if path.startswith(SEEN))
         found = []
         for start, length in zip(self.starts.tolist(), self.lengths.tolist(), strict=True):
             digest = hashlib.sha256(str(length).encode())
@@ -110,7 +112,7 @@ class Frames:
         rows = np.concatenate([np.arange(start, start + length) for start, length in zip(self.starts, self.lengths, strict=True)])
         some = rows[np.linspace(0, len(rows) - 1, GLANCED).round().astype(np.int64)]
         for path in sorted(self.fields):
-            if path.startswith(("observation.rgb.", "observation.depth.")):
+            if path.startswith(SEEN):
                 digest.update(f"{path} {self.fields[path].shape[1:]}".encode() + np.take(self.fields[path], some, axis=0).tobytes())
         return digest.digest()
 

@@ -1,7 +1,5 @@
 """Goals that lie a number of steps ahead on an expert's own path through a row (`TabletopConfig.offset`), as goals taken from trajectories do."""
 
-import itertools
-
 import numpy as np
 
 from wam.sim.worlds.tabletop import tasks
@@ -10,25 +8,29 @@ from wam.sim.worlds.tabletop.config import STEPS, TabletopConfig
 from wam.sim.worlds.tabletop.draw import draw
 from wam.sim.worlds.tabletop.row import HIGH, LOW, Row, RowState
 from wam.sim.worlds.tabletop.skills import Call, run
+from wam.world import SpecError
 
 SETTLED = 0.002  # m: what is this near to where the path brings it is there
-AGAIN = 10**9  # between the seeds of scenes that take each other's place
+AGAIN, TRIES = 10**9, 100  # between the seeds of scenes that take each other's place, and how many are drawn
 
 
 def ahead(config: TabletopConfig, seed: int) -> tuple[Row, RowState]:
     """A row that stands `offset` steps before the end of an expert's path, and its state at that end.
 
     It stands further back where its task would be solved there already, and at the path's beginning where that is nearer. A scene that
-    the expert does not solve within the usual budget is drawn anew.
+    the expert does not solve within the usual budget is drawn anew. SpecError where it solves none of many.
     """
-    for attempt in itertools.count():
+    for attempt in range(TRIES):
         row = Row(draw(config, seed + attempt * AGAIN), config)
         path = walked(row)
         for start in reversed(path[: max(1, len(path) - config.offset)]):
             row.restore(start)
             if not tasks.solved(row):
                 return row, path[-1]
-    raise AssertionError("counts for ever")
+    raise SpecError(
+        f"the expert solves none of {TRIES} scenes of seed {seed} (tasks {config.tasks}, split {config.split!r}), so there is no way to start on. "
+        "Leave offset out, or ask for other tasks."
+    )
 
 
 def walked(row: Row) -> list[RowState]:
