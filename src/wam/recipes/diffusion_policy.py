@@ -111,7 +111,7 @@ def one_at_a_time(preset: Preset) -> Preset:
 RECIPE = Recipe(
     name="diffusion_policy",
     card=CARD,
-    presets={"tiny": TINY, "sight": by_sight(TINY), "small": SMALL, "paper": PAPER},
+    presets={"tiny": TINY, "quick": TINY.shortened(0.65), "sight": by_sight(TINY), "small": SMALL, "paper": PAPER},
     build=build,
     mechanism=Mechanism(name="several actions of a chunk are executed", off=one_at_a_time, trained=False),
 )

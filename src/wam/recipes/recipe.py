@@ -7,7 +7,7 @@ import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -68,6 +68,16 @@ class Preset:
     def begun(self) -> "Preset":
         """As a training begins with it, even where it is that of a loaded run: without what `kept` added."""
         return self
+
+    def shortened(self, share: float) -> "Preset":
+        """The same, learned in this share of the gradient steps of every stage."""
+        return replace(self, stages=tuple(_shortened(stage, share) for stage in self.stages))
+
+
+def _shortened(stage: Stage, share: float) -> Stage:
+    """What is not learned by gradient stays as it is."""
+    learner = stage.learner
+    return replace(stage, learner=replace(learner, steps=round(share * learner.steps))) if isinstance(learner, Gradient) else stage
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -156,7 +156,7 @@ def without_words(preset: Preset) -> Preset:
 RECIPE = Recipe(
     name="susie",
     card=CARD,
-    presets={"tiny": TINY, "small": SMALL, "paper": PAPER},
+    presets={"tiny": TINY, "quick": TINY.shortened(0.68), "small": SMALL, "paper": PAPER},
     build=build,
     mechanism=Mechanism(name="the sub-goal is what the instruction asks for", off=without_words),
 )

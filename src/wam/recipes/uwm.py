@@ -142,7 +142,7 @@ def independent(preset: Preset) -> Preset:
 RECIPE = Recipe(
     name="uwm",
     card=CARD,
-    presets={"tiny": TINY, "robot": ROBOT, "small": SMALL, "paper": PAPER},
+    presets={"tiny": TINY, "quick": TINY.shortened(0.67), "robot": ROBOT, "small": SMALL, "paper": PAPER},
     build=build,
     objective=GoalImage(earlier=0.5),  # for planning with its forward view: `wam control RUN --plan`
     mechanism=Mechanism(name="noise levels of video and actions are independent", off=coupled),
