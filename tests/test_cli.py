@@ -73,8 +73,9 @@ def test_a_card_says_what_each_preset_is_for():
 def test_stale_results_are_named_by_recipe(monkeypatch):
     lines = [dataclasses.replace(line, stale=("push_old.json", "push_older.json") if line.name == "lewm" else ()) for line in listing()]
     monkeypatch.setattr("wam.jobs.listing.listing", lambda: lines)
+    monkeypatch.setattr("wam.jobs.listing.stale_elsewhere", lambda: ("speed_old.json",))
     told = RUN.invoke(app, ["list"]).output
-    assert told.endswith("\nlewm: push_old.json, push_older.json\n") and "Stale, in results/" in told
+    assert told.endswith("\nlewm: push_old.json, push_older.json\nof no recipe: speed_old.json\n") and "Stale, in results/" in told
 
 
 def test_options_are_read_as_json_where_they_are():

@@ -26,9 +26,16 @@ def test_results_are_read_back_and_gathered(tmp_path):
     assert Figure.from_json(one.save(tmp_path / "a.json").read_text()) == one
     result("lewm small", Verdicts(learns=False, mechanism="null"), digest="0").save(tmp_path / "b.json")
     result("other tiny", Verdicts(uses_conditions=True)).save(tmp_path / "c.json")
-    found = evidence_of("lewm", tmp_path)
-    assert found.verdicts == Verdicts(conforms=True, learns=False, mechanism="null") and found.stale == ("b.json",)
-    assert evidence_of("nothing", tmp_path).verdicts == Verdicts()
+    together = result("", Verdicts(learns=True), digest="0")
+    compared = replace(together.origin.sources, roots=("wam.jobs.compare", "wam.recipes.lewm", "wam.recipes.third"))
+    replace(together, origin=replace(together.origin, sources=compared)).save(tmp_path / "d.json")
+    together.save(tmp_path / "e.json")
+    results = list(published(tmp_path))
+    found = evidence_of("lewm", results)
+    assert found.verdicts == Verdicts(conforms=True, learns=False, mechanism="null") and found.stale == ("b.json", "d.json")
+    third, none = evidence_of("third", results), evidence_of("", results)
+    assert third.stale == ("d.json",) and none.stale == ("e.json",) and third.verdicts == none.verdicts == Verdicts()
+    assert evidence_of("nothing", results).verdicts == Verdicts()
 
 
 def test_a_file_that_is_no_result_is_an_error(tmp_path):

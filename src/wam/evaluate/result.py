@@ -4,7 +4,7 @@ Every result is a subclass of `Result`, so that `wam list` can read what any of 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
@@ -14,6 +14,7 @@ from wam.evaluate.origin import Origin
 from wam.world import Spec, SpecError
 
 FOLDER = Path(__file__).parents[3] / "results"  # of a checkout; an installed package has none
+RECIPES = "wam.recipes."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,10 @@ class Evidence:
     stale: tuple[str, ...]  # names of results whose sources have changed since
 
 
-def published(folder: Path = FOLDER) -> Iterator[tuple[str, Origin, Verdicts]]:
+Published = tuple[str, Origin, Verdicts]  # name of the file, where it comes from, what it says
+
+
+def published(folder: Path = FOLDER) -> Iterator[Published]:
     """(file name, origin, verdicts) of each result. SpecError for a file that is none."""
     for path in sorted(folder.glob("*.json")):
         try:
@@ -79,17 +83,23 @@ def published(folder: Path = FOLDER) -> Iterator[tuple[str, Origin, Verdicts]]:
             raise SpecError(f"{path} is no published result ({error!r}). It was cut off, or another version of wam wrote it: run its command again.") from error
 
 
-def evidence_of(recipe: str, folder: Path = FOLDER) -> Evidence:
-    """All results that name the recipe. Where they disagree on whether something holds, it does not; on a mechanism, nothing is said."""
+def evidence_of(recipe: str, results: Iterable[Published]) -> Evidence:
+    """What results say of a recipe, and which that rest on it are stale; of "" those that rest on none.
+
+    Where those that name it disagree on whether something holds, it does not; on a mechanism, nothing is said.
+    """
     said: dict[str, list[bool | str]] = {}
-    stale = []
-    for name, origin, verdicts in published(folder):
-        if origin.recipe.split(" ")[0] != recipe:
-            continue
-        if origin.stale:
-            stale.append(name)
-        for part in fields(Verdicts):
+    mine = [one for one in results if recipe in (recipes_of(one[1]) or {""})]
+    for _, origin, verdicts in mine:
+        for part in fields(Verdicts) if origin.recipe else ():
             if (value := getattr(verdicts, part.name)) is not None:
                 said.setdefault(part.name, []).append(value)
     agreed = {name: (all(values) if isinstance(values[0], bool) else values[0] if len(set(values)) == 1 else None) for name, values in said.items()}
-    return Evidence(verdicts=Verdicts.from_dict(agreed), stale=tuple(stale))
+    return Evidence(verdicts=Verdicts.from_dict(agreed), stale=tuple(name for name, origin, _ in mine if origin.stale))
+
+
+def recipes_of(origin: Origin) -> set[str]:
+    """The recipe that a result is about, or where it is about none alone, all that it compares."""
+    if origin.recipe:
+        return {origin.recipe.split(" ")[0]}
+    return {root.removeprefix(RECIPES) for root in origin.sources.roots if root.startswith(RECIPES)}

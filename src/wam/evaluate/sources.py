@@ -10,7 +10,7 @@ import ast
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from wam.world import Spec
@@ -80,7 +80,7 @@ def closure(roots: tuple[str, ...], places: tuple[Path, ...] = PLACES) -> dict[s
         else:
             found = [lead for index in indices for lead in text.leads(index, module, name)]
             found += [(within, None)] if (module, name) in found and file_of(within, places) else []  # `from . import name`
-            kept.setdefault(module, set()).update(index for index in indices if not isinstance(text.statements[index], IMPORTS))
+            kept.setdefault(module, set()).update(index for index in indices if not text.statements[index].imports_alone)
         new = [lead for lead in dict.fromkeys(found) if lead not in seen]
         seen.update(new)
         waiting += new
@@ -97,33 +97,59 @@ def file_of(module: str, places: tuple[Path, ...] = PLACES) -> Path | None:
 
 def code_of(text: "Text", indices: set[int]) -> str:
     """Some of its statements, as their syntax trees are written."""
-    return "\n".join(ast.unparse(text.statements[index]) for index in sorted(indices))
+    return "\n".join(text.statements[index].code for index in sorted(indices))
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One of a file's own. What is read off it is kept: many results depend on it."""
+
+    node: ast.stmt
+
+    @property
+    def imports_alone(self) -> bool:
+        """Is it an import, and nothing else?"""
+        return isinstance(self.node, IMPORTS)
+
+    @cached_property
+    def code(self) -> str:
+        """As its syntax tree is written."""
+        return ast.unparse(self.node)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """All that it mentions."""
+        return tuple(dict.fromkeys(node.id for node in ast.walk(self.node) if isinstance(node, ast.Name)))
+
+    @cached_property
+    def imports(self) -> tuple[ast.Import | ast.ImportFrom, ...]:
+        """Also those inside of it."""
+        return tuple(node for node in ast.walk(self.node) if isinstance(node, IMPORTS))
 
 
 @dataclass(frozen=True)
 class Text:
     """A file: its statements, and which of them bind a name."""
 
-    statements: tuple[ast.stmt, ...]
+    statements: tuple[Statement, ...]
     binds: dict[str, list[int]]  # name -> indices of statements
     package: bool
 
     def binding(self, name: str | None) -> list[int] | None:
         """The statements behind a name, with those that bind none and so act whenever the file is imported; None where nothing binds it."""
         if name is None:  # what a package imports it hands on
-            return [index for index, statement in enumerate(self.statements) if self.package or not isinstance(statement, IMPORTS)]
+            return [index for index, statement in enumerate(self.statements) if self.package or not statement.imports_alone]
         binding = {index for indices in self.binds.values() for index in indices}
         idle = [index for index in range(len(self.statements)) if index not in binding]
         return [*self.binds[name], *idle] if name in self.binds else None
 
     def leads(self, index: int, module: str, name: str | None) -> Iterator[Definition]:
         """What a statement names, of its own file or of others; of an import in the file, what it gives under this name."""
-        for node in ast.walk(self.statements[index]):
-            if isinstance(node, ast.Name) and node.id in self.binds:
-                yield module, node.id
-            elif isinstance(node, IMPORTS):
-                some = [alias for alias in node.names if node is not self.statements[index] or name in (None, given(alias))]
-                yield from ((alias.name, None) if isinstance(node, ast.Import) else (self._origin(module, node), alias.name) for alias in some)
+        statement = self.statements[index]
+        yield from ((module, found) for found in statement.names if found in self.binds)
+        for node in statement.imports:
+            some = [alias for alias in node.names if node is not statement.node or name in (None, given(alias))]
+            yield from ((alias.name, None) if isinstance(node, ast.Import) else (self._origin(module, node), alias.name) for alias in some)
 
     def _origin(self, module: str, node: ast.ImportFrom) -> str:
         """The module named after `from`, relative ones in full."""
@@ -137,12 +163,11 @@ def parsed(path: Path) -> Text:
     """What computes in a file."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     Computing().visit(tree)
-    statements = tuple(tree.body)
     binds: dict[str, list[int]] = {}
-    for index, statement in enumerate(statements):
+    for index, statement in enumerate(tree.body):
         for name in dict.fromkeys(bound(statement)):
             binds.setdefault(name, []).append(index)
-    return Text(statements=statements, binds=binds, package=path.name == "__init__.py")
+    return Text(statements=tuple(map(Statement, tree.body)), binds=binds, package=path.name == "__init__.py")
 
 
 class Computing(ast.NodeTransformer):

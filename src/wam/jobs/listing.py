@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from wam.evaluate.result import evidence_of
+from wam.evaluate.result import Published, evidence_of, published
 from wam.recipes.recipe import Recipe, all_recipes
 from wam.world import Spec
 
@@ -51,11 +51,17 @@ class Listing(Spec):
 
 def listing() -> list[Listing]:
     """All recipes by name."""
-    return [_line(recipe) for recipe in all_recipes()]
+    results = list(published())
+    return [_line(recipe, results) for recipe in all_recipes()]
 
 
-def _line(recipe: Recipe) -> Listing:
-    card, found = recipe.card, evidence_of(recipe.name)
+def stale_elsewhere() -> tuple[str, ...]:
+    """Stale results that rest on no recipe: of worlds, planners, data."""
+    return evidence_of("", published()).stale
+
+
+def _line(recipe: Recipe, results: list[Published]) -> Listing:
+    card, found = recipe.card, evidence_of(recipe.name, results)
     return Listing(
         name=recipe.name,
         title=card.title,
