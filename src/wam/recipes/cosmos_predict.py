@@ -85,7 +85,9 @@ ROLLOUT = replace(
 )
 ROBOT = replace(TINY, stages=_in_pixels(steps=400, batch=16, learning_rate=2e-3), size=64)  # a few real episodes, every frame
 SMALL = Preset(
-    config=VideoConfig(backbone="transformer", latent=8, reduction=8, chunk=4, context=2, dim=384, depth=10, heads=6, dropped_frames=0.3, dropped_actions=0.1),
+    config=VideoConfig(
+        backbone="transformer", time="full", latent=8, reduction=8, chunk=4, context=2, dim=384, depth=10, heads=6, dropped_frames=0.3, dropped_actions=0.1
+    ),
     stages=in_latents(pictures=4000, steps=16_000, batch=64, learning_rate=5e-4),
     size=64,
     skip=3,
@@ -96,6 +98,7 @@ SMALL = Preset(
 PAPER = Preset(
     config=VideoConfig(
         backbone="transformer",
+        time="full",
         latent=16,
         reduction=8,
         patch=2,

@@ -19,7 +19,8 @@ MAKES = {
     "it and frames as channels": {"anchor": True, "chunk": 2, "stacked": True},
     "one vector per clip": {"chunk": 2, "time": "causal", "acts": "clip"},
     "guided EDM in latents": {"law": "edm", "latent": 4, "fold": 1, "guidance": 2.0, "dropped_actions": 0.1},
-    "transformer": {"backbone": "transformer", "patch": 8, "chunk": 2, "law": "v"},
+    "transformer": {"backbone": "transformer", "time": "full", "patch": 8, "chunk": 2, "law": "v"},
+    "transformer, each frame sees those before it": {"backbone": "transformer", "time": "causal", "patch": 8, "chunk": 2, "law": "v"},
 }
 
 
@@ -43,6 +44,22 @@ def make(change=None, cameras: int = 1, sentences: tuple[str, ...] = ()):
 @pytest.mark.parametrize("change", MAKES.values(), ids=MAKES.keys())
 def test_conforms(change):
     check_world_model(make(change, 2), make=lambda: make(change, 2)).require()
+
+
+SEES = {"full": torch.ones(3, 3), "causal": torch.ones(3, 3).tril(), "none": torch.eye(3)}  # frames of a chunk, row by row
+
+
+@pytest.mark.parametrize("time", SEES)
+@pytest.mark.parametrize("backbone", [{"backbone": "unet"}, {"backbone": "transformer", "patch": 8}], ids=["U-Net", "transformer"])
+def test_the_frames_of_a_chunk_see_each_other_as_time_says(backbone, time):
+    """By gradient, frame after frame; all of them see what is remembered."""
+    model = make({**backbone, "time": time, "chunk": 3})
+    clean, noisy, told = torch.rand(1, 2, 3, 16, 16), torch.rand(1, 3, 3, 16, 16, requires_grad=True), torch.rand(1, 5, 16)
+    memory = model.backbone.remember(model.backbone.empty(1), clean.requires_grad_(), told[:, :2], torch.tensor([[False, True]]))
+    answer = model.backbone(memory, noisy, told[:, 2:], None)
+    reaches = [torch.autograd.grad(answer[:, frame].square().sum(), (noisy, clean), retain_graph=True) for frame in range(3)]
+    found = torch.stack([chunk.abs().sum((0, 2, 3, 4)) > 0 for chunk, _ in reaches])
+    assert torch.equal(found.float(), SEES[time]) and all(bool((remembered != 0).any()) for _, remembered in reaches)
 
 
 def test_stacking_a_single_frame_changes_nothing():
@@ -226,3 +243,5 @@ def test_what_does_not_fit_is_refused():
         make({"guidance": 2.0})
     with pytest.raises(SpecError, match="anchor is of the U-Net"):
         make({"backbone": "transformer", "patch": 8, "anchor": True})
+    with pytest.raises(SpecError, match="time='full'"):
+        make({"stacked": True, "chunk": 2, "time": "full"})

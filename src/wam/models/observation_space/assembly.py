@@ -26,7 +26,7 @@ class VideoConfig:
     width: int = 32  # channels of the U-Net's finest level
     levels: int = 3  # of the U-Net; level l has l times the width
     fold: int = 2  # px folded into channels at the U-Net's entrance
-    time: Time = "none"  # how the frames of a chunk see each other in the U-Net
+    time: Time = "none"  # how the frames of a chunk see each other, unless they are stacked
     stacked: bool = False  # they are channels of one picture, and see each other so
     dim: int = 192  # of the transformer
     depth: int = 6
@@ -65,6 +65,8 @@ def video_model(
         raise SpecError(
             "per_frame gives every frame a noise level of its own, and stacked frames are one picture. Leave per_frame off, or do not stack the frames."
         )
+    if config.time != "none" and config.stacked:
+        raise SpecError(f"stacked frames are one picture and see each other whole; time={config.time!r} says otherwise. Leave it out, or do not stack the frames.")
     codec = Codec(observes, latent=config.latent, reduction=config.reduction, width=config.codec)
     words = text_encoder(config.text, sentences) if config.reads else None
     spread = 1.0 if config.latent else 0.5
@@ -99,7 +101,7 @@ def _backbone(config: VideoConfig, codec: Codec, drawn: Generation, words: int) 
                 "a transformer keeps the last frames only; anchor is of the U-Net. Set backbone to unet, or context to as many frames as it should see."
             )
         net = StreamTransformer((config.dim,), config.depth, config.heads, config.dim // config.heads, condition=config.condition, context=words)
-        return TransformerBackbone(codec.shape, outputs, net, patch=config.patch, context=config.context)
+        return TransformerBackbone(codec.shape, outputs, net, patch=config.patch, context=config.context, time=config.time)
     together = config.chunk if config.stacked else 1
     unet = UNet(
         UNetBackbone.channels(codec.shape, config.context, together, anchor=config.anchor),

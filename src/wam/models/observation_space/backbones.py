@@ -7,7 +7,7 @@ and words. What it knows of earlier frames is its memory, a record that `remembe
 `UNetBackbone` keeps the last W frames, where asked also the first (`anchor`), and shows them to the network beside every noisy one
 (context by channels, UniPi), or beside all K of a chunk at once (`StackedBackbone`).
 `TransformerBackbone` keeps keys and values of clean frames' tokens (frames by replacement, Cosmos): frame by frame causal,
-a band of W frames, cached and uncached alike.
+a band of W frames, cached and uncached alike; those of a chunk see each other all, those before them, or not at all.
 Knows: latents z "B T c h w".   Does not know: pictures, actions, noise laws, samplers.
 """
 
@@ -19,11 +19,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wam.nets.blocks.masks import EVERY, Group, Rule, mask
 from wam.nets.blocks.recent import Anchored, Recent
 from wam.nets.blocks.stream_cache import StreamCache
 from wam.nets.blocks.streams import StreamTransformer, Trace
 from wam.nets.blocks.taps import pictures
-from wam.nets.blocks.unet import UNet
+from wam.nets.blocks.unet import Time, UNet
 from wam.world.record import Record
 
 Words = tuple[Float[Tensor, "B K D"], Bool[Tensor, "B K"]]  # tokens, and which of them are real
@@ -120,17 +121,17 @@ class StackedBackbone(UNetBackbone):
 
 
 class TransformerBackbone(Backbone):
-    """Frames as patches of `patch` x `patch` cells; the K frames of a chunk see each other and the last `context` clean ones.
+    """Frames as patches of `patch` x `patch` cells; the K frames of a chunk see the last `context` clean ones, and of each other what `time` says.
 
     Clean frames see themselves and the clean ones before them, at most `context`; their keys and values are kept.
     """
 
-    def __init__(self, shape: tuple[int, int, int], outputs: int, net: StreamTransformer, *, patch: int, context: int):
+    def __init__(self, shape: tuple[int, int, int], outputs: int, net: StreamTransformer, *, patch: int, context: int, time: Time = "full"):
         super().__init__()
         channels, height, width = shape
         if height % patch or width % patch:
             raise ValueError(f"frames of {height} x {width} cells cannot be cut into patches of {patch}. Choose a size that divides both.")
-        self.net, self.context, self.grid, self.patch = net, context, (height // patch, width // patch), patch
+        self.net, self.context, self.grid, self.patch, self.time = net, context, (height // patch, width // patch), patch, time
         (dim,) = net.widths
         self.enter = nn.Conv2d(channels, dim, patch, stride=patch)
         self.leave = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, outputs * patch**2))
@@ -175,7 +176,16 @@ class TransformerBackbone(Backbone):
         tokens = self.enter(z.flatten(0, 1)).flatten(2).transpose(1, 2).unflatten(0, z.shape[:2]).flatten(1, 2)
         text, real = words if words is not None else self._no_words(len(z))
         before, now = (self._places(times, z.device) for times in (torch.arange(1 - self.context, 1), torch.arange(1, z.shape[1] + 1)))
-        return self.net.trace((tokens,), (condition,), (now,), None, context=text, context_valid=real, cache=memory, cached_places=before)
+        allowed = self._allowed(z.shape[1], z.device)
+        return self.net.trace((tokens,), (condition,), (now,), allowed, context=text, context_valid=real, cache=memory, cached_places=before)
+
+    def _allowed(self, frames: int, device: torch.device) -> Bool[Tensor, "L K"] | None:
+        """What each token sees of the clean frames and of the chunk's own; None = all."""
+        if frames == 1 or self.time == "full":
+            return None
+        chunk = [Group("chunk", self.tokens, block=1 + frame) for frame in range(frames)]
+        rules = (Rule(EVERY, "clean"), Rule("chunk", "chunk", blocks="up to" if self.time == "causal" else "same"))
+        return mask((Group("clean", self.context * self.tokens), *chunk), rules)[-frames * self.tokens :].to(device)
 
     def _no_words(self, batch: int) -> tuple[Tensor | None, Tensor | None]:
         """What a network that can read is given where there is nothing to read."""
