@@ -11,9 +11,10 @@ from wam.evaluate.card import MODEL, POSITION, SHUFFLED, Contrast, Measure, Roll
 from wam.evaluate.intervals import Interval
 from wam.evaluate.probe import ProbeScore
 from wam.jobs import play
-from wam.jobs.imagine import imagine_run, is_read, skip_of, windows_of
+from wam.jobs.imagine import imagine_run, is_read
 from wam.jobs.record import record_world
 from wam.jobs.use.evaluate_policy import PolicyTest, evaluate_policies
+from wam.jobs.windowing import skip_of, windows_of
 from wam.recipes import load, train_recipe
 from wam.recipes.fast_wam import without_video
 from wam.recipes.recipe import load_recipe

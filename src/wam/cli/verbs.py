@@ -222,15 +222,22 @@ def imagine(
     horizon: Annotated[int, typer.Option(help="Model steps to look ahead.", min=1)] = 5,
     windows: Annotated[int, typer.Option(help="How many to judge.", min=2)] = 128,
     training: Annotated[str | None, typer.Option(help="Where the data that it learned from lies now, if it was moved.")] = None,
+    world: Annotated[str | None, typer.Option(help="Try different actions from the same starts there: does it tell their outcomes apart?")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="Options of the world.")] = None,
     result: Result = None,
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
     """Open-loop predictions beside the truth: the rollout card, and report.html in the run's folder."""
+    from wam.jobs.branching import Tried
     from wam.jobs.imagine import imagine_run
+    from wam.jobs.practise import require_named
     from wam.show.tables import card_tables
 
-    found, page = imagine_run(run, data, horizon=horizon, count=windows, training=training, device=device)
+    chosen = options(option)
+    require_named(world, chosen)
+    tried = None if world is None else Tried(world=world, options=chosen)
+    found, page = imagine_run(run, data, horizon=horizon, count=windows, training=training, tried=tried, device=device)
     if result is not None:
         found.save(result)
     show({**found.card.to_dict(), "told": found.told, "notes": found.notes}, [*card_tables(found.card), *found.notes, f"report: {page}"], as_json)

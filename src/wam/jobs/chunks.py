@@ -17,7 +17,7 @@ from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessRow, compare_success, evaluation_seeds, measure_success
-from wam.jobs.control import BATCH, in_steps_of, require_world, size_of
+from wam.jobs.control import BATCH, in_steps_of, require_world, sized
 from wam.jobs.deciding import PRESET, Deciding, policy_of
 from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
@@ -59,7 +59,7 @@ def execute_chunks(folder: Path, world: str, *, goals: int, options: Mapping[str
     module, started = load_world(world), time.monotonic()
     run = load(folder, device=device)
     sources = Sources.of("wam.jobs.chunks", f"wam.recipes.{run.recipe.name}", f"wam.sim.worlds.{world}")
-    options = {**size_of(run, module), **(options or {})}
+    options = sized(run, module, options or {})
     own = module.make(min(BATCH, goals), device=device, **options)
     env, one = (as_shown(each, run.preset, device) for each in (own, module.make(1, device=device, **options)))
     run = run.read(env.spec.sentences)

@@ -18,7 +18,7 @@ from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result, Verdicts, verdict_on
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds, measure_success, require_judged
-from wam.jobs.control import BATCH, size_of
+from wam.jobs.control import BATCH, sized
 from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
 from wam.recipes.recipe import Mechanism, Preset, load_recipe
@@ -64,7 +64,7 @@ def compare_mechanism(
     outcomes, runs = dict[str, list[tuple[bool, ...]]](on=[], off=[]), list[Run]()
     require_judged(module.make(1, device=device, **(options or {})).spec)  # before anything is trained
     for arm, run in trained_arms(recipe, data, folder, seeds=seeds, labels=labels, steps=steps, preset=preset, device=device):
-        env: Env = module.make(min(BATCH, goals), device=device, **{**size_of(run, module), **(options or {})})
+        env: Env = module.make(min(BATCH, goals), device=device, **sized(run, module, options or {}))
         policy = run.read(env.spec.sentences).policy()
         runs.append(run)
         outcomes[arm].append(measure_success(as_shown(env, run.preset, device), policy, name=arm, seeds=evaluation_seeds(goals)).outcomes)

@@ -22,7 +22,8 @@ from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result, Verdicts, in_words, verdict_on
 from wam.evaluate.sources import Sources
 from wam.jobs.compare import mechanism_of, shown, trained_arms
-from wam.jobs.imagine import instructions_of, require_unseen, short, windows_of
+from wam.jobs.imagine import instructions_of, require_unseen, short
+from wam.jobs.windowing import windows_of
 from wam.recipes.runs import Run, sources_of
 from wam.show.report import Table
 from wam.world import SpecError, to_float

@@ -60,7 +60,7 @@ def control_runs(
     started, runs = time.monotonic(), [load(folder, device=device) for folder in folders]
     run = require_alike(runs)
     sources = Sources.of("wam.jobs.control", f"wam.recipes.{run.recipe.name}", f"wam.sim.worlds.{world}")
-    options = {**size_of(run, module), **(options or {})}
+    options = sized(run, module, options or {})
     deciding = deciding_of(run, deciding)
     name = f"{run.recipe.name}{deciding}"
     found = [control(each, world, goals=goals, options=options, deciding=deciding, bars=bars, references=each is run, device=device) for each in runs]
@@ -125,10 +125,7 @@ def control(
 ) -> tuple[list[SuccessRow], dict[str, Episodes]]:
     """One row per policy (trivial ones, the model, ceilings), and the first batch of episodes of each."""
     module = load_world(world_name)
-    sizes = size_of(run, module)
-    if wrong := [name for name, size in sizes.items() if options.get(name, size) != size]:
-        raise SpecError(f"the model was trained on pictures of {sizes['size']} px, the option size={options[wrong[0]]} asks for others: leave it out.")
-    env: Env = module.make(min(BATCH, goals), device=device, **options)
+    env: Env = module.make(min(BATCH, goals), device=device, **sized(run, module, options))
     require_judged(env.spec)
     trivial = [name for name in TRIVIAL if references and name in module.POLICIES and (name != GOING or shows_goal(env))]
     policies: dict[str, Policy[Any]] = {name: module.POLICIES[name](env) for name in trivial}
@@ -198,11 +195,15 @@ def require_alike(runs: Sequence[Run]) -> Run:
     return first
 
 
-def size_of(run: Run, world: ModuleType) -> dict[str, int]:
-    """The world option that gives the model pictures of the size that it was trained on, where the world has one."""
+def sized(run: Run, world: ModuleType, options: Mapping[str, object]) -> dict[str, object]:
+    """The options of a world, and pictures of the size that the model was trained on where the world has them. SpecError where others are asked for."""
     heights = {camera.height for camera in run.model.spec.observes.cameras.values()}
-    sized = any(field.name == "size" for field in fields(world.OPTIONS))
-    return {"size": heights.pop()} if sized and len(heights) == 1 else {}
+    if len(heights) != 1 or not any(field.name == "size" for field in fields(world.OPTIONS)):
+        return dict(options)
+    (size,) = heights
+    if options.get("size", size) != size:
+        raise SpecError(f"the model was trained on pictures of {size} px, the option size={options['size']} asks for others: leave it out.")
+    return {**options, "size": size}
 
 
 def in_steps_of(row: SuccessRow, own: EnvSpec, shown: EnvSpec) -> SuccessRow:

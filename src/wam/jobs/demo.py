@@ -13,23 +13,22 @@ import torch
 from rich.console import Console
 
 from wam.data import open_dataset
-from wam.evaluate.branches import branch
 from wam.evaluate.card import RolloutCard
 from wam.evaluate.origin import Origin
 from wam.evaluate.rollouts import rollout_card
 from wam.evaluate.sources import Sources
-from wam.evaluate.success import SuccessRow, compare_success, evaluation_seeds
+from wam.evaluate.success import SuccessRow, compare_success
+from wam.jobs.branching import BRANCHES, Tried, branches_of
 from wam.jobs.control import control
-from wam.jobs.imagine import imagined_sections, places, windows_of
-from wam.jobs.practise import as_shown
-from wam.jobs.record import load_world, record_world
+from wam.jobs.imagine import imagined_sections, places
+from wam.jobs.record import record_world
+from wam.jobs.windowing import windows_of
 from wam.recipes.runs import Run, train_recipe
 from wam.show.bars import Bars
 from wam.show.report import Report
 from wam.show.sections import card_sections, episodes_section, origin_section, success_sections, training_section
 from wam.show.tables import success_table
 from wam.show.training import read_training_log
-from wam.sim.adapters.skip import Held
 from wam.world import Episodes, Window
 
 TRAINING = {"play": 0.7, "noisy_expert": 0.15, "wander": 0.15}  # shares of the policies that record
@@ -103,14 +102,10 @@ def act(run: Run, config: DemoConfig, console: Console, *, references: bool = Tr
 
 def judge(run: Run, data: Path, config: DemoConfig) -> tuple[RolloutCard, Window]:
     """The rollout card on fresh episodes of play, from evaluation seeds; also its windows."""
-    push = load_world("push")
-    world = push.make(config.held_out)
-    env = as_shown(world, run.preset)
-    seeds = torch.tensor(evaluation_seeds(config.held_out, start=10_000))
-    held_out = branch(env, Held(push.POLICIES["play"](world), run.preset.skip), seeds=seeds, past=1, horizon=config.horizon, branches=4)
+    held_out = branches_of(run, Tried(world="push", starts=config.held_out), horizon=config.horizon)
     training, _ = windows_of(run, data, config.horizon, 512)
-    first = held_out.select(torch.arange(0, held_out.size("B"), 4))
-    card = rollout_card(run.model, first, training=training, name=run.name, positions=places(run, first), branches=held_out, branches_per_start=4)
+    first = held_out.select(torch.arange(0, held_out.size("B"), BRANCHES))
+    card = rollout_card(run.model, first, training=training, name=run.name, positions=places(run, first), branches=held_out, branches_per_start=BRANCHES)
     return card, first
 
 

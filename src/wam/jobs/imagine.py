@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 
 from wam.check import check_world_model
-from wam.data import DataSpec, WindowDataset
 from wam.evaluate.baselines import Pictures
 from wam.evaluate.card import CLEAR, POSITION, Measure, RolloutCard
 from wam.evaluate.imagine import Imagined, imagine, others
@@ -18,11 +17,13 @@ from wam.evaluate.result import Result, Verdicts
 from wam.evaluate.rollouts import rollout_card
 from wam.evaluate.sources import Sources
 from wam.jobs.at_hand import data_of
+from wam.jobs.branching import BRANCHES, Tried, branches_of
+from wam.jobs.windowing import windows_of
 from wam.recipes.runs import Run, frames_for, load, sources_of
 from wam.show.report import Report, Section
 from wam.show.sections import card_sections, origin_section, strips_section, training_section
 from wam.show.training import read_training_log
-from wam.world import Slot, Window
+from wam.world import Window
 
 STRIPS = 4  # windows that are drawn
 UNTOLD = "It imagines without being told the actions, so there are none to shuffle."
@@ -40,17 +41,18 @@ class ImaginedResult(Result):
 
 
 def imagine_run(
-    folder: Path, data: str | Path, *, horizon: int, count: int, training: str | Path | None = None, device: str = "cpu"
+    folder: Path, data: str | Path, *, horizon: int, count: int, training: str | Path | None = None, tried: Tried | None = None, device: str = "cpu"
 ) -> tuple[ImaginedResult, Path]:
     """The rollout card on `count` windows of `data`, and the path of report.html in the run's folder. The horizon is rounded up to whole chunks.
 
     `training`: where the data that the run learned from lies now, by default where it lay; without it there are no mean and
-    background pictures and no probes. ValueError for a horizon that no episode fills, and for the training data itself.
+    background pictures and no probes. `tried`: where different actions are tried from the same starts. ValueError for a horizon that no
+    episode fills, and for the training data itself.
     """
     started, run = time.monotonic(), load(folder, device=device)
     chunk = run.imagining.spec.chunk
     horizon = -(-horizon // chunk) * chunk
-    sources = Sources.of("wam.jobs.imagine", f"wam.recipes.{run.recipe.name}")
+    sources = Sources.of("wam.jobs.imagine", f"wam.recipes.{run.recipe.name}", *([f"wam.sim.worlds.{tried.world}"] if tried is not None else []))
     learned = training or data_of(run)
     run = run.read(instructions_of(run, [data] if learned is None else [data, learned]))
     require_unseen(run, data, learned)
@@ -58,8 +60,19 @@ def imagine_run(
     known = None if learned is None else windows_of(run, learned, horizon, 4 * count)[0].to(device)
     held_out = held_out.to(device)
     both = [held_out] if known is None else [held_out, known]
-    card = rollout_card(run.imagining, held_out, training=known, name=run.name, episodes=episodes, positions=places(run, *both))
     told = run.imagining.spec.consumes.told
+    if tried is not None and not told:
+        raise ValueError(f"{run.name} imagines without being told the actions, so it cannot tell what others lead to: leave --world out.")
+    card = rollout_card(
+        run.imagining,
+        held_out,
+        training=known,
+        name=run.name,
+        episodes=episodes,
+        positions=places(run, *both),
+        branches=None if tried is None else branches_of(run, tried, horizon=horizon).to(device),
+        branches_per_start=BRANCHES,
+    )
     notes = [] if told else [UNTOLD]
     if learned is None:
         notes.append(f"{ABSENT.format(short(run.trained_on.data))} Name where it lies now with --training.")
@@ -67,12 +80,12 @@ def imagine_run(
         notes.append("Poses of bodies are known in one of the two sets alone, so no probe is asked for them.")
     if card.episodes < 2:
         notes.append("All windows are of one episode, which says nothing of others: no intervals, no verdicts.")
-    missing = "".join(f" {note}" for note in notes)
+    missing, branched = "".join(f" {note}" for note in notes), "" if tried is None else f" Branches: {tried}."
     origin = Origin.now(
         started=started,
         protocol=(
-            f"{card.windows} windows of {short(data)}; trained on {short(run.trained_on.data)}.{missing} Uses its conditions: every error with true actions "
-            f"below {CLEAR} times that with shuffled ones, whole interval."
+            f"{card.windows} windows of {short(data)}; trained on {short(run.trained_on.data)}.{branched}{missing} "
+            f"Uses its conditions: every error with true actions below {CLEAR} times that with shuffled ones, whole interval."
         ),
         seeds="windows drawn with seed 0",
         sources=sources,
@@ -149,52 +162,6 @@ def instructions_of(run: Run, data: Sequence[str | Path]) -> tuple[str, ...]:
     """One table of the instructions of several data sets; the run's own where it reads none."""
     spec = run.imagining.spec
     return tuple(dict.fromkeys(text for one in data for text in frames_for(run.preset, one).sentences)) if spec.instructed else spec.sentences
-
-
-def windows_of(run: Run, data: str | Path, horizon: int, count: int) -> tuple[Window, torch.Tensor]:
-    """`count` windows drawn from a data set, and the episode of each: as many frames seen as while it learned, and no more than it uses.
-
-    ValueError for a horizon that no episode fills, for instructions that are not in the run's table, and for another robot.
-    """
-    frames, spec = frames_for(run.preset, data), run.imagining.spec
-    skip = skip_of(run, frames.spec, data)
-    frames = frames.in_table(spec.sentences) if spec.instructed else frames
-    windows = WindowDataset(frames, past=max(spec.context[0], min(run.preset.past, spec.context[1])), horizon=horizon, skip=skip, truth=True)
-    if not windows.longest or horizon > windows.longest:
-        raise ValueError(f"no episode of {data} is long enough to look {horizon} steps of {skip} frames ahead: the longest allows {windows.longest}.")
-    drawn = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))[:count]
-    return windows.batch(drawn), windows.episode_of(drawn)
-
-
-def skip_of(run: Run, shown: DataSpec, data: str | Path) -> int:
-    """Frames of a data set per step of the model; what was lived through or imagined is at its own clock already. ValueError for sets of another robot."""
-    spec = run.imagining.spec
-    for what, needed, names in (
-        ("cameras", spec.observes.cameras, shown.observes.cameras),
-        ("actions", [slot.name for slot in spec.consumes.low_level], [slot.name for slot in shown.acts.low_level]),
-    ):
-        if missing := sorted(set(needed) - set(names)):
-            raise ValueError(
-                f"{data} has the {what} {sorted(names)}, and {run.name} learned with {sorted(needed)}: it lacks {missing}. "
-                "It is probably of another robot or world: pass episodes recorded like those that the run learned from."
-            )
-    for mine, theirs in ((spec.consumes.low_level, shown.acts.low_level), (spec.observes.proprio, shown.observes.proprio)):
-        there = {slot.name: slot for slot in theirs}
-        for slot, other in ((slot, there[slot.name]) for slot in mine if slot.name in there):
-            if (other.unit, other.frame, other.relative) != (slot.unit, slot.frame, slot.relative):
-                raise ValueError(f"{data} has {meant(other)}, and {run.name} learned with {meant(slot)}: convert the set, or train on episodes like these.")
-    for skip in (1, run.preset.skip):
-        if abs(shown.rate - skip * run.data.rate) < 1e-3 * shown.rate:
-            return skip
-    raise ValueError(
-        f"{data} has {shown.rate:g} frames a second, and {run.name} learned from {run.preset.skip * run.data.rate:g}: its steps would last another time. "
-        "Pass episodes of that rate, or train on these."
-    )
-
-
-def meant(slot: Slot) -> str:
-    """What a number is, in words."""
-    return f"{slot.name!r} as {'a change' if slot.relative else 'a value'} in {slot.unit or 'no unit'}, frame {slot.frame!r}"
 
 
 def places(run: Run, *windows: Window) -> Positions | None:

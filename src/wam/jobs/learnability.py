@@ -18,7 +18,8 @@ from wam.evaluate.card import BASELINES, MODEL, POSITION, SHUFFLED, Curve, Rollo
 from wam.evaluate.origin import Origin
 from wam.evaluate.result import FOLDER, Result
 from wam.evaluate.sources import Sources
-from wam.jobs.imagine import imagine_run, imagined_sections, windows_of
+from wam.jobs.imagine import imagine_run, imagined_sections
+from wam.jobs.windowing import windows_of
 from wam.recipes.cosmos_predict import in_latents
 from wam.recipes.recipe import Preset
 from wam.recipes.runs import Run, frames_for, load, sources_of, train_recipe

@@ -15,10 +15,10 @@ from rich.markup import escape
 
 from wam.data import WindowDataset
 from wam.jobs.at_hand import data_of
-from wam.jobs.control import size_of
-from wam.jobs.imagine import skip_of
+from wam.jobs.control import sized
 from wam.jobs.practise import as_shown, described, require_named
 from wam.jobs.record import load_world
+from wam.jobs.windowing import skip_of
 from wam.recipes.runs import Run, frames_for, load
 from wam.show.play import PlaySession, Start
 from wam.train import load as load_checkpoint
@@ -92,7 +92,7 @@ def world_maker(run: Run, world: str, options: Mapping[str, object], device: str
     """Makes the true world of one row as the model wants to see it, without an end where the world lets one choose."""
     module = load_world(world)
     endless = {"budget": BUDGET} if any(field.name == "budget" for field in fields(module.OPTIONS)) else {}
-    told: dict[str, Any] = {**size_of(run, module), **endless, **options}
+    told: dict[str, Any] = sized(run, module, {**endless, **options})
     return lambda: as_shown(module.make(1, device=device, **told), run.preset, device)
 
 

@@ -21,7 +21,7 @@ from wam.evaluate.returns import ReturnRow, measure_return
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds
 from wam.jobs.at_hand import data_of
-from wam.jobs.control import require_alike, require_world, size_of
+from wam.jobs.control import require_alike, require_world, sized
 from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
 from wam.recipes.runs import Run, load, sources_of
@@ -59,7 +59,7 @@ def score_runs(
     """Play `episodes` held-out starts with every run and arm. SpecError for runs of different recipes, presets or data."""
     module, started, runs = load_world(world), time.monotonic(), [load(folder, device=device) for folder in folders]
     run = require_alike(runs)
-    options = {**size_of(run, module), **(options or {})}
+    options = sized(run, module, options or {})
     env: Env = as_shown(module.make(min(BATCH, episodes), device=device, **options), run.preset, device)
     sources = Sources.of("wam.jobs.score", "wam.jobs.practise", f"wam.recipes.{run.recipe.name}", f"wam.sim.worlds.{world}")
     seeds, arms = evaluation_seeds(episodes), [arm for each in runs for arm in arms_of(each.read(env.spec.sentences))]

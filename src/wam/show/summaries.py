@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from statistics import median_low
 
-from wam.evaluate.card import SHUFFLED, BranchFigure, Contrast, Measure, RolloutCard
+from wam.evaluate.card import CLEAR, SHUFFLED, BranchFigure, Contrast, Measure, RolloutCard
 from wam.evaluate.grid import GridRow, SuccessGrid
 from wam.evaluate.returns import ReturnRow
 from wam.evaluate.success import SuccessDifference, SuccessRow
@@ -75,8 +75,8 @@ def contrast_summary(card: RolloutCard, measures: Sequence[Measure] | None = Non
         columns=("measure", "against shuffled actions", "against the best baseline"),
         rows=tuple(_contrasts(card, measure) for measure in measures or card.measures()),
         note="Error of the model divided by that of the comparison, all steps together, with its 95 % interval: 0.5 means half the error, above 1 is "
-        "worse. Squared error for PSNR, 1 - SSIM, and metres for positions. The best baseline is the best of copy and, where the training data is at hand, "
-        "mean and background.",
+        f"worse. Better: the whole interval lies below {CLEAR}; hardly better: below 1. Squared error for PSNR, 1 - SSIM, and metres for positions. "
+        "The best baseline is the best of copy and, where the training data is at hand, mean and background.",
     )
 
 
@@ -136,7 +136,7 @@ def _verdict(contrast: Contrast, *, sure: bool) -> str:
     value = contrast.ratio
     if not sure:
         return f"{value.value:.2f}\none episode"
-    verdict = "better" if contrast.better else "worse" if value.low > 1 else "no difference found"
+    verdict = "better" if contrast.better else "worse" if value.low > 1 else "hardly better" if value.high < 1 else "no difference found"
     against = "" if contrast.against == SHUFFLED else f" ({contrast.against})"
     return f"{value.value:.2f} ({value.low:.2f} to {value.high:.2f})\n{verdict}{against}"
 

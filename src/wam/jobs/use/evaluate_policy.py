@@ -15,7 +15,7 @@ from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds
-from wam.jobs.control import require_world, size_of
+from wam.jobs.control import require_world, sized
 from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
 from wam.jobs.use.judging import EPISODES, USUAL, judge_of
@@ -72,7 +72,7 @@ def evaluate_policies(
     require_distinct(run, acting)
     roots = {f"wam.recipes.{each.recipe.name}" for each in (run, *acting)}
     sources = Sources.of("wam.jobs.use.evaluate_policy", *sorted(roots), f"wam.sim.worlds.{asked.world}")
-    options = {**size_of(run, module), **asked.options}
+    options = sized(run, module, asked.options)
     env: Env = as_shown(module.make(min(BATCH, asked.starts), device=asked.device, **options), run.preset, asked.device)
     runs = [each.read(env.spec.sentences) for each in (run, *acting)]
     shown = pictured(model, env.spec.sentences).spec

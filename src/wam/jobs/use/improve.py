@@ -22,7 +22,7 @@ from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds, measure_success
-from wam.jobs.control import size_of
+from wam.jobs.control import sized
 from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
 from wam.jobs.use.judging import EPISODES, USUAL, judge_of
@@ -109,7 +109,7 @@ def improve(folder: Path, out: Path, asked: ImproveTest, *, bars: Bars) -> Impro
     """
     module, started, run = load_world(asked.world), time.monotonic(), load(folder, device=asked.device)
     sources = Sources.of("wam.jobs.use.improve", f"wam.recipes.{run.recipe.name}", f"wam.recipes.{STUDENT}", f"wam.sim.worlds.{asked.world}")
-    options = {**size_of(run, module), **asked.options}
+    options = sized(run, module, asked.options)
     sentences = module.make(1, device=asked.device, **options).spec.sentences
     run = run.read(sentences)
     require_together(run, asked.data, sentences)

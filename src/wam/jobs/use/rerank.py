@@ -20,7 +20,7 @@ from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessDifference, SuccessRow, compare_success, evaluation_seeds, measure_success
-from wam.jobs.control import in_steps_of, require_world, size_of
+from wam.jobs.control import in_steps_of, require_world, sized
 from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
 from wam.jobs.use.judging import EPISODES, USUAL, judge_of
@@ -78,7 +78,7 @@ def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = 
     run, base = load(folder, device=asked.device), load(policy, device=asked.device)
     model = run.world_model
     sources = Sources.of("wam.jobs.use.rerank", f"wam.recipes.{run.recipe.name}", f"wam.recipes.{base.recipe.name}", f"wam.sim.worlds.{asked.world}")
-    options = {**size_of(run, module), **asked.options}
+    options = sized(run, module, asked.options)
     world = module.make(min(BATCH, asked.goals), device=asked.device, **options)
     env = as_shown(world, base.preset, asked.device)
     run, base = run.read(env.spec.sentences), base.read(env.spec.sentences)

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 
 from wam.data import Frames, WindowDataset
-from wam.jobs.control import require_told, shows_goal, size_of
-from wam.jobs.imagine import skip_of
+from wam.jobs.control import require_told, shows_goal, sized
 from wam.jobs.practise import as_shown, require_named
 from wam.jobs.record import load_world
 from wam.jobs.use.judging import EPISODES, USUAL, judge_of
 from wam.jobs.use.policies import named, require_pace, require_sight
+from wam.jobs.windowing import skip_of
 from wam.recipes.runs import Run, frames_for, load
 from wam.show.bars import Bars
 from wam.sim.adapters.stepwise import stepwise
@@ -83,7 +83,7 @@ def synthesise_set(folder: Path, policies: Sequence[Path], out: Path, wanted: Wa
         named(wanted.world)  # before anything is loaded
     run, acting = load(folder, device=wanted.device), [load(path, device=wanted.device) for path in policies]
     model = run.world_model
-    options = {} if wanted.world is None else {**size_of(run, load_world(wanted.world)), **(wanted.options or {})}
+    options = {} if wanted.world is None else sized(run, load_world(wanted.world), wanted.options or {})
     total = wanted.episodes * len(acting)
     starts, steps = begins(run, wanted, options, total)
     asking = f"{starts.names[0].split(',')[0]!r}, where it is to start,"

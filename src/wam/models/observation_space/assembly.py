@@ -66,7 +66,9 @@ def video_model(
             "per_frame gives every frame a noise level of its own, and stacked frames are one picture. Leave per_frame off, or do not stack the frames."
         )
     if config.time != "none" and config.stacked:
-        raise SpecError(f"stacked frames are one picture and see each other whole; time={config.time!r} says otherwise. Leave it out, or do not stack the frames.")
+        raise SpecError(
+            f"stacked frames are one picture and see each other whole; time={config.time!r} says otherwise. Leave it out, or do not stack the frames."
+        )
     codec = Codec(observes, latent=config.latent, reduction=config.reduction, width=config.codec)
     words = text_encoder(config.text, sentences) if config.reads else None
     spread = 1.0 if config.latent else 0.5

@@ -1,0 +1,58 @@
+"""What different actions lead to from the same starts, in the world that a run's data came from: what counterfactual branches are judged on.
+
+Does not know: how they are judged (`evaluate.branches`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+
+from wam.data import DataSpec
+from wam.evaluate.branches import branch
+from wam.evaluate.success import evaluation_seeds
+from wam.jobs.control import sized
+from wam.jobs.practise import as_shown, described
+from wam.jobs.record import load_world
+from wam.jobs.windowing import past_of, skip_of
+from wam.recipes.runs import Run
+from wam.sim.adapters.skip import Held
+from wam.world import Env, Window
+
+EXPLORERS = ("play", "random")  # who tries: the first of them that a world has
+BRANCHES = 4  # action sequences tried from each start
+FIRST = 10_000  # of the evaluation seeds: others than those that policies are judged on
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """Where branches are tried, and from how many starts."""
+
+    world: str
+    options: Mapping[str, object] = field(default_factory=dict)
+    starts: int = 64
+
+    def __str__(self) -> str:
+        return f"{BRANCHES} action sequences from each of {self.starts} starts in the world {described(self.world, self.options)}"
+
+
+def branches_of(run: Run, tried: Tried, *, horizon: int) -> Window:
+    """Windows of what `BRANCHES` action sequences lead to: row s * BRANCHES + k is branch k of start s, instructions as ids into the run's table.
+
+    ValueError for a world of another robot, or that asks for what is not in the run's table.
+    """
+    module = load_world(tried.world)
+    plain: Env = module.make(tried.starts, **sized(run, module, tried.options))
+    env = as_shown(plain, run.preset)
+    skip_of(run, DataSpec.of_world(env.spec), f"the world {tried.world!r}")
+    explorer: Any = next(module.POLICIES[name] for name in EXPLORERS if name in module.POLICIES)(plain)
+    seeds = torch.tensor(evaluation_seeds(tried.starts, start=FIRST))
+    found = branch(env, Held(explorer, run.preset.skip), seeds=seeds, past=past_of(run), horizon=horizon, branches=BRANCHES)
+    asked = found.task.instruction
+    if asked is None or not run.imagining.spec.instructed:
+        return found
+    table = run.imagining.spec.sentences
+    if missing := sorted(set(env.spec.sentences) - set(table)):
+        raise ValueError(f"the world {tried.world!r} asks for {missing[0]!r} ({len(missing)} such), which is not in the table of {run.name}.")
+    return replace(found, task=replace(found.task, instruction=torch.tensor([table.index(words) for words in env.spec.sentences])[asked]))

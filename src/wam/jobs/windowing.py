@@ -1,0 +1,64 @@
+"""Windows of a data set or a world as a trained run sees them: its frames, its clock, its robot.
+
+Does not know: what they are for.
+"""
+
+from pathlib import Path
+
+import torch
+
+from wam.data import DataSpec, WindowDataset
+from wam.recipes.runs import Run, frames_for
+from wam.world import Slot, Window
+
+
+def windows_of(run: Run, data: str | Path, horizon: int, count: int) -> tuple[Window, torch.Tensor]:
+    """`count` windows drawn from a data set, and the episode of each: as many frames seen as while it learned, and no more than it uses.
+
+    ValueError for a horizon that no episode fills, for instructions that are not in the run's table, and for another robot.
+    """
+    frames, spec = frames_for(run.preset, data), run.imagining.spec
+    skip = skip_of(run, frames.spec, data)
+    frames = frames.in_table(spec.sentences) if spec.instructed else frames
+    windows = WindowDataset(frames, past=past_of(run), horizon=horizon, skip=skip, truth=True)
+    if not windows.longest or horizon > windows.longest:
+        raise ValueError(f"no episode of {data} is long enough to look {horizon} steps of {skip} frames ahead: the longest allows {windows.longest}.")
+    drawn = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))[:count]
+    return windows.batch(drawn), windows.episode_of(drawn)
+
+
+def past_of(run: Run) -> int:
+    """Frames that it sees before it predicts: as many as while it learned, and no more than it uses."""
+    fewest, most = run.imagining.spec.context
+    return int(max(fewest, min(run.preset.past, most)))
+
+
+def skip_of(run: Run, shown: DataSpec, data: str | Path) -> int:
+    """Frames of a data set per step of the model; what was lived through or imagined is at its own clock already. ValueError for sets of another robot."""
+    spec = run.imagining.spec
+    for what, needed, names in (
+        ("cameras", spec.observes.cameras, shown.observes.cameras),
+        ("actions", [slot.name for slot in spec.consumes.low_level], [slot.name for slot in shown.acts.low_level]),
+    ):
+        if missing := sorted(set(needed) - set(names)):
+            raise ValueError(
+                f"{data} has the {what} {sorted(names)}, and {run.name} learned with {sorted(needed)}: it lacks {missing}. "
+                "It is probably of another robot or world: pass episodes recorded like those that the run learned from."
+            )
+    for mine, theirs in ((spec.consumes.low_level, shown.acts.low_level), (spec.observes.proprio, shown.observes.proprio)):
+        there = {slot.name: slot for slot in theirs}
+        for slot, other in ((slot, there[slot.name]) for slot in mine if slot.name in there):
+            if (other.unit, other.frame, other.relative) != (slot.unit, slot.frame, slot.relative):
+                raise ValueError(f"{data} has {meant(other)}, and {run.name} learned with {meant(slot)}: convert the set, or train on episodes like these.")
+    for skip in (1, run.preset.skip):
+        if abs(shown.rate - skip * run.data.rate) < 1e-3 * shown.rate:
+            return skip
+    raise ValueError(
+        f"{data} has {shown.rate:g} frames a second, and {run.name} learned from {run.preset.skip * run.data.rate:g}: its steps would last another time. "
+        "Pass episodes of that rate, or train on these."
+    )
+
+
+def meant(slot: Slot) -> str:
+    """What a number is, in words."""
+    return f"{slot.name!r} as {'a change' if slot.relative else 'a value'} in {slot.unit or 'no unit'}, frame {slot.frame!r}"
