@@ -27,11 +27,12 @@ def test_the_branches_of_a_start_part_after_what_was_seen():
 
 def test_a_card_says_whether_branches_are_told_apart(tmp_path):
     sets = [record_world("push", tmp_path / name, episodes=4, seed=seed, policies={"play": 1.0}, truth=("pose",)) for name, seed in (("a", 0), ("b", 100))]
-    found, page = imagine_run("checkpoints/lewm-push", sets[0], horizon=3, count=8, training=sets[1], tried=Tried(world="push", starts=24))
+    sheet = tmp_path / "sheet.png"
+    found, page = imagine_run("checkpoints/lewm-push", sets[0], horizon=3, count=8, training=sets[1], tried=Tried(world="push", starts=24), sheet=sheet)
     told = {figure.reads: figure for figure in found.card.branches}
     assert "pictures" in told and told["pictures"].starts == 24 and told["pictures"].identified.low > 1.5 / BRANCHES
     assert "4 action sequences from each of 24 starts in the world push" in found.origin.protocol and "wam.sim.worlds.push" in found.origin.sources.roots
-    assert "Same start, different actions" in page.read_text()
+    assert "Same start, different actions" in page.read_text() and sheet.read_bytes().startswith(b"\x89PNG")
     for name, options, words in (("tabletop", {"cameras": ("front",)}, "the world 'tabletop' has the cameras"), ("push", {"size": 64}, "pictures of 32 px")):
         with pytest.raises(ValueError, match=words):
             imagine_run("checkpoints/lewm-push", sets[0], horizon=3, count=8, training=sets[1], tried=Tried(world=name, options=options, starts=2))

@@ -44,6 +44,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tabl
 Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, ...", callback=usable)]
 Preset = Annotated[str, typer.Option(help="Of the recipe; `wam card RECIPE` lists them.")]
 Result = Annotated[Path | None, typer.Option(help="Write figures and provenance here, as JSON.", dir_okay=False, callback=writable)]
+Sheet = Annotated[Path | None, typer.Option(help="Write truth, imagination and error of something held out here, as PNG.", dir_okay=False, callback=writable)]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a trained run.", exists=True, file_okay=False)]
 
 Plan = Annotated[bool, typer.Option("--plan", help="Plan in its world model, with the recipe's objective, also where it has a policy of its own.")]

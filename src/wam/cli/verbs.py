@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from wam.cli.common import AsJson, Delay, Device, Ensemble, Execute, Join, Plan, Preset, Result, RunFolder, console, options, show, writable
+from wam.cli.common import AsJson, Delay, Device, Ensemble, Execute, Join, Plan, Preset, Result, RunFolder, Sheet, console, options, show, writable
 
 app = typer.Typer(
     name="wam",
@@ -224,6 +224,7 @@ def imagine(
     training: Annotated[str | None, typer.Option(help="Where the data that it learned from lies now, if it was moved.")] = None,
     world: Annotated[str | None, typer.Option(help="Try different actions from the same starts there: does it tell their outcomes apart?")] = None,
     option: Annotated[list[str] | None, typer.Option(help="Options of the world.")] = None,
+    sheet: Sheet = None,
     result: Result = None,
     device: Device = "cpu",
     as_json: AsJson = False,
@@ -237,7 +238,7 @@ def imagine(
     chosen = options(option)
     require_named(world, chosen)
     tried = None if world is None else Tried(world=world, options=chosen)
-    found, page = imagine_run(run, data, horizon=horizon, count=windows, training=training, tried=tried, device=device)
+    found, page = imagine_run(run, data, horizon=horizon, count=windows, training=training, tried=tried, sheet=sheet, device=device)
     if result is not None:
         found.save(result)
     show({**found.card.to_dict(), "told": found.told, "notes": found.notes}, [*card_tables(found.card), *found.notes, f"report: {page}"], as_json)
@@ -373,7 +374,7 @@ def cross_validate(
     steps: Annotated[int | None, typer.Option(help="Of each training, instead of the preset's.", min=1)] = None,
     past: Annotated[int, typer.Option(help="Frames seen.")] = 3,
     seed: Annotated[int, typer.Option(help="Of every training.")] = 0,
-    sheet: Annotated[Path | None, typer.Option(help="Write truth, imagination and error of one held-out episode (PNG) here.", dir_okay=False)] = None,
+    sheet: Sheet = None,
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:

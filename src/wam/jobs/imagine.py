@@ -20,7 +20,8 @@ from wam.jobs.at_hand import data_of
 from wam.jobs.branching import BRANCHES, Tried, branches_of
 from wam.jobs.windowing import windows_of
 from wam.recipes.runs import Run, frames_for, load, sources_of
-from wam.show.report import Report, Section
+from wam.show.picture import Picture
+from wam.show.report import Figures, Report, Section
 from wam.show.sections import card_sections, origin_section, strips_section, training_section
 from wam.show.training import read_training_log
 from wam.world import Window
@@ -41,13 +42,21 @@ class ImaginedResult(Result):
 
 
 def imagine_run(
-    folder: Path, data: str | Path, *, horizon: int, count: int, training: str | Path | None = None, tried: Tried | None = None, device: str = "cpu"
+    folder: Path,
+    data: str | Path,
+    *,
+    horizon: int,
+    count: int,
+    training: str | Path | None = None,
+    tried: Tried | None = None,
+    sheet: Path | None = None,
+    device: str = "cpu",
 ) -> tuple[ImaginedResult, Path]:
     """The rollout card on `count` windows of `data`, and the path of report.html in the run's folder. The horizon is rounded up to whole chunks.
 
     `training`: where the data that the run learned from lies now, by default where it lay; without it there are no mean and
-    background pictures and no probes. `tried`: where different actions are tried from the same starts. ValueError for a horizon that no
-    episode fills, and for the training data itself.
+    background pictures and no probes. `tried`: where different actions are tried from the same starts. `sheet`: a file for
+    the strips of the first window, as PNG. ValueError for a horizon that no episode fills, and for the training data itself.
     """
     started, run = time.monotonic(), load(folder, device=device)
     chunk = run.imagining.spec.chunk
@@ -95,12 +104,15 @@ def imagine_run(
         statistics=run.trained_on.statistics,
         weights=sources_of(run),
     )
+    strips = imagined_sections(run, held_out)
+    if sheet is not None:
+        first_strip(strips, run.name).save(sheet)
     log = run.folder / "log.jsonl"  # an exported run has none
     page = Report(
         title=f"What {run.name} imagines",
         summary=f"Open-loop predictions on {card.windows} windows of {card.episodes} episodes that it was not trained on.{missing}",
         sections=(
-            *imagined_sections(run, held_out),
+            *strips,
             *card_sections(card),
             *((training_section(read_training_log(log)),) if log.exists() else ()),
             origin_section(origin),
@@ -156,6 +168,15 @@ def imagined_sections(run: Run, window: Window) -> tuple[Section, ...]:
         more = {"shuffled actions": other.pictures}
     rows = torch.arange(min(STRIPS, first.size("B")))
     return (strips_section(first, shown.pictures, rows, rate=run.data.rate, more=more),)
+
+
+def first_strip(sections: tuple[Section, ...], name: str) -> Picture:
+    """Of the first window, as `imagined_sections` drew it. ValueError for a model without pictures."""
+    if not sections:
+        raise ValueError(f"{name} imagines no pictures, so there is no sheet to draw: leave --sheet out.")
+    (section,) = sections
+    assert isinstance(section, Figures)
+    return section.items[0].pictures[0][1]
 
 
 def instructions_of(run: Run, data: Sequence[str | Path]) -> tuple[str, ...]:

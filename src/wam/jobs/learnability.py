@@ -18,13 +18,12 @@ from wam.evaluate.card import BASELINES, MODEL, POSITION, SHUFFLED, Curve, Rollo
 from wam.evaluate.origin import Origin
 from wam.evaluate.result import FOLDER, Result
 from wam.evaluate.sources import Sources
-from wam.jobs.imagine import imagine_run, imagined_sections
+from wam.jobs.imagine import first_strip, imagine_run, imagined_sections
 from wam.jobs.windowing import windows_of
 from wam.recipes.cosmos_predict import in_latents
 from wam.recipes.recipe import Preset
 from wam.recipes.runs import Run, frames_for, load, sources_of, train_recipe
 from wam.show.picture import Picture
-from wam.show.report import Figures
 from wam.train import Gradient
 from wam.world import Spec
 
@@ -132,9 +131,7 @@ def place_of(folder: Path, arm: str, seed: int) -> Path:
 def picture_of(folder: Path, held_out: str) -> Picture:
     """Truth, imagination, error, and imagination with wrong actions, of one held-out window."""
     run = load(folder)
-    (section,) = imagined_sections(run, windows_of(run, held_out, HORIZON, WINDOWS)[0])
-    assert isinstance(section, Figures)
-    return section.items[0].pictures[0][1]
+    return first_strip(imagined_sections(run, windows_of(run, held_out, HORIZON, WINDOWS)[0]), run.name)
 
 
 def learned(arm: str, seed: int, run: Run, card: RolloutCard) -> Learned:
