@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests.recipes.test_lewm import data_spec, statistics
+from wam.check import check_world_model
 from wam.jobs.record import record_world
 from wam.plan.control.rollout import rollout
 from wam.recipes import load, train_recipe
@@ -35,6 +36,7 @@ def test_trains_loads_and_acts(tmp_path):
     run = train_recipe("cosmos_predict", data, tmp_path / "run", change=narrow, steps=5, show=False)
     again = load(run.folder)
     assert all(torch.equal(one, two) for one, two in zip(run.model.state_dict().values(), again.model.state_dict().values(), strict=True))
+    check_world_model(again.model).require()
     preset = replace(again.preset, horizon=2, planner=replace(again.preset.planner, samples=8, iterations=2, elites=2))
     world, seeds = Skip(PushWorld(2), again.preset.skip), range(2)
     episodes = rollout(world, replace(again, preset=preset).policy(), 2, seeds=seeds, noise=Noise.of(seeds))

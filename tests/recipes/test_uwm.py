@@ -6,7 +6,7 @@ import torch
 
 from tests.recipes.test_lewm import statistics
 from tests.recipes.test_presets import data_for
-from wam.check import check_policy
+from wam.check import check_inverse, check_policy, check_world_model
 from wam.jobs.record import record_world
 from wam.models.world_action.joint_programs import table
 from wam.plan.control.rollout import rollout
@@ -42,6 +42,9 @@ def test_trains_loads_and_acts(tmp_path):
         if parameter.ndim > 1:
             torch.nn.init.normal_(parameter, std=0.1)
     check_policy(again.model, make=lambda: load(run.folder).model).require()
+    check_inverse(again.model.as_inverse(), again.model.spec.observes, again.model.spec.acts).require()
+    for view in (again.model.as_world_model(), again.model.as_video()):
+        check_world_model(view).require()
     world, seeds = Skip(PushWorld(3, PushConfig(**ASKED)), again.preset.skip), range(3)
     again.model.read(world.spec.sentences)  # the set's table holds what was asked in it, in that order
     episodes = rollout(world, again.policy(), 4, seeds=seeds, noise=Noise.of(seeds))

@@ -1,6 +1,7 @@
 """Conformance checks that any author can run on a world model, policy, planner, data set or world of their own."""
 
 from wam.check.env import check_env as check_env
+from wam.check.inverse import check_inverse as check_inverse
 from wam.check.planner import check_planner as check_planner
 from wam.check.policy import check_policy as check_policy
 from wam.check.report import ConformanceError as ConformanceError

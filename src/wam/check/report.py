@@ -34,7 +34,7 @@ class Report(Spec):
     """All findings about one object. `str(report)` is a table, `report.to_json()` reads back with `Report.from_json`."""
 
     subject: str  # what was checked, e.g. "my_module:make_model"
-    interface: str  # world model | policy | planner | windows | env
+    interface: str  # world model | policy | planner | windows | env | inverse dynamics
     findings: tuple[Finding, ...]
 
     @property

@@ -9,7 +9,7 @@ import torch
 from tests.models.observation_space.test_video import seen as shown_by
 from tests.models.observation_space.test_video import window
 from tests.recipes.test_lewm import statistics
-from wam.check import check_policy, check_world_model
+from wam.check import check_inverse, check_policy, check_world_model
 from wam.models.world_action.joint import JointModel
 from wam.models.world_action.joint_assembly import JointConfig, joint_model
 from wam.models.world_action.joint_network import JointNetwork
@@ -21,7 +21,7 @@ from wam.nets.generate.laws import Levels
 from wam.plan.control.chunks import Asynchronous
 from wam.plan.control.continues import Continues
 from wam.recipes import fast_wam, uwm
-from wam.world import Actions, Imagines, Infers, Noise, Observation, SpecError, Task
+from wam.world import Actions, Imagines, Noise, Observation, SpecError, Task
 
 CONFIG = JointConfig(latent=0, patch=8, dim=16, depth=2, heads=2, condition=16, words=16, context=2, chunk=2, execute=1, steps=2)
 WORDS = ("push the red disc", "push the green block")
@@ -236,7 +236,7 @@ def test_frames_that_are_not_known_are_not_seen():
 
 def test_inverse_dynamics_read_actions_off_frames():
     inverse = make("imagine_first").as_inverse()
-    assert isinstance(inverse, Infers)
+    check_inverse(inverse, shown_by().observes, shown_by().acts).require()
     observation = shown_by().observes.sample(3, 4)
     noise = Noise.of(range(3))
     found = inverse.infer_actions(observation, noise=noise)
