@@ -27,6 +27,8 @@ results: .venv/ready
 	rm -rf checkpoints/lewm-push
 	$(BIN)/wam export runs/results/run-0 --out checkpoints/lewm-push
 	$(BIN)/wam control checkpoints/lewm-push --goals 100 --result results/push_checkpoint.json
+	[ -d runs/results/fresh ] || $(BIN)/wam record push --out runs/results/fresh --episodes 100 --seed 1000000
+	$(BIN)/wam imagine checkpoints/lewm-push --data runs/results/fresh --world push --sheet docs/pictures/imagined.png
 	$(BIN)/wam compare lewm --data runs/results/data --out runs/results --goals 100 --result results/lewm_mechanism.json
 	$(BIN)/python -m wam.jobs.pages
 
@@ -35,7 +37,7 @@ dino-wm: .venv/ready
 	[ -d runs/results/fresh ] || $(BIN)/wam record push --out runs/results/fresh --episodes 100 --seed 1000000
 	$(BIN)/python -m wam.jobs.probe_features --data runs/results/data --held-out runs/results/fresh --out runs/dino_wm
 	$(BIN)/wam control runs/dino_wm/run-? --world push --result results/latent_push_dino_wm.json
-	$(BIN)/wam imagine runs/dino_wm/run-0 --data runs/results/fresh --windows 256 --result results/dino_wm_card.json
+	$(BIN)/wam imagine runs/dino_wm/run-0 --data runs/results/fresh --windows 256 --world push --result results/dino_wm_card.json
 	$(BIN)/wam compare dino_wm --data runs/results/data --out runs/dino_wm --goals 100 --result results/dino_wm_mechanism.json
 	$(BIN)/python -m wam.jobs.pages
 
@@ -51,7 +53,7 @@ real-robots: .venv/ready
 	$(BIN)/wam cross-validate cosmos_predict --steps 150 --data runs/real/bridge --out runs/real/bridge-folds-cosmos_predict --result results/real_bridge_cosmos_predict.json --sheet docs/pictures/real-bridge-cosmos_predict.png
 	for system in uwm fast_wam; do \
 	    $(BIN)/wam cross-validate $$system --data runs/real/droid_derived --out runs/real/droid_derived-folds-$$system --result results/real_droid_derived_$$system.json --sheet docs/pictures/real-droid_derived-$$system.png || exit 1; \
-	    $(BIN)/wam cross-validate $$system --steps 300 --data runs/real/bridge --out runs/real/bridge-folds-$$system --result results/real_bridge_$$system.json || exit 1; \
+	    $(BIN)/wam cross-validate $$system --steps 300 --data runs/real/bridge --out runs/real/bridge-folds-$$system --result results/real_bridge_$$system.json --sheet docs/pictures/real-bridge-$$system.png || exit 1; \
 	done
 	$(BIN)/python -m wam.jobs.pages
 
@@ -87,11 +89,12 @@ latents: .venv/ready
 	    $(BIN)/wam train td_mpc2 --world push $$seen --seed $$seed --out $$run $$(test -d $$run && echo --resume) || exit 1; \
 	done; done
 	[ -d runs/latents/pusht-fresh ] || $(BIN)/wam record pusht --out runs/latents/pusht-fresh --episodes 60 --seed 1000000 --policies play $(PUSHT)
-	$(BIN)/wam imagine runs/latents/human-lewm-0 --data runs/latents/pusht-fresh --windows 256 --result results/pusht_card_lewm.json
+	$(BIN)/wam imagine runs/latents/human-lewm-0 --data runs/latents/pusht-fresh --windows 256 --world pusht $(PUSHT) --sheet docs/pictures/pusht-imagined.png --result results/pusht_card_lewm.json
 	[ -d runs/latents/table-fresh ] || $(BIN)/wam record tabletop --out runs/latents/table-fresh --episodes 60 --seed 1000000 --policies play $(TABLE)
-	$(BIN)/wam imagine runs/latents/table-lewm-0 --data runs/latents/table-fresh --windows 256 --result results/tabletop_card_lewm.json
+	$(BIN)/wam imagine runs/latents/table-lewm-0 --data runs/latents/table-fresh --windows 256 --world tabletop $(TABLE) --sheet docs/pictures/tabletop-imagined.png --result results/tabletop_card_lewm.json
 	$(BIN)/wam imagine runs/latents/push-state-0 --data runs/latents/push-state-1/replay-online --windows 256 --result results/td_mpc2_card.json
 	$(BIN)/wam control runs/results/run-? --world push --result results/latent_push_lewm.json
+	$(BIN)/wam score runs/latents/push-state-? --world push --option sees=state --episodes 100 --result results/score_push_state.json
 	for system in lewm dino_wm; do \
 	    $(BIN)/wam control runs/latents/human-$$system-? --world pusht $(PUSHT) --result results/latent_pusht_human_$$system.json || exit 1; \
 	    $(BIN)/wam control runs/latents/human-and-play-$$system-? --world pusht $(PUSHT) --result results/latent_pusht_both_$$system.json || exit 1; \
@@ -146,7 +149,7 @@ uses: .venv/ready
 	$(BIN)/wam use improve runs/uses/cosmos --data runs/uses/few --out runs/uses/improve --world push $(TOLD) --result results/improve_push.json
 	$(BIN)/python -m wam.jobs.pages
 
-# Imagine and act: every way to couple video with actions, one experiment. 108 trainings, a night and more on two cores; a stopped one goes on.
+# Imagine and act: every way to couple video with actions, one experiment. 117 trainings, a night and more on two cores; a stopped one goes on.
 paradigms: .venv/ready
 	$(BIN)/wam compare paradigms --out runs/paradigms --result results/paradigms.json
 	$(BIN)/python -m wam.jobs.pages

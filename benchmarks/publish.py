@@ -60,7 +60,8 @@ def page() -> str:
     lines = [
         "# Speed",
         "",
-        "Ratios hold within one run on one machine; absolute numbers are that machine's. Written by `make benchmarks` from `results/speed_*.json`.",
+        "Ratios hold within one run on one machine; absolute numbers are that machine's. "
+        "Written from `results/speed_*.json` by `make benchmarks`; what was timed on another machine besides names it.",
         "",
     ]
     for path in sorted((ROOT / "results").glob("speed_*.json")):

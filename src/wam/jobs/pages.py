@@ -195,6 +195,11 @@ def paradigms(result: ParadigmResult) -> str:
     """The experiment on world action models, as far as it has come."""
     every = len(result.cells) + len(result.missing)
     told = [f"{len(result.cells)} of {every} cells (an arm, a share of known actions, a training) are measured."] if result.missing else []
+    if result.older:
+        told.append(
+            f"{len(result.older)} of the {len(result.cells)} were measured by earlier versions of the sources, or on demonstrations that another kind of "
+            "processor recorded; the tables pool them with the others."
+        )
     return "\n\n".join([*told, *(f"**{table.title}**\n\n{markdown(table)}" for table in tables(result))])
 
 

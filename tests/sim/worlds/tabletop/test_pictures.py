@@ -188,3 +188,5 @@ def test_a_goal_image_can_be_as_far_off_as_the_whole_way() -> None:
     assert (task.goal.rgb["front"] != far.rgb["front"]).any()
     with pytest.raises(SpecError, match="offset=-1"):
         dataclasses.replace(plain, offset=-1)
+    with pytest.raises(SpecError, match="goal_arm='above'"):
+        dataclasses.replace(plain, offset=15, goal_arm="above")

@@ -75,6 +75,10 @@ class TabletopConfig:
             raise SpecError(f"steered_camera moves the free camera, which is not among cameras={self.cameras}: add it.")
         if self.offset < 0:
             raise SpecError(f"tabletop starts a number of steps before the goal, asked for offset={self.offset}. Set 1 or more, or 0 for the very start.")
+        if self.offset and self.goal_arm != "start":
+            raise SpecError(
+                f"with offset={self.offset} the goal shows the arm where the expert's is by then; goal_arm={self.goal_arm!r} says otherwise. Leave one out."
+            )
         require_size("tabletop", self.size)
         apart = math.dist(self.free_place, self.free_target)
         if not 0.01 <= apart < math.inf:
