@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from wam.evaluate.result import TRAININGS
-from wam.jobs.pages import refreshed, written
+from wam.evaluate.result import FOLDER, TRAININGS
+from wam.jobs.pages import PICTURES, drawn, refreshed, written
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -53,3 +53,8 @@ def test_a_result_that_no_page_can_show_is_an_error(tmp_path):
     (tmp_path / "a.json").write_text('{"kind": "Strange"}')
     with pytest.raises(ValueError, match="holds a Strange"):
         written(tmp_path / "a.json")
+
+
+def test_pictures_of_results_are_drawn_from_them():
+    for name, (result, section) in PICTURES.items():
+        assert drawn(section((FOLDER / result).read_text())).lstrip().startswith(b"<?xml") and (ROOT / "docs" / "pictures" / name).exists()

@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from tests.data.toy import toy_episode, toy_spec
+from wam.cli.data import numbers_in
 from wam.data import DataError, DataSpec, Recorder, cut, open_dataset
 from wam.data.dataset import EpisodeDataset
 from wam.data.fresh import new_set
 from wam.data.joining import join
 from wam.data.recording import being_recorded
-from wam.data.splitting import split
+from wam.data.splitting import select, split
 from wam.plan.control.rollout import rollout
 from wam.sim.adapters.goal_seen import GoalSeen
 from wam.sim.worlds.push import PushConfig, PushWorld
@@ -261,3 +262,26 @@ def test_a_set_is_split_by_chance_and_nothing_is_lost(tmp_path):
     for count in (0, 7):
         with pytest.raises(DataError, match=f"{count} of its 7 episodes were to be held out"):
             split(whole, tmp_path / "x", tmp_path / "y", count=count)
+
+
+def test_episodes_are_kept_or_dropped_by_number(tmp_path):
+    whole = recorded(tmp_path / "a", range(1, 7))
+    assert select(whole, tmp_path / "kept", {4, 0, 1}) == (0, 1, 4) and select(whole, tmp_path / "rest", {4, 0, 1}, drop=True) == (2, 3, 5)
+    kept, rest = (open_dataset(tmp_path / name) for name in ("kept", "rest"))
+    assert [episode.seed for episode in kept] == [1, 2, 5] and [episode.seed for episode in rest] == [3, 4, 6] and kept.spec == open_dataset(whole).spec
+    assert kept.read(2).observation.rgb["top"].equal(open_dataset(whole).read(4).observation.rgb["top"])
+    for numbers, drop, words in (({6}, False, "holds the episodes 0 to 5, and 6 was named"), ({6}, True, "and 6 was named"), (range(6), True, "none of its 6")):
+        with pytest.raises(DataError, match=words):
+            select(whole, tmp_path / "x", numbers, drop=drop)
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(("text", "numbers"), [("0-2,5", {0, 1, 2, 5}), ("7", {7}), (" 1, 3-3", {1, 3})])
+def test_episodes_are_named_by_numbers_and_ranges(text, numbers):
+    assert numbers_in(text) == numbers
+
+
+@pytest.mark.parametrize("text", ["", "a", "3-1", "1,,2", "-1", "1-2-3"])
+def test_what_names_no_episodes_is_refused(text):
+    with pytest.raises(ValueError, match="names no episodes: expected numbers and ranges"):
+        numbers_in(text)

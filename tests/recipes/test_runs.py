@@ -148,6 +148,34 @@ def test_control_writes_a_page_and_refuses_other_picture_sizes(data, tmp_path):
     assert ControlResult.from_json(found.save(tmp_path / "result.json").read_text()) == found
 
 
+def test_a_training_is_added_to_figures_of_others_whose_runs_are_gone(data, other, tmp_path):
+    for seed in (0, 1):
+        fit(data, tmp_path / str(seed), seed=seed)
+    fit(other, tmp_path / "other", seed=2)
+    with Bars(Console(quiet=True)) as bars:
+        first, _ = control_runs([tmp_path / "1"], "push", goals=2, bars=bars)
+        both, _ = control_runs([tmp_path / "0"], "push", goals=2, earlier=first, bars=bars)
+        together, _ = control_runs([tmp_path / "0", tmp_path / "1"], "push", goals=2, bars=bars)
+        with pytest.raises(SpecError, match="the training 0 stands in those figures already"):
+            control_runs([tmp_path / "0"], "push", goals=2, earlier=both, bars=bars)
+        with pytest.raises(SpecError, match=r"are of another protocol\. There: 2 held-out starts .* Here: 3 held-out starts"):
+            control_runs([tmp_path / "0"], "push", goals=3, earlier=first, bars=bars)
+        with pytest.raises(SpecError, match="do not say which training"):
+            control_runs([tmp_path / "0"], "push", goals=2, earlier=replace(first, trained=()), bars=bars)
+        with pytest.raises(SpecError, match="are of random, drive_to_goal, lewm, expert, and here lewm acts"):
+            control_runs([tmp_path / "0"], "push", goals=2, earlier=replace(first, trained=(1, 2)), bars=bars)
+        with pytest.raises(SpecError, match="are of another data set"):
+            control_runs([tmp_path / "other"], "push", goals=2, earlier=first, bars=bars)
+        elsewhere = replace(first, origin=replace(first.origin, data="0"))  # the same on another processor
+        mixed, _ = control_runs([tmp_path / "0"], "push", goals=2, earlier=elsewhere, bars=bars)
+
+    def figures(result):
+        return [(row.name, row.outcomes, row.first_solved) for row in result.rows]
+
+    assert both.trained == together.trained == (0, 1) and figures(both) == figures(together) and both.pooled.over_trivial == together.pooled.over_trivial
+    assert both.older == () and both.origin.seeds == together.origin.seeds and mixed.trained == (0, 1) and mixed.older == (1,)
+
+
 def test_runs_that_differ_in_their_seed_are_judged_together(data, other, tmp_path):
     fit(data, tmp_path / "run")
     fit(data, tmp_path / "again", seed=1)

@@ -6,8 +6,12 @@ The policy walks: from place p to p + 1, p + 2, ... Whatever the timing was, the
 
 import contextlib
 import dataclasses
+import os
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -90,6 +94,40 @@ def test_over_a_troubled_link_it_holds_and_executes_nothing_twice() -> None:
                 assert drive.check() > before and relay.connections >= 4
         finally:
             relay.close()
+
+
+@contextlib.contextmanager
+def a_process(port: int = 0) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """A server of its own, and its port; killed at the end at the latest."""
+    script = (
+        "import sys; from tests.serve.mocks import Walking; from wam.serve import PolicyServer; "
+        "PolicyServer(Walking(), port=int(sys.argv[1])).run_until_signal(lambda port: print(port, flush=True))"
+    )
+    command = [sys.executable, "-c", script, str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}) as process:
+        try:
+            assert process.stdout is not None
+            yield int(process.stdout.readline()), process
+        finally:
+            process.kill()
+
+
+def test_while_a_killed_process_is_started_again_it_holds() -> None:
+    """Killed by the system, without a goodbye, and at the same port again with an empty memory."""
+    with a_process() as (port, process), AsyncRemotePolicy(f"ws://127.0.0.1:{port}", timeout=0.25, backoff=QUICK) as policy:
+        drive = Drive(policy)
+        drive.until(moved=True)
+        process.kill()
+        process.wait()
+        drive.until(moved=False)
+        for _ in range(20):
+            assert not drive.step()
+        before = drive.check()
+        with a_process(port):
+            drive.until(moved=True, most=20_000)
+            for _ in range(30):
+                drive.step()
+            assert drive.check() > before
 
 
 def test_a_line_that_goes_silent_in_the_middle_of_a_message_is_made_again_and_can_be_closed() -> None:

@@ -120,6 +120,36 @@ def data_split(
     show(told, f"{out}: to learn from\n{held}: held out, episodes {', '.join(map(str, chosen))} of {source}", as_json)
 
 
+@app.command("select", epilog="Example: [bold]wam data select runs/robot --drop 3,12-14 --out runs/clean[/]")
+def data_select(
+    source: Annotated[str, typer.Argument(help="Folder or Hub id.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new data set.", file_okay=False)],
+    keep: Annotated[str | None, typer.Option(help="Numbers of the episodes to keep, e.g. 0-49,60.")] = None,
+    drop: Annotated[str | None, typer.Option(help="Or of those to leave out.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """A data set with some of the episodes of another."""
+    from wam.data.splitting import select
+    from wam.show.bars import Bars
+
+    if (keep is None) == (drop is None):
+        raise ValueError("say which episodes to keep (--keep 0-49,60), or which to leave out (--drop 3,12-14): one of the two.")
+    with Bars(Console(stderr=True)) as bars:
+        chosen = select(source, out, numbers_in(keep or drop or ""), drop=keep is None, progress=bars.task("episodes"))
+    show({"path": str(out), "episodes": list(chosen)}, f"{out} holds {len(chosen)} episodes of {source}", as_json)
+
+
+def numbers_in(text: str) -> set[int]:
+    """`0-2,5` as {0, 1, 2, 5}. ValueError for what cannot be read."""
+    found: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.strip().partition("-")
+        if not first.isdigit() or not (last or first).isdigit() or int(last or first) < int(first):
+            raise ValueError(f"{text!r} names no episodes: expected numbers and ranges with commas between, e.g. 0-49,60.")
+        found |= set(range(int(first), int(last or first) + 1))
+    return found
+
+
 @app.command("join", epilog="Example: [bold]wam data join runs/demonstrations runs/play --out runs/both[/]")
 def data_join(
     sources: Annotated[list[str], typer.Argument(help="Folders or Hub ids, two or more.")],

@@ -255,19 +255,23 @@ def control(
     ensemble: Ensemble = False,
     delay: Delay = None,
     join: Join = None,
+    add: Annotated[bool, typer.Option("--add", help="Keep the other trainings whose figures --result holds already, and add these.")] = False,
     result: Result = None,
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
     """Act in closed loop: success with interval and seconds per decision, beside the world's reference policies."""
-    from wam.jobs.control import control_runs
+    from wam.jobs.control import ControlResult, control_runs
     from wam.jobs.deciding import Deciding
     from wam.show.bars import Bars
     from wam.show.tables import success_table
 
+    if add and result is None:
+        raise ValueError("--add keeps what --result holds, and no --result was named.")
     deciding = Deciding(plan=plan, execute=execute, ensemble=ensemble, delay=delay, join=join)
+    earlier = ControlResult.from_json(result.read_text()) if add and result is not None and result.exists() else None
     with Bars(Console(stderr=True)) as bars:
-        found, page = control_runs(run, world, goals=goals, options=options(option), deciding=deciding, bars=bars, device=device)
+        found, page = control_runs(run, world, goals=goals, options=options(option), deciding=deciding, earlier=earlier, bars=bars, device=device)
     if result is not None:
         found.save(result)
     show([row.to_dict() for row in found.rows], [success_table(found.rows), f"report: {page}"], as_json)

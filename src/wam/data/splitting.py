@@ -1,6 +1,6 @@
-"""One data set as two: what is learned from, and what is held out to judge by."""
+"""Some episodes of a data set: two sets of one, to learn from and to judge by; or those that are to be kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -36,4 +36,26 @@ def split(source: str | Path, out: Path, held: Path, *, count: int, seed: int = 
             (kept if number in chosen else learned).write(whole.read(number), found=(whole.root, number))
             if progress is not None:
                 progress(number + 1, len(whole))
+    return tuple(chosen)
+
+
+def select(
+    source: str | Path, out: Path, numbers: Collection[int], *, drop: bool = False, progress: Callable[[int, int], None] | None = None
+) -> tuple[int, ...]:
+    """Writes the episodes with these numbers into `out`, or with `drop` all others; returns the numbers of those written, in their order.
+
+    Frames of videos are encoded once more. `progress` is told (episodes done, all). DataError for numbers that there are not, and where none is left.
+    """
+    whole = open_dataset(source)
+    every = set(range(len(whole)))
+    if beyond := sorted(set(numbers) - every):
+        raise DataError(f"it holds the episodes 0 to {len(whole) - 1}, and {beyond[0]} was named.", remedy="`wam data inspect` shows them.", path=whole.root)
+    chosen = sorted(every - set(numbers) if drop else every & set(numbers))
+    if not chosen:
+        raise DataError(f"none of its {len(whole)} episodes would be left.", remedy="Keep at least one.", path=whole.root)
+    with new_set(out) as folder, Recorder(folder, whole.spec, storage=storage_of([whole])) as kept:
+        for done, number in enumerate(chosen):
+            kept.write(whole.read(number), found=(whole.root, number))
+            if progress is not None:
+                progress(done + 1, len(chosen))
     return tuple(chosen)

@@ -35,6 +35,8 @@ class ControlResult(Result):
     """Runs of one recipe and the world's reference policies over the same held-out starts."""
 
     rows: tuple[SuccessRow, ...]  # trivial policies, one row per run, ceilings
+    trained: tuple[int, ...] = ()  # training seed of each run's row; () = not told apart
+    older: tuple[int, ...] = ()  # of them, what earlier sources measured, or of another recording of the data
     pooled: Pooled | None  # all runs together; None where the world has no trivial policy
     parameters: int  # of one run's model
     learned_from: str  # name of the data set, or the world that was acted in
@@ -48,35 +50,39 @@ def control_runs(
     goals: int,
     options: Mapping[str, object] | None = None,
     deciding: Deciding = PRESET,
+    earlier: ControlResult | None = None,
     bars: Bars,
     device: str = "cpu",
 ) -> tuple[ControlResult, Path]:
     """Let each run act, beside the references. Also writes control.html into the first run's folder, and returns its path.
 
     `deciding`: otherwise than its preset says, which the names of its rows say; a verdict is of what the preset says alone.
-    SpecError for runs of different recipes, presets or data.
+    `earlier`: figures of other trainings, which count along though their runs may be gone.
+    SpecError for runs of different recipes, presets or data, and for figures of anything else than another training.
     """
     module = load_world(world)  # its name first: a wrong one has a better error than what follows
     started, runs = time.monotonic(), [load(folder, device=device) for folder in folders]
     run = require_alike(runs)
     sources = Sources.of("wam.jobs.control", f"wam.recipes.{run.recipe.name}", f"wam.sim.worlds.{world}")
     options = sized(run, module, options or {})
+    protocol = protocol_of(module, world, options, goals)
     deciding = deciding_of(run, deciding)
     name = f"{run.recipe.name}{deciding}"
+    if earlier is not None:
+        require_other_trainings(earlier, runs, name, protocol)  # before hours of acting
     found = [control(each, world, goals=goals, options=options, deciding=deciding, bars=bars, references=each is run, device=device) for each in runs]
     (rows, films), others = found[0], [row for more, _ in found[1:] for row in more]
     place = next(index for index, row in enumerate(rows) if row.name == name)
-    rows = [*rows[: place + 1], *others, *rows[place + 1 :]]
-    trained, trivial = [row for row in rows if row.name == name], rows[:place]
+    by_seed = dict(zip([each.seed for each in runs], [rows[place], *others], strict=True))
+    older = {} if earlier is None else dict(zip(earlier.trained, [row for row in earlier.rows if row.name == name], strict=True))
+    merged = dict(sorted({**older, **by_seed}.items()))
+    trained, trivial = list(merged.values()), rows[:place]
+    rows = [*trivial, *trained, *rows[place + 1 :]]
     together = pooled(trained, trivial) if trivial else None
     origin = Origin.now(
         started=started,
-        protocol=(
-            f"{goals} held-out starts of {described(world, options)}, the same for all; success at the end of the budget of {rows[0].steps} steps. "
-            f"Learns: at least {MARGIN:.0%} above the best trivial policy, whole interval, over {TRAININGS} trainings and {EPISODES} episodes or more; "
-            "a world where it is not says nothing of others."
-        ),
-        seeds=f"training {', '.join(str(each.seed) for each in runs)}; evaluation 2,000,000 and up",
+        protocol=protocol,
+        seeds=f"training {', '.join(map(str, merged))}; evaluation 2,000,000 and up",
         sources=sources,
         device=device,
         recipe=run.name,
@@ -86,14 +92,16 @@ def control_runs(
     )
     result = ControlResult(
         rows=tuple(rows),
+        trained=tuple(merged),
+        older=() if earlier is None else tuple(earlier.trained if earlier.origin.stale or earlier.origin.data != origin.data else earlier.older),
         pooled=together,
         parameters=sum(parameter.numel() for parameter in run.model.parameters()),
-        learned_from=run.trained_on.world or Path(run.trained_on.data).name,
+        learned_from=source_of(run),
         needs=run.recipe.card.data,
-        verdicts=Verdicts(learns=_learns(together if deciding == PRESET else None, trainings=len(runs), episodes=goals * len(runs))),
+        verdicts=Verdicts(learns=_learns(together if deciding == PRESET else None, trainings=len(trained), episodes=goals * len(trained))),
         origin=origin,
     )
-    acted, sentences = trained[0], module.make(1, device=device, **options).spec.sentences
+    acted, sentences = by_seed[run.seed], module.make(1, device=device, **options).spec.sentences
     page = Report(
         title=f"{run.name}{deciding} in the world {world}",
         summary=f"It solves {acted.success:.0%} of {acted.episodes} held-out starts ({acted.low:.0%} to {acted.high:.0%}).",
@@ -104,6 +112,39 @@ def control_runs(
         ),
     )
     return result, page.save(run.folder / "control.html")
+
+
+def protocol_of(module: ModuleType, world: str, options: Mapping[str, object], goals: int) -> str:
+    """In words; what has another one cannot be counted along."""
+    budget = module.make(1, **options).spec.budget
+    return (
+        f"{goals} held-out starts of {described(world, options)}, the same for all; success at the end of the budget of {budget} steps. "
+        f"Learns: at least {MARGIN:.0%} above the best trivial policy, whole interval, over {TRAININGS} trainings and {EPISODES} episodes or more; "
+        "a world where it is not says nothing of others."
+    )
+
+
+def require_other_trainings(earlier: ControlResult, runs: Sequence[Run], name: str, protocol: str) -> None:
+    """SpecError where earlier figures are not those of other trainings of the same system, in the same world and from the same starts."""
+    if not earlier.trained:
+        raise SpecError("the figures that trainings are to be added to do not say which training each is of. Measure all of them anew, without --add.")
+    theirs = ", ".join(dict.fromkeys(row.name for row in earlier.rows))
+    if [row.name for row in earlier.rows].count(name) != len(earlier.trained):
+        raise SpecError(f"the figures that trainings are to be added to are of {theirs}, and here {name} acts. Name another --result.")
+    for what, there, here in (
+        ("system", earlier.origin.recipe, runs[0].name),
+        ("data set", earlier.learned_from, source_of(runs[0])),
+        ("protocol", earlier.origin.protocol, protocol),
+    ):
+        if there != here:
+            raise SpecError(f"the figures that trainings are to be added to are of another {what}. There: {there} Here: {here} Name another --result.")
+    if both := sorted({run.seed for run in runs} & set(earlier.trained)):
+        raise SpecError(f"the training {both[0]} stands in those figures already; one that counts twice makes intervals too narrow. Leave --add out to renew.")
+
+
+def source_of(run: Run) -> str:
+    """Name of the data set that it learned from, or of the world that it acted in."""
+    return run.trained_on.world or Path(run.trained_on.data).name
 
 
 def _learns(together: Pooled | None, *, trainings: int, episodes: int) -> bool | None:

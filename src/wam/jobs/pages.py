@@ -1,6 +1,8 @@
 """Published results as tables in the docs: what stands between `<!-- name.json -->` and `<!-- end -->` is written from that file.
 A name with a star, `<!-- latent_*.json -->`, makes one table of several files (`TABLES`).
 
+Pictures of results, `PICTURES`, are drawn into docs/pictures with them.
+
 make pages
 """
 
@@ -21,17 +23,18 @@ from wam.jobs.compare_prediction import PredictionComparison, prediction_summary
 from wam.jobs.control import ControlResult
 from wam.jobs.imagine import ImaginedResult
 from wam.jobs.learnability import FAR, NEAR, LearnabilityResult
+from wam.jobs.paradigms.page import plots
 from wam.jobs.paradigms.result import ParadigmResult
 from wam.jobs.paradigms.tables import tables
 from wam.jobs.probe_features import FeatureProbes
 from wam.jobs.score import ScoreResult
 from wam.jobs.seeds import SeedResult
-from wam.jobs.use.evaluate_policy import PolicyEvaluationResult
+from wam.jobs.use.evaluate_policy import PolicyEvaluationResult, page_of
 from wam.jobs.use.improve import ImproveResult, learners_summary
 from wam.jobs.use.rerank import RerankResult
 from wam.jobs.use.tables import agreement_summary, judge_summary, policies_summary
 from wam.show import cross_validation
-from wam.show.report import Table
+from wam.show.report import Figures, Section, Table
 from wam.show.summaries import card_summaries, contrast_summary, difference_summary, grid_summary, success_summary
 from wam.show.words import bracketed, duration, percent
 
@@ -261,7 +264,7 @@ def latents_summary(results: Sequence[ControlResult]) -> Table:
                 result.learned_from,
                 result.origin.recipe,
                 told(found.success),
-                f"{len(found.per_training)} x {result.rows[0].episodes}",
+                f"{len(found.per_training)} x {result.rows[0].episodes}" + (f", {len(result.older)} of earlier sources" if result.older else ""),
                 f"{100 * over.value:.0f} ({100 * over.low:.0f} to {100 * over.high:.0f}) over {found.trivial}",
                 duration(found.seconds_per_decision),
                 f"{result.parameters / 1e6:.2f} M",
@@ -293,6 +296,18 @@ WRITERS: dict[str, tuple[type[Result], Callable[[Any], str]]] = {
 TABLES: dict[str, Callable[[Sequence[Path]], str]] = {"latent_*.json": latents, "score_*.json": scores}
 
 
+PICTURES: dict[str, tuple[str, Callable[[str], Section]]] = {
+    "paradigms-labels.svg": ("paradigms.json", lambda text: plots(ParadigmResult.from_json(text))[0]),
+    "evaluate-push.svg": ("evaluate_push.json", lambda text: page_of(PolicyEvaluationResult.from_json(text)).sections[0]),
+}  # in docs/pictures: the first picture of a section, from a result
+
+
+def drawn(section: Section) -> bytes:
+    """Its first picture."""
+    assert isinstance(section, Figures)
+    return section.items[0].pictures[0][1].data
+
+
 def told(interval: Interval, points: bool = False) -> str:
     """A rate or a difference of rates with its interval."""
     if points:
@@ -315,6 +330,9 @@ def main() -> None:
             stale.append(page.name)
             if "--check" not in sys.argv:
                 page.write_text(fresh)
+    for name, (result, section) in PICTURES.items():
+        if (FOLDER / result).exists() and "--check" not in sys.argv:  # the bytes are those of a version of matplotlib
+            (ROOT / "docs" / "pictures" / name).write_bytes(drawn(section((FOLDER / result).read_text())))
     print(f"written anew: {', '.join(stale)}" if stale else "all pages are as their results say")
     sys.exit(bool(stale) and "--check" in sys.argv)
 
