@@ -105,7 +105,7 @@ def test_it_must_be_said_where_to_start(run: Run, tmp_path: Path, monkeypatch: p
         job.sessions(run, world="pish", options={})
     with pytest.raises(SpecError, match="nothing can be imagined"):
         job.sessions(dataclasses.replace(run, model=SimpleNamespace(spec=None)), options={})
-    with pytest.raises(SpecError, match="64x64, the spec says 32x32"):
+    with pytest.raises(SpecError, match="trained on pictures of 32 px, the option size=64 asks for others"):
         job.sessions(run, world="push", options={"size": 64})[0]()
 
 
