@@ -57,12 +57,25 @@ def test_what_it_says(finished):
 
 
 def comparable(path):
-    """The figures to five digits, without what a clock says and where they come from."""
+    """The figures, without what a clock says and where they come from."""
     found = ParadigmResult.from_json(path.read_text())
     cells = tuple(replace(cell, cost=None) for cell in found.cells)
     told = replace(found, cells=cells, costs=tuple(replace(cost, milliseconds=0.0) for cost in found.costs)).to_dict()
     del told["origin"]
-    return json.loads(json.dumps(told), parse_float=lambda number: f"{float(number):.5g}")
+    return json.loads(json.dumps(told))
+
+
+def alike(one, two):
+    """Last digits may differ."""
+    return one == (pytest.approx(two, rel=1e-4, abs=1e-7) if isinstance(two, float) else two)
+
+
+def leaves(told, place=""):
+    """Every number and word by where it stands."""
+    if not isinstance(told, dict | list):
+        return {place: told}
+    parts = told.items() if isinstance(told, dict) else enumerate(told)
+    return {name: value for key, part in parts for name, value in leaves(part, f"{place}/{key}").items()}
 
 
 def test_a_stopped_experiment_goes_on_and_says_the_same(finished, tmp_path):
@@ -75,7 +88,9 @@ def test_a_stopped_experiment_goes_on_and_says_the_same(finished, tmp_path):
     assert "1 of 1, 1 older" in progress_table(replace(partial, older=("unipi-0.5-0",))).rows[1]
     path, begun = run(tmp_path)
     assert begun == ["oracle_future-0.5-0"]
-    assert comparable(path) == comparable(finished)
+    one, two = leaves(comparable(path)), leaves(comparable(finished))
+    assert one.keys() == two.keys()
+    assert not {place: (one[place], two[place]) for place in one if not alike(one[place], two[place])}
 
 
 def test_what_is_there_is_not_measured_again(finished, tmp_path):
