@@ -1,5 +1,6 @@
 """Every preset of every recipe can be built and take a training step; the large ones on a device that holds no numbers."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 
 from tests.recipes.test_lewm import statistics
 from wam.data import DataSpec
+from wam.evaluate.result import FOLDER
 from wam.models.state_space.latent.dino_wm import DinoWMConfig
 from wam.recipes import all_recipes, load_recipe
 from wam.sim.worlds.push import PushConfig, PushWorld
@@ -72,3 +74,12 @@ def test_a_training_step_of_every_stage(recipe, preset, tmp_path):
             total = sum(weight * losses[name].mean() for name, weight in learner.weights.items())
             total.backward()
             assert total.isfinite() and all(parameter.grad is not None for parameter in parameters.values())
+
+
+@pytest.mark.parametrize("name", ["speed_training_minutes.json", "speed_training_minutes_intel.json"])
+def test_quick_takes_no_more_steps_than_five_minutes_allow_where_tiny_was_timed(name):
+    """Each stage by the share of `tiny`'s steps that it takes."""
+    for figure in json.loads((FOLDER / name).read_text())["figures"]:
+        presets = load_recipe(figure["what"].split(" ")[0]).presets
+        shares = [quick.learner.steps / tiny.learner.steps for quick, tiny in zip(presets["quick"].stages, presets["tiny"].stages, strict=True)]
+        assert max(shares) * figure["value"] <= 5.0 and presets["quick"].config == presets["tiny"].config

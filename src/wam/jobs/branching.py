@@ -15,7 +15,7 @@ from wam.evaluate.success import evaluation_seeds
 from wam.jobs.control import sized
 from wam.jobs.practise import as_shown, described
 from wam.jobs.record import load_world
-from wam.jobs.windowing import past_of, skip_of
+from wam.jobs.windowing import in_words_of, past_of, skip_of
 from wam.recipes.runs import Run
 from wam.sim.adapters.skip import Held
 from wam.world import Env, Window
@@ -49,10 +49,7 @@ def branches_of(run: Run, tried: Tried, *, horizon: int) -> Window:
     explorer: Any = next(module.POLICIES[name] for name in EXPLORERS if name in module.POLICIES)(plain)
     seeds = torch.tensor(evaluation_seeds(tried.starts, start=FIRST))
     found = branch(env, Held(explorer, run.preset.skip), seeds=seeds, past=past_of(run), horizon=horizon, branches=BRANCHES)
-    asked = found.task.instruction
-    if asked is None or not run.imagining.spec.instructed:
-        return found
-    table = run.imagining.spec.sentences
-    if missing := sorted(set(env.spec.sentences) - set(table)):
+    spec = run.imagining.spec
+    if spec.instructed and (missing := sorted(set(env.spec.sentences) - set(spec.sentences))):
         raise ValueError(f"the world {tried.world!r} asks for {missing[0]!r} ({len(missing)} such), which is not in the table of {run.name}.")
-    return replace(found, task=replace(found.task, instruction=torch.tensor([table.index(words) for words in env.spec.sentences])[asked]))
+    return replace(found, task=in_words_of(spec, found.task, env.spec.sentences))

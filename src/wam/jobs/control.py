@@ -65,7 +65,8 @@ def control_runs(
     run = require_alike(runs)
     sources = Sources.of("wam.jobs.control", f"wam.recipes.{run.recipe.name}", f"wam.sim.worlds.{world}")
     options = sized(run, module, options or {})
-    protocol = protocol_of(module, world, options, goals)
+    shown: EnvSpec = module.make(1, device=device, **options).spec
+    protocol = protocol_of(shown, described(world, options), goals)
     deciding = deciding_of(run, deciding)
     name = f"{run.recipe.name}{deciding}"
     if earlier is not None:
@@ -101,24 +102,23 @@ def control_runs(
         verdicts=Verdicts(learns=_learns(together if deciding == PRESET else None, trainings=len(trained), episodes=goals * len(trained))),
         origin=origin,
     )
-    acted, sentences = by_seed[run.seed], module.make(1, device=device, **options).spec.sentences
+    acted = by_seed[run.seed]
     page = Report(
         title=f"{run.name}{deciding} in the world {world}",
         summary=f"It solves {acted.success:.0%} of {acted.episodes} held-out starts ({acted.low:.0%} to {acted.high:.0%}).",
         sections=(
             *success_sections(rows, [compare_success(acted, row) for row in rows if row is not acted]),
-            episodes_section(acted, films[acted.name], rate=run.data.rate, sentences=sentences),
+            episodes_section(acted, films[acted.name], rate=run.data.rate, sentences=shown.sentences),
             origin_section(origin),
         ),
     )
     return result, page.save(run.folder / "control.html")
 
 
-def protocol_of(module: ModuleType, world: str, options: Mapping[str, object], goals: int) -> str:
-    """In words; what has another one cannot be counted along."""
-    budget = module.make(1, **options).spec.budget
+def protocol_of(world: EnvSpec, named: str, goals: int) -> str:
+    """In words; what has another one cannot be counted along. `named`: the world with its options."""
     return (
-        f"{goals} held-out starts of {described(world, options)}, the same for all; success at the end of the budget of {budget} steps. "
+        f"{goals} held-out starts of {named}, the same for all; success at the end of the budget of {world.budget} steps. "
         f"Learns: at least {MARGIN:.0%} above the best trivial policy, whole interval, over {TRAININGS} trainings and {EPISODES} episodes or more; "
         "a world where it is not says nothing of others."
     )

@@ -72,6 +72,9 @@ def imagine_run(
     told = run.imagining.spec.consumes.told
     if tried is not None and not told:
         raise ValueError(f"{run.name} imagines without being told the actions, so it cannot tell what others lead to: leave --world out.")
+    strips = imagined_sections(run, held_out)
+    if sheet is not None:  # before the figures, which take longer
+        first_strip(strips, run.name).save(sheet)
     card = rollout_card(
         run.imagining,
         held_out,
@@ -104,9 +107,6 @@ def imagine_run(
         statistics=run.trained_on.statistics,
         weights=sources_of(run),
     )
-    strips = imagined_sections(run, held_out)
-    if sheet is not None:
-        first_strip(strips, run.name).save(sheet)
     log = run.folder / "log.jsonl"  # an exported run has none
     page = Report(
         title=f"What {run.name} imagines",

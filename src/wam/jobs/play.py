@@ -18,11 +18,11 @@ from wam.jobs.at_hand import data_of
 from wam.jobs.control import sized
 from wam.jobs.practise import as_shown, described, require_named
 from wam.jobs.record import load_world
-from wam.jobs.windowing import skip_of
+from wam.jobs.windowing import in_words_of, skip_of
 from wam.recipes.runs import Run, frames_for, load
 from wam.show.play import PlaySession, Start
 from wam.train import load as load_checkpoint
-from wam.world import EVALUATION_SEEDS, Env, Moments, Past, Slot, SpecError, Task, WorldModelSpec
+from wam.world import EVALUATION_SEEDS, Env, Moments, Past, Slot, SpecError
 
 STARTS = 12  # real frames to choose from
 FRAMES = 4  # of the past that a recorded start shows, at most
@@ -126,15 +126,6 @@ def recorded_starts(run: Run, data: str | Path, device: str) -> list[Start]:
         recorded = Past(observation=one.future.observation, actions=one.actions).narrow("T", 0, steps) if steps else None
         starts.append(Start(name=f"episode {episode}", past=one.past, task=in_words_of(spec, one.task, frames.sentences), recorded=recorded))
     return starts
-
-
-def in_words_of(spec: WorldModelSpec, task: Task, sentences: tuple[str, ...]) -> Task:
-    """A task of one row whose instruction is an id into `sentences`, with the model's own id for it; -1 (none) for words that it never read."""
-    if not spec.instructed or task.instruction is None:
-        return replace(task, instruction=None)
-    asked = int(task.instruction[0])
-    words = sentences[asked] if asked >= 0 else ""
-    return replace(task, instruction=torch.full_like(task.instruction, spec.sentences.index(words) if words in spec.sentences else -1))
 
 
 def reachable(slots: tuple[Slot, ...], recorded: Moments | None) -> tuple[Slot, ...]:

@@ -3,13 +3,14 @@
 Does not know: what they are for.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from wam.data import DataSpec, WindowDataset
 from wam.recipes.runs import Run, frames_for
-from wam.world import Slot, Window
+from wam.world import Slot, Task, Window, WorldModelSpec
 
 
 def windows_of(run: Run, data: str | Path, horizon: int, count: int) -> tuple[Window, torch.Tensor]:
@@ -62,3 +63,11 @@ def skip_of(run: Run, shown: DataSpec, data: str | Path) -> int:
 def meant(slot: Slot) -> str:
     """What a number is, in words."""
     return f"{slot.name!r} as {'a change' if slot.relative else 'a value'} in {slot.unit or 'no unit'}, frame {slot.frame!r}"
+
+
+def in_words_of(spec: WorldModelSpec, task: Task, sentences: tuple[str, ...]) -> Task:
+    """A task whose instructions are ids into `sentences`, with the model's own ids for them; -1 (none) for words that it never read."""
+    if not spec.instructed or task.instruction is None:
+        return replace(task, instruction=None)
+    own = [spec.sentences.index(words) if words in spec.sentences else -1 for words in sentences]
+    return replace(task, instruction=torch.tensor([*own, -1], device=task.instruction.device)[task.instruction])  # the last for -1
