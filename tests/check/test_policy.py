@@ -33,7 +33,7 @@ class Goal(Record):
 class GoesToTheGoal:
     """Needs a goal, remembers nothing else, is no module, and acts at random to a degree."""
 
-    spec = PolicySpec(observes=SEES, acts=ACTS)
+    spec = PolicySpec(observes=SEES, acts=ACTS, goal_conditioned=True)
 
     def begin(self, batch, task):
         if task.goal is None:
@@ -51,7 +51,19 @@ def test_a_policy_that_needs_a_goal_gets_the_given_one():
     report = check_policy(GoesToTheGoal(), task=task)
     assert report.ok, str(report)
     assert report.find("deterministic_without_noise").status == "skipped"
-    assert check_policy(GoesToTheGoal()).failed == ("calls_return_records",)
+    assert check_policy(GoesToTheGoal()).ok  # random goals that it could see
+    undeclared = GoesToTheGoal()
+    undeclared.spec = PolicySpec(observes=SEES, acts=ACTS)
+    assert check_policy(undeclared).failed == ("calls_return_records",)
+
+
+def test_a_policy_that_does_not_look_at_its_goal_is_caught():
+    class Deaf(GoesToTheGoal):
+        def begin(self, batch, task):
+            goal = super().begin(batch, task).goal
+            return Goal(goal=goal.map(lambda axes, leaf: torch.zeros_like(leaf)))
+
+    assert check_policy(Deaf()).failed == ("goal_matters",)
 
 
 class Imagining(SmoothPolicy, Imagines):

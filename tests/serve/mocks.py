@@ -35,13 +35,14 @@ class Sums(Record):
 class Summing:
     """Acts by everything that it was ever told."""
 
-    def __init__(self, chunk: int = 3, execute: int = 2, per_step: int = 1, instructed: bool = False) -> None:
+    def __init__(self, chunk: int = 3, execute: int = 2, per_step: int = 1, instructed: bool = False, goal_conditioned: bool = False) -> None:
         acts = dataclasses.replace(ACTS, per_step=per_step)
-        self.spec = PolicySpec(observes=SEES, acts=acts, chunk=chunk, execute=execute, instructed=instructed, sentences=SENTENCES if instructed else ())
+        told = {"instructed": instructed, "sentences": SENTENCES if instructed else (), "goal_conditioned": goal_conditioned}
+        self.spec = PolicySpec(observes=SEES, acts=acts, chunk=chunk, execute=execute, **told)
 
     def begin(self, batch: int, task: Task) -> Sums:
         asked = torch.zeros(batch) if task.instruction is None else task.instruction.float()
-        goal = torch.zeros(batch) if task.goal is None else task.goal.rgb["front"].float().sum((1, 2, 3, 4)) + task.goal.proprio.sum((1, 2))
+        goal = torch.zeros(batch) if not self.spec.goal_conditioned else task.goal.rgb["front"].float().sum((1, 2, 3, 4)) + task.goal.proprio.sum((1, 2))
         return Sums(seen=torch.zeros(batch), done=torch.zeros(batch, 2), task=asked + goal / 100)
 
     def act(self, memory: Sums, since: Past, *, noise: Noise | None = None) -> tuple[Sums, Actions]:

@@ -29,7 +29,7 @@ def alike(one: Episodes, two: Episodes) -> bool:
 @pytest.mark.parametrize("instructed", [False, True])
 def test_a_remote_rollout_equals_the_local_one(per_step: int, instructed: bool) -> None:
     """Every frame, executed action, prompt, goal and chance of every row goes into these actions."""
-    policy = Summing(per_step=per_step, instructed=instructed)
+    policy = Summing(per_step=per_step, instructed=instructed, goal_conditioned=True)
     world = Robot(3, per_step, SENTENCES if instructed else ())
     local = rollout(world, policy, 9, seeds=[4, 5, 6], noise=Noise.of([1, 2, 3]).fork("policy"))
     with served(policy) as port, RemotePolicy(f"ws://127.0.0.1:{port}") as remote:
@@ -79,8 +79,19 @@ def test_a_memory_that_was_copied_or_is_old_is_refused() -> None:
             remote.act(memory, since)
         with pytest.raises(SpecError, match="copied"):
             remote.act(remote.begin(1, Task()).repeat(2), since.repeat(2))
-        with pytest.raises(SpecError, match="a goal that is a Physical cannot be sent"):
-            remote.begin(1, Task(goal_state=PointWorld(1).reset(torch.tensor([True]), torch.tensor([1]))[1].goal_state))
+
+
+def test_a_goal_that_cannot_be_sent_is_refused_where_one_is_needed() -> None:
+    stated = Task(goal_state=PointWorld(1).reset(torch.tensor([True]), torch.tensor([1]))[1].goal_state)
+    with served(Summing(goal_conditioned=True)) as port:
+        for make in (RemotePolicy, AsyncRemotePolicy):
+            with make(f"ws://127.0.0.1:{port}") as remote:
+                with pytest.raises(SpecError, match="the task has a goal that is a Physical, which cannot be sent"):
+                    remote.begin(1, stated)
+                with pytest.raises(SpecError, match="the task has no goal"):
+                    remote.begin(1, Task())
+    with served(Summing()) as port, RemotePolicy(f"ws://127.0.0.1:{port}") as remote:
+        remote.begin(1, stated)  # to it a goal means nothing
 
 
 def test_the_servers_complaints_arrive(monkeypatch) -> None:

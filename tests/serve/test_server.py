@@ -92,19 +92,17 @@ def test_a_policy_that_fails_is_logged_here_and_not_explained_to_strangers(caplo
         assert "secret" not in str(found.value) and "a secret path" in caplog.text and client.closed() == 1011
 
 
-def test_what_a_policy_misses_is_told() -> None:
-    class Wanting(Summing):
-        def begin(self, batch, task):
-            if task.goal is None:
-                raise SpecError("a goal is needed")
-            return super().begin(batch, task)
-
-    with served(Wanting()) as port, OpenpiClient(port) as client:
-        client.infer({**message(0), **{f"goal/{key}": value for key, value in message(1).items()}})
-        with pytest.raises(
-            RuntimeError, match=r"begin \(a goal is needed\)\. No goal came; where one is needed, send \['goal/observation/image'.* with the first message"
-        ):
+def test_a_policy_says_whether_it_needs_a_goal() -> None:
+    goal = {f"goal/{key}": value for key, value in message(1).items() if key != "prompt"}
+    with served(Summing(goal_conditioned=True)) as port, OpenpiClient(port) as client:
+        assert sorted(client.metadata["goal"]) == sorted(goal)
+        client.infer({**message(0), **goal})
+        with pytest.raises(RuntimeError, match=r"no goal came, and this policy needs one: send \['goal/observation/image'.* with the first message"):
             client.infer({**message(0), "reset": True})
+    with served(Summing()) as port, OpenpiClient(port) as client:
+        assert client.metadata["goal"] == []
+        with pytest.raises(RuntimeError, match="a goal came, and this policy reads none"):
+            client.infer({**message(0), **goal})
 
 
 def test_limits_of_size_rate_and_clients() -> None:

@@ -139,7 +139,7 @@ def test_a_client_that_shows_every_frame_may_begin_anew_with_the_last_one() -> N
 
 
 def test_a_goal_comes_with_the_beginning() -> None:
-    talk, policy = session()
+    talk, policy = session(goal_conditioned=True)
     goal = {f"goal/{key}": value for key, value in message(9).items()}
     talk.answer({**message(0), **goal})
     assert same(policy.tasks[0].goal, observation(9))
@@ -148,7 +148,7 @@ def test_a_goal_comes_with_the_beginning() -> None:
     del goal["goal/observation/state"]
     with pytest.raises(RequestError, match="the goal has none of the inputs"):
         talk.answer({**message(1), "goal/place": goal["goal/observation/image"], "reset": True})
-    policy.begin = lambda batch, task: policy.tasks.append(task) or Summing.begin(policy, batch, Task())
+    policy.begin = lambda batch, task: policy.tasks.append(task) or Summing.begin(policy, batch, Task(goal=observation(9)))
     talk.answer({**message(1), **goal, "reset": True})
     assert policy.tasks[-1].goal.proprio is None and torch.equal(policy.tasks[-1].goal.rgb["wrist"], observation(9).rgb["wrist"])
 

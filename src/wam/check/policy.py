@@ -23,7 +23,7 @@ SEEDS = 8  # batches of random frames that the limits are checked on
 class PolicySubject(Subject):
     """A policy under test: begin, act, act."""
 
-    wanted: Task | None  # goals, for policies that need them
+    wanted: Task | None  # of the user
 
     @property
     def spec(self) -> PolicySpec:
@@ -36,7 +36,9 @@ class PolicySubject(Subject):
         if self.wanted is not None:
             rows = (torch.arange(batch) + seed) % self.wanted.size("B")
             return self.wanted.select(rows).to(self.device)
-        return samples.instruction(self.spec.sentences, samples.noise(seed, batch, self.device)) if self.spec.instructed else Task()
+        noise = samples.noise(seed, batch, self.device)
+        task = samples.instruction(self.spec.sentences, noise) if self.spec.instructed else Task()
+        return dataclasses.replace(task, goal=self.spec.observes.sample(batch, 1, noise.fork("goal"))) if self.spec.goal_conditioned else task
 
     def past(self, seed: int, steps: int, batch: int = ROWS, *, first: bool = True) -> Past:
         """Frames and the actions that led to them."""
@@ -196,6 +198,23 @@ def instruction_matters(subject: PolicySubject) -> None:
         )
 
 
+def goal_matters(subject: PolicySubject) -> None:
+    """Another goal gives other actions where spec.goal_conditioned is True."""
+    if not subject.spec.goal_conditioned:
+        raise CheckSkipped("spec.goal_conditioned is False")
+    script, other = subject.script(1), subject.task(2)
+    task = dataclasses.replace(script.task, goal=other.goal, goal_state=other.goal_state)
+    if record_difference(script.task, task, exact=True) is None:
+        raise CheckSkipped("the tasks given have one goal")
+    one, two = (subject.run(dataclasses.replace(script, task=told))[2:3] for told in (script.task, task))
+    if difference(one, two, exact=True) is None:
+        raise CheckFailed(
+            "every row got another goal and acted the same",
+            "begin does not keep the goal, or act does not read it.",
+            "Keep it in the memory, or declare goal_conditioned=False.",
+        )
+
+
 def imagined_future_has_rows(subject: PolicySubject) -> None:
     """Imagines: a future with declared axes, B rows and finite numbers."""
     policy: Any = subject.model
@@ -226,6 +245,7 @@ CHECKS: tuple[Callable[[Any], None], ...] = (
     shared.rows_can_be_tiled,
     rows_can_restart,
     instruction_matters,
+    goal_matters,
     shared.another_table_says_the_same,
     shared.inputs_are_only_read,
     module.mode_does_not_matter,
@@ -250,9 +270,9 @@ def check_policy(
 ) -> Report:
     """Check a policy; the policy itself is left as it is (an nn.Module is copied).
 
-    make: makes a fresh policy, for the saving check.   device: where the copy and its inputs lie.   task: tasks for policies
-    that need a goal, any number of rows.   window: a training window for the loss checks where random ones do not suit.
-    losses: names that the training weights have.
+    make: makes a fresh policy, for the saving check.   device: where the copy and its inputs lie.   task: tasks to begin with, any
+    number of rows, for policies that random ones do not suit, e.g. whose goal is a state.   window: a training window for the loss
+    checks where random ones do not suit.   losses: names that the training weights have.
     """
     where = torch.device(device)
     subject = PolicySubject(

@@ -7,9 +7,6 @@ from rich.console import Console
 from rich.markup import escape
 
 from wam.jobs.deciding import PRESET, Deciding, deciding_of, policy_of
-from wam.plan.control.chunks import Asynchronous, Ensembled, FirstOf
-from wam.plan.control.receding import RecedingHorizon
-from wam.plan.objectives import GoalImage
 from wam.recipes.runs import load
 from wam.world import Slot
 
@@ -66,8 +63,7 @@ def announcement(server: "PolicyServer", port: int) -> list[str]:
         start += count
     if spec.instructed:
         lines.append(f"  in   {escape(keys.prompt)}: one of {len(spec.sentences)} instructions, e.g. {escape(repr(spec.sentences[0]))}")
-    inner = server.policy.policy if isinstance(server.policy, FirstOf | Ensembled | Asynchronous) else server.policy
-    if isinstance(inner, RecedingHorizon) and isinstance(inner.objective, GoalImage):
+    if spec.goal_conditioned:
         shown = ", ".join(escape(GOAL + key) for key in keys.cameras)
         lines.append(f"  goal {shown}: how it should look, like the camera's pictures, with the first message of an episode")
     lines.append(f"  out  actions ({spec.chunk * rows}, {len(spec.acts.low_level)}) at {rate:g} Hz, of which {spec.execute * rows} are to be executed")

@@ -25,6 +25,11 @@ Goal = TypeVar("Goal", bound=Record)
 class Objective(Protocol[Goal]):
     """Judges futures."""
 
+    @property
+    def goal_conditioned(self) -> bool:
+        """Does `prepare` need the task's goal?"""
+        ...
+
     def prepare(self, model: WorldModel, task: Task) -> Goal:
         """What `cost` compares with, one row per task. SpecError where task or model lack what it needs."""
         ...
@@ -43,6 +48,8 @@ class GoalImage:
     """
 
     earlier: float = 0.0  # weight of a step relative to the next one: 0 = only the last step counts, 1 = all steps alike
+
+    goal_conditioned = True
 
     def prepare(self, model: WorldModel, task: Task) -> StateGoal | Observation:
         """The goal's state where the model encodes and predicts states, its pictures (float 0..1, T = 1) where it predicts those.
@@ -84,6 +91,8 @@ class GoalState:
     slots: tuple[str, ...] = ()  # physical slots that matter, by name; empty = all of q
     earlier: float = 0.0  # weight of a step relative to the next one: 0 = only the last step counts, 1 = all steps alike
 
+    goal_conditioned = True
+
     def prepare(self, model: WorldModel, task: Task) -> StateGoal:
         """The last instant of the goal state, T = 1.
 
@@ -103,6 +112,8 @@ class Reward:
     """Collect predicted reward while the episode goes on: the step that ends it still counts, later ones do not."""
 
     discount: float = 1.0  # per step
+
+    goal_conditioned = False
 
     def prepare(self, model: WorldModel, task: Task) -> Empty:
         """Nothing to compare with. SpecError where the model predicts no reward."""
@@ -129,6 +140,8 @@ class Return:
     The objective of TD-MPC (arXiv 2310.16828, equation 6).
     """
 
+    goal_conditioned = False
+
     def prepare(self, model: WorldModel, task: Task) -> Empty:
         """Nothing to compare with. SpecError where the model predicts no reward or state, or does not value states."""
         if not isinstance(model, Values) or not model.spec.predicts.reward or model.spec.predicts.state is None:
@@ -150,6 +163,8 @@ class Penalty:
 
     function: Callable[[Future, Actions], Tensor]  # (future, actions) -> "B"
 
+    goal_conditioned = False
+
     def prepare(self, model: WorldModel, task: Task) -> Empty:
         """Nothing to compare with."""
         return Empty()
@@ -164,6 +179,11 @@ class Weighted:
     """A weighted sum of objectives."""
 
     parts: tuple[tuple[float, Objective[Any]], ...]  # (weight, objective)
+
+    @property
+    def goal_conditioned(self) -> bool:
+        """Is one of its parts?"""
+        return any(objective.goal_conditioned for _, objective in self.parts)
 
     def prepare(self, model: WorldModel, task: Task) -> Record:
         """What each part prepares, linked in order. SpecError where one of them lacks something."""

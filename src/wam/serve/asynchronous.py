@@ -24,7 +24,7 @@ from wam.plan.control.chunks import changes, joined, later, moved, overlap
 from wam.plan.control.safety import Guard, Safety
 from wam.serve.courier import Courier, Letter
 from wam.serve.link import Backoff, Link
-from wam.serve.remote import Message, actions_of
+from wam.serve.remote import Message, actions_of, require_seen
 from wam.world import Actions, Noise, Past, Record, SpecError, Task, concatenate, record
 
 HOLD = Safety(tolerate=2**40)  # a missing action is one that is not finite: stand still, for as long as it takes
@@ -62,14 +62,18 @@ class AsyncRemotePolicy:
         self.served, self.keys, self.limits = link.greeting.spec, link.greeting.keys, link.greeting.limits
         self.spec = dataclasses.replace(self.served, chunk=1, execute=1)
         self.courier, self.episode = Courier(link), -1
-        self.begin(1, Task())
+        self._restart(Task())
 
     def begin(self, batch: int, task: Task) -> AsyncMemory:
         """A new episode; what was on its way is dropped when it comes. SpecError for more than one row."""
         if batch != 1:
             raise SpecError(f"AsyncRemotePolicy drives one robot, got {batch} rows. Make one for each robot.")
-        if task.goal_state is not None and task.goal is None:
-            raise SpecError(f"a goal that is a {type(task.goal_state).__name__} cannot be sent to a policy server. Give a goal that is seen.")
+        require_seen(task, self.served)
+        self._restart(task)
+        return AsyncMemory(episode=torch.tensor([self.episode]), step=torch.tensor([0]), guard=HOLD.begin(1, self.spec))
+
+    def _restart(self, task: Task) -> None:
+        """Everything about an episode, as it is before its first call."""
         self.episode, self.task = self.episode + 1, task
         self.step, self.holds = 0, 0  # calls, and those without an action to execute
         self.relative = changes(self.served.acts)
@@ -78,7 +82,6 @@ class AsyncRemotePolicy:
         self.asked_at: int | None = None  # actions executed before the last message
         self.over: int | None = None  # the connection that knows this episode
         self.unsent = list[Past]()
-        return AsyncMemory(episode=torch.tensor([self.episode]), step=torch.tensor([0]), guard=HOLD.begin(1, self.spec))
 
     @property
     def executed(self) -> int:

@@ -56,8 +56,7 @@ class RemotePolicy:
                 f"{batch} rows are that many clients of {self.address}, which lets {self.limits.clients} in at once. "
                 "Ask in smaller batches, or serve with larger Limits(clients=...)."
             )
-        if task.goal_state is not None and task.goal is None:
-            raise SpecError(f"a goal that is a {type(task.goal_state).__name__} cannot be sent to a policy server. Give a goal that is seen.")
+        require_seen(task, self.spec)
         told = task.instruction if self.spec.instructed else None
         if told is not None and bool(((told < -1) | (told >= len(self.spec.sentences))).any()):
             raise SpecError(
@@ -158,7 +157,7 @@ class Message:
 
     def first(self) -> dict[str, Any]:
         """The same, at the beginning of an episode, with its goal."""
-        goal = {} if self.task.goal is None else self.keys.told(as_seen(self.task.goal, self.spec.observes), prefix=GOAL)
+        goal = {} if self.task.goal is None or not self.spec.goal_conditioned else self.keys.told(as_seen(self.task.goal, self.spec.observes), prefix=GOAL)
         return {**self.following(), **goal, "reset": True}
 
     def anew(self) -> dict[str, Any]:
@@ -172,6 +171,13 @@ class Message:
     def since_last(self) -> Past:
         """The last instant."""
         return Past(observation=self.since.observation.narrow("T", -1), actions=self.since.actions.narrow("T", -1))
+
+
+def require_seen(task: Task, spec: PolicySpec) -> None:
+    """SpecError where a policy needs a goal, and the task has one that cannot be sent, or none."""
+    if spec.goal_conditioned and task.goal is None:
+        came = "no goal" if task.goal_state is None else f"a goal that is a {type(task.goal_state).__name__}, which cannot be sent to a policy server"
+        raise SpecError(f"the served policy needs a goal that is seen, and the task has {came}. Use a world that shows goal images.")
 
 
 def as_seen(goal: Observation, spec: ObservationSpec) -> Observation:

@@ -26,7 +26,7 @@ from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 
 from wam.listening import farewell, require_safe, until_signal
-from wam.serve.keys import Keys, RequestError
+from wam.serve.keys import GOAL, Keys, RequestError
 from wam.serve.limits import Limits
 from wam.serve.session import Session
 from wam.serve.wire import WireError, pack, unpack
@@ -77,6 +77,7 @@ class PolicyServer:
             "policy": self.name,
             "inputs": self.keys.inputs(spec.observes),
             "prompts": list(spec.sentences) if spec.instructed else [],
+            "goal": [GOAL + key for key in (*self.keys.cameras, *self.keys.proprio)] if spec.goal_conditioned else [],
             "actions": {
                 "shape": [spec.chunk * per_step, len(spec.acts.low_level)],
                 "dtype": "float32",

@@ -28,7 +28,7 @@ import torch
 
 from wam.serve.keys import GOAL, Keys, RequestError, finite, require_unit
 from wam.serve.limits import Limits
-from wam.world import Actions, Noise, Observation, Past, Policy, Record, SpecError, Task, concatenate
+from wam.world import Actions, Noise, Observation, Past, Policy, Record, Task, concatenate
 
 ALONE = {"reset", "sequence"}  # a message of these is only acknowledged
 SEEDS = {"seed": (-(2**63), 2**63), "step": (0, 2**62), "stream": (0, 2**64)}
@@ -73,14 +73,13 @@ class Session:
 
     def _begin(self, message: Mapping[str, object], instruction: int | None) -> Record:
         goal = self.keys.goal(message, self.spec.observes)
-        told = None if instruction is None else torch.tensor([instruction], device=self.device)
-        try:
-            begun: Record = self.policy.begin(1, Task(instruction=told, goal=None if goal is None else goal.to(self.device)))
-        except SpecError as error:
-            if goal is not None:
-                raise
+        if goal is not None and not self.spec.goal_conditioned:
+            raise RequestError("a goal came, and this policy reads none: it would be left aside. Leave out the keys that begin with 'goal/'.")
+        if goal is None and self.spec.goal_conditioned:
             inputs = [GOAL + key for key in (*self.keys.cameras, *self.keys.proprio)]
-            raise RequestError(f"the policy could not begin ({error}). No goal came; where one is needed, send {inputs} with the first message.") from error
+            raise RequestError(f"no goal came, and this policy needs one: send {inputs}, one or more of them, with the first message of an episode.")
+        told = None if instruction is None else torch.tensor([instruction], device=self.device)
+        begun: Record = self.policy.begin(1, Task(instruction=told, goal=None if goal is None else goal.to(self.device)))
         return begun
 
     def _since(self, message: Mapping[str, object], frames: Observation, fresh: bool) -> Past:

@@ -134,6 +134,11 @@ class Verdict:
 
     judge: Judge
 
+    @property
+    def goal_conditioned(self) -> bool:
+        """Does the judge compare with a goal picture?"""
+        return self.judge.goal
+
     def prepare(self, model: WorldModel[Any], task: Task) -> Task:
         """The task itself. SpecError for a model without pictures: see `pictured`."""
         shows = model.spec.predicts.observation

@@ -99,6 +99,7 @@ class Reranking:
             rate=mine.rate,
             instructed=mine.instructed or theirs.instructed,
             sentences=mine.sentences if mine.instructed else theirs.sentences,
+            goal_conditioned=mine.goal_conditioned or objective.goal_conditioned,
         )
 
     @torch.no_grad()

@@ -285,6 +285,7 @@ class PolicySpec(Spec):
     rate: float = 10.0
     instructed: bool = False
     sentences: tuple[str, ...] = ()
+    goal_conditioned: bool = False  # does `begin` need the task's goal; where not, a goal means nothing to it
 
     def __post_init__(self) -> None:
         _ask_clock(self, self.chunk, self.rate)

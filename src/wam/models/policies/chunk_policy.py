@@ -64,6 +64,7 @@ class ChunkPolicy(nn.Module, Reads, Continues[Record]):
             rate=rate,
             instructed=bool(perception.sentences),
             sentences=perception.sentences,
+            goal_conditioned=perception.goal_conditioned,
         )
 
     def read(self, sentences: tuple[str, ...]) -> None:

@@ -34,6 +34,7 @@ class Perception(nn.Module, ABC):
     observes: ObservationSpec
     sentences: tuple[str, ...] = ()  # that it reads; () = instructions are not read
     context: int  # W, frames that it looks back
+    goal_conditioned: bool = False  # does `begin` need the task's goal
 
     def read(self, sentences: tuple[str, ...]) -> None:
         """From now on instructions point into this table. SpecError for perceptions that read none."""
@@ -82,7 +83,7 @@ class Look(Perception):
         super().__init__()
         if not observes.cameras and not observes.proprio:
             raise SpecError("Look needs cameras or proprioception, and this ObservationSpec has neither. Name what the policy sees.")
-        self.observes, self.context, self.words, self.asks = observes, context, words, goal
+        self.observes, self.context, self.words, self.goal_conditioned = observes, context, words, goal
         self.sentences = words.sentences if words is not None else ()
         told = words.width if words is not None else 0
         self.cameras = nn.ModuleDict({name: KeypointEncoder(9 if goal else 3, dim, width=width, condition=told) for name in observes.cameras})
@@ -103,13 +104,13 @@ class Look(Perception):
 
     def begin(self, batch: int, task: Task) -> Looked:
         """SpecError where a goal picture is asked for and the task has none, ValueError for instructions with unknown words."""
-        if self.asks and (task.goal is None or task.goal.rgb is None):
+        if self.goal_conditioned and (task.goal is None or task.goal.rgb is None):
             raise SpecError("this policy is told by a goal picture where to go, and the task has none. Use a world that shows goal images.")
         untold = torch.full((batch,), -1, dtype=torch.int64, device=self.zero.device)
         told = task.instruction if self.words is not None and task.instruction is not None else untold
         if self.words is not None:
             self.words.require(told)
-        shown = task.goal.narrow("T", -1).rgb if self.asks and task.goal is not None else None
+        shown = task.goal.narrow("T", -1).rgb if self.goal_conditioned and task.goal is not None else None
         goal = {name: shown[name] for name in self.cameras} if shown is not None else None
         return Looked(frames=Recent.none(batch, self.context, self.zero), instruction=told, goal=goal)
 

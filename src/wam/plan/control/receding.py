@@ -70,6 +70,7 @@ class RecedingHorizon:
             rate=model.spec.rate,
             instructed=model.spec.instructed,
             sentences=model.spec.sentences,
+            goal_conditioned=objective.goal_conditioned,
         )
 
     @torch.no_grad()

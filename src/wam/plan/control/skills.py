@@ -153,4 +153,4 @@ def _common_spec(policies: list[Policy[Any]], model: WorldModel[Any]) -> PolicyS
     for other in rest:
         if (other.acts, other.chunk, other.execute, other.rate) != (first.acts, first.chunk, first.execute, first.rate):
             raise SpecError("the skills' policies differ in their actions, chunk, execute or rate. Give all of them one action spec and clock.")
-    return dataclasses.replace(first, observes=model.spec.observes)
+    return dataclasses.replace(first, observes=model.spec.observes, goal_conditioned=True)

@@ -100,7 +100,7 @@ class DriveToGoal:
 
     def __init__(self, world: PushWorld) -> None:
         observes = ObservationSpec(proprio=world.spec.observes.proprio)
-        self.spec = PolicySpec(observes=observes, acts=world.spec.acts, rate=world.spec.rate)
+        self.spec = PolicySpec(observes=observes, acts=world.spec.acts, rate=world.spec.rate, goal_conditioned=True)
 
     def begin(self, batch: int, task: Task) -> Aim:
         """A fresh memory. ValueError without a goal image."""

@@ -3,6 +3,8 @@
 They choose targets in px, and send them as the world takes its actions. None of them reads pictures; Play and Replay read the world's true states.
 """
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -76,7 +78,7 @@ class DriveToGoal:
     """Straight to the pusher's own place in the goal image: the strongest trivial policy."""
 
     def __init__(self, world: PushTWorld) -> None:
-        self.spec, self.world = spec_of(world), world
+        self.spec, self.world = replace(spec_of(world), goal_conditioned=True), world
 
     def begin(self, batch: int, task: Task) -> Goal:
         """SpecError without a goal."""

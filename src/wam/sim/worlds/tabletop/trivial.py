@@ -3,6 +3,8 @@
 They read nothing but proprioception. Anything that claims to have learned must beat them on the same starts.
 """
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -83,7 +85,7 @@ class DriveToGoal:
     """Straight to where the goal image shows the arm, whatever stands in the way, then there it stays."""
 
     def __init__(self, world: TabletopWorld) -> None:
-        self.world, self.spec = world, feeling_spec(world)
+        self.world, self.spec = world, replace(feeling_spec(world), goal_conditioned=True)
 
     def begin(self, batch: int, task: Task) -> Aim:
         """A fresh memory. SpecError without a goal image."""
