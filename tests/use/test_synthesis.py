@@ -10,7 +10,7 @@ from tests.evaluate.dots import SEES, DotModel, DotWorld, LatentDotModel, Seeker
 from tests.use.test_judge import QUICK
 from tests.use.test_policy_evaluation import Committed, dots
 from wam import train
-from wam.data import DataSpec, Recorder, WindowDataset, cached_frames, compute_statistics, cut, open_dataset
+from wam.data import DataError, DataSpec, Recorder, WindowDataset, cached_frames, compute_statistics, cut, open_dataset
 from wam.data.frames import frames_of
 from wam.data.validation import check_dataset
 from wam.models.policies.chunk_policy import ChunkPolicy
@@ -58,10 +58,30 @@ def test_provenance_reads_back(tmp_path):
     made(tmp_path / "set", seed=100)
     dataset = open_dataset(tmp_path / "set")
     told = imagined_in(dataset)
-    assert told == Imagined(model=BY, starts=starts().names, policies=("seeks", "wanders"), seed=100, tried=10, only_solved=False)
+    assert told == Imagined(model=BY, starts=starts().names, policies=("seeks", "wanders"), seed=100, tried=10, steps=6, only_solved=False)
     assert dataset.spec.embodiment == "imagined by DotModel"
     episode = dataset.read(12)
     assert episode.seed == 112 and episode.source == f"wanders, imagined from {starts().names[112 % 7]}"
+
+
+@pytest.mark.parametrize("solved", (False, True))
+def test_a_stopped_set_goes_on_as_if_it_had_not_been(tmp_path, judge, solved):
+    options = {"judge": judge, "only_solved": True} if solved else {}
+
+    def stop(done: int, total: int) -> None:
+        if done > 6:
+            raise KeyboardInterrupt
+
+    whole = made(tmp_path / "whole", **options)
+    with pytest.raises(KeyboardInterrupt):
+        made(tmp_path / "set", progress=stop, **options)
+    assert len(open_dataset(tmp_path / "set")) < whole and made(tmp_path / "set", resume=True, **options) == whole
+    one, two = (open_dataset(tmp_path / name) for name in ("whole", "set"))
+    for index in range(whole):
+        mine, theirs = one.read(index), two.read(index)
+        assert (mine.seed, mine.source) == (theirs.seed, theirs.source) and torch.equal(mine.observation.rgb["top"], theirs.observation.rgb["top"])
+    with pytest.raises(DataError, match="recorded with another spec"):
+        made(tmp_path / "set", resume=True, seed=50, **options)
 
 
 def test_a_recorded_set_says_that_it_is_none(tmp_path):

@@ -1,5 +1,6 @@
 """`wam use`: what a world model is good for. Policies are evaluated in it, it makes data to learn from, it helps a policy choose."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,14 +78,16 @@ def synthesise(
     only_solved: Annotated[bool, typer.Option("--only-solved", help="Keep what a judge calls solved; needs --world.")] = False,
     judge_episodes: JudgeEpisodes = 60,
     seed: Annotated[int, typer.Option(help="Of the first episode; below 2,000,000.", min=0)] = 0,
+    resume: Annotated[bool, typer.Option(help="The same was stopped: go on after its last episode.")] = False,
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
-    """Let policies act in the model from real starts, and record it as a LeRobot data set that says it was imagined."""
+    """Let policies act in the model from real starts, and record it as a LeRobot data set that says it was imagined. Stopped? The same with [bold]--resume[/]."""
     from wam.jobs.use.synthesise import Wanted, synthesise_set
     from wam.show.bars import Bars
 
-    wanted = Wanted(episodes, data, world, options(option), steps=steps, only_solved=only_solved, judge_episodes=judge_episodes, seed=seed, device=device)
+    where = Wanted(episodes, data, world, options(option), steps=steps, device=device)
+    wanted = replace(where, only_solved=only_solved, judge_episodes=judge_episodes, seed=seed, resume=resume)
     with Bars(Console(stderr=True)) as bars:
         made = synthesise_set(run, policy, out, wanted, bars=bars)
     lines = [f"{made.path} holds {made.written} of {made.tried} imagined episodes, {made.steps} steps each, from {made.starts} real starts"]

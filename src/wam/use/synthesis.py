@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from wam.data import DataSpec, EpisodeDataset, Recorder, cut
+from wam.data import DataSpec, EpisodeDataset, Recorder, cut, open_dataset
 from wam.data.meaning import IMAGINED
 from wam.plan.control.rollout import rollout
 from wam.train.checkpoint import load
@@ -53,6 +53,7 @@ class Imagined(Spec):
     policies: tuple[str, ...]
     seed: int  # of the first episode
     tried: int  # episodes per policy that were imagined
+    steps: int  # model steps of each
     only_solved: bool  # was only kept what the judge calls solved
 
 
@@ -69,13 +70,15 @@ def synthesise(
     seed: int = 0,
     judge: Judge | None = None,
     only_solved: bool = False,
+    resume: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Imagine `episodes` episodes of `steps` model steps with each policy; returns how many were written.
 
-    An episode with seed s begins at start s modulo their number; `seed` is that of the first. `judge` says what is solved. `progress` is told
-    (episodes imagined, all). ValueError for held-out starts and evaluation seeds, and where nothing is worth keeping; SpecError where a policy
-    and the model do not fit, or the judge reads other sentences than those of the starts.
+    An episode with seed s begins at start s modulo their number; `seed` is that of the first. `judge` says what is solved. `resume`: the same set
+    was stopped, and goes on after its last episode. `progress` is told (episodes imagined, all).
+    ValueError for held-out starts and evaluation seeds, and where nothing is worth keeping; SpecError where a policy and the model do not fit, or
+    the judge reads other sentences than those of the starts; DataError for a folder that holds something else.
     """
     total = episodes * len(policies)
     if starts.held_out or seed + total > EVALUATION_SEEDS:
@@ -84,17 +87,20 @@ def synthesise(
         raise ValueError("only solved episodes are to be kept, and nobody says which are. Pass a judge.")
     if judge is not None:
         judge.require_table(starts.sentences)
-    told = Imagined(model=imaginer, starts=starts.names, policies=tuple(policies), seed=seed, tried=episodes, only_solved=only_solved)
+    told = Imagined(model=imaginer, starts=starts.names, policies=tuple(policies), seed=seed, tried=episodes, steps=steps, only_solved=only_solved)
     world = ImaginedWorld(pictured(model, starts.sentences), starts.past, starts.task, batch, budget=steps, success=None if judge is None else judge.of_future)
     spec = replace(DataSpec.of_world(world.spec, source=IMAGINED + json.dumps(told.to_dict())), embodiment=f"imagined by {type(model).__name__}")
-    with Recorder(path, spec) as recorder:
+    with Recorder(path, spec, resume=resume) as recorder:
+        done = max((entry.seed for entry in open_dataset(path).episodes if entry.seed is not None), default=-1) if recorder.episodes else -1  # last seed
         for number, (name, policy) in enumerate(policies.items()):
             for first in range(0, episodes, batch):
                 count = min(batch, episodes - first)
                 seeds = seed + number * episodes + first + torch.arange(batch)  # rows beyond `count` are dropped
-                done = rollout(world, policy, whole_steps(world.spec), seeds=seeds, noise=Noise.of(seeds).fork("synthesise"))
-                for row, episode in enumerate(cut(_kept(done.narrow("B", 0, count), model, judge), starts.sentences)):
-                    if only_solved and not (episode.success is not None and bool(episode.success[0, -1])):
+                if int(seeds[count - 1]) <= done:
+                    continue
+                acted = rollout(world, policy, whole_steps(world.spec), seeds=seeds, noise=Noise.of(seeds).fork("synthesise"))
+                for row, episode in enumerate(cut(_kept(acted.narrow("B", 0, count), model, judge), starts.sentences)):
+                    if int(seeds[row]) <= done or (only_solved and not (episode.success is not None and bool(episode.success[0, -1]))):
                         continue
                     start = starts.names[int(seeds[row]) % len(starts)]
                     recorder.write(replace(episode, source=f"{name}, imagined from {start}"))

@@ -46,6 +46,7 @@ class Wanted:
     steps: int | None = None  # model steps of an episode; None = as long as the world's budget, or the middle recorded episode
     only_solved: bool = False
     seed: int = 0  # of the first episode
+    resume: bool = False  # the same was stopped, and goes on
     judge_episodes: int = EPISODES  # of each teacher
     judge: JudgeConfig = USUAL
     device: str = "cpu"
@@ -116,6 +117,7 @@ def synthesise_set(folder: Path, policies: Sequence[Path], out: Path, wanted: Wa
         seed=wanted.seed,
         judge=judge,
         only_solved=wanted.only_solved,
+        resume=wanted.resume,
         progress=bars.task("episodes"),
     )
     return Synthesised(path=str(out), written=written, tried=total, steps=wanted.steps or steps, starts=len(starts), judge=score)
