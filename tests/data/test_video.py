@@ -57,8 +57,10 @@ def test_too_few_frames(tmp_path: Path) -> None:
 
 def test_wrong_rate_is_noticed(tmp_path: Path) -> None:
     write_video(tmp_path / "v.mp4", discs(9, 32, 32), 10)
-    with pytest.raises(DataError, match="jumps to frame"):
+    with pytest.raises(DataError, match=r"jumps to frame.*fps in meta/info.json is not the video's own"):
         read_video(tmp_path / "v.mp4", 9, fps=20, episode=0)
+    with pytest.raises(DataError, match=r"two pictures are frame \d.*fps in meta/info.json is not the video's own"):
+        read_video(tmp_path / "v.mp4", 9, fps=5, episode=0)
 
 
 def test_unreadable(tmp_path: Path) -> None:

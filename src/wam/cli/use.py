@@ -82,7 +82,7 @@ def synthesise(
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
-    """Let policies act in the model from real starts, and record it as a LeRobot data set that says it was imagined. Stopped? The same with [bold]--resume[/]."""
+    """Let policies act in the model from real starts, and record it as a LeRobot set that says so. Stopped? The same with [bold]--resume[/]."""
     from wam.jobs.use.synthesise import Wanted, synthesise_set
     from wam.show.bars import Bars
 

@@ -392,6 +392,9 @@ def cross_validate(
     with Bars(Console(stderr=True)) as bars:
         made, picture = cross_validate(asked, data, out, progress=bars.task("episodes"))
     made.save(result)
+    lines = [f"figures: {result}"]
     if sheet is not None and picture is not None:
         picture.save(sheet)
-    show(made.to_dict(), [*map(terminal_table, summaries(made)), f"figures: {result}"], as_json)
+    elif sheet is not None:
+        lines.append(f"no sheet: {recipe} imagines no pictures")
+    show(made.to_dict(), [*map(terminal_table, summaries(made)), *lines], as_json)

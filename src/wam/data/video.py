@@ -58,9 +58,11 @@ def read_video(path: Path, count: int | None = None, *, start: float = 0.0, fps:
         if position < 0:
             continue
         if position != len(frames):
+            odd = f"frame {len(frames)} is missing: the video jumps to frame {position}" if position > len(frames) else f"two pictures are frame {position}"
             raise DataError(
-                f"frame {len(frames)} is missing: the video jumps to frame {position} (fps {fps:g}, start {start:g} s).",
-                remedy="Check that fps in meta/info.json is the video's own, or encode the video again.",
+                f"{odd} (fps {fps:g}, start {start:g} s).",
+                cause="fps in meta/info.json is not the video's own, or frames were lost when it was encoded.",
+                remedy="Correct fps, or encode the video again.",
                 path=path,
                 episode=episode,
             )
