@@ -149,7 +149,7 @@ uses: .venv/ready
 	$(BIN)/wam use improve runs/uses/cosmos --data runs/uses/few --out runs/uses/improve --world push $(TOLD) --result results/improve_push.json
 	$(BIN)/python -m wam.jobs.pages
 
-# Imagine and act: every way to couple video with actions, one experiment. 117 trainings, a night and more on two cores; a stopped one goes on.
+# Imagine and act: every way to couple video with actions, one experiment. 126 trainings, a night and more on two cores; a stopped one goes on.
 paradigms: .venv/ready
 	$(BIN)/wam compare paradigms --out runs/paradigms --result results/paradigms.json
 	$(BIN)/python -m wam.jobs.pages

@@ -43,6 +43,7 @@ ARMS = (
     Arm(name="fast_wam.imagine_first", paradigm="video drawn first", recipe="fast_wam", change=partial(fast_wam.with_arm, arm="imagine_first")),
     Arm(name="fast_wam.no_video", paradigm="no video learned", recipe="fast_wam", change=partial(fast_wam.with_arm, arm="no_video")),
     Arm(name="fast_wam.staged", paradigm="video first, then actions", recipe="fast_wam", change=staged),
+    Arm(name="fast_wam.staged_eye", paradigm="video first, then actions and the eye", recipe="fast_wam", change=partial(staged, eye=True)),
     Arm(name="expert", paradigm="reads the simulator", acts="expert"),
 )
 
@@ -55,6 +56,7 @@ QUESTIONS = (
     Question(asks="Imagination at test time: drawn first, or left out?", first="fast_wam.imagine_first", second="fast_wam"),
     Question(asks="Imagination at test time: drawn together, or left out?", first="fast_wam.joint", second="fast_wam"),
     Question(asks="Joint or staged training?", first="fast_wam", second="fast_wam.staged"),
+    Question(asks="Joint or staged training, where the eye learns on?", first="fast_wam", second="fast_wam.staged_eye"),
     Question(asks="Independent or coupled noise levels?", first="uwm.independent", second="uwm.coupled"),
 )
 

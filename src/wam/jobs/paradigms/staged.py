@@ -12,17 +12,18 @@ from wam.train import Gradient, Stage
 from wam.world import Windows
 
 
-def staged(preset: Preset) -> Preset:
+def staged(preset: Preset, *, eye: bool = False) -> Preset:
     """Fast-WAM in two stages of as many steps each: video alone; then actions alone, with all that computes the video held fixed.
 
-    Windows and batches are those of the joint training, so actions are learned from as many labelled steps.
+    `eye`: the encoder that tells all tokens where things are learns on with the actions. Windows and batches are those of the joint
+    training, so actions are learned from as many labelled steps.
     """
     *pictures, joint = preset.stages
     assert isinstance(joint.learner, Gradient)
     video, actions = (replace(joint.learner, weights={"video": share, "actions": 1 - share}) for share in (1.0, 0.0))
     layers = tuple(f"network.net.layers.{depth}.0" for depth in range(preset.config.depth))
-    eye = ("network.eye",) if preset.config.eye else ()
-    held = ("codec", "words", "network.heard", *eye, "network.level", "network.given.video", "network.tokens.video", *layers)
+    sight = ("network.eye",) if preset.config.eye and not eye else ()
+    held = ("codec", "words", "network.heard", *sight, "network.level", "network.given.video", "network.tokens.video", *layers)
     stages = (
         *pictures,
         replace(joint, name="video", learner=video),
