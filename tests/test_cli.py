@@ -203,7 +203,7 @@ FULL = "full"  # in the place of a file that exists
         (["demo", "--result", "new.json"], "add --seeds 3, or leave it out"),
         (["compare", "lewm", "--data", "x", "--out", "new", "--horizon", "3"], "predictions, and success is compared: name --held-out"),
         (["compare", "lewm", "--data", "x", "--held-out", "y", "--out", "new", "--goals", "3"], "leave them or --held-out out"),
-        (["compare", "paradigms", "--out", "new", "--windows", "3"], "Leave out --data, --held-out, --option, --horizon and --windows"),
+        (["compare", "paradigms", "--out", "new", "--windows", "3"], "Leave out --data, --held-out, --option, --horizon, --windows and --add"),
         (["record", "push", "--out", f"{FULL}/new"], "Not a directory: 'full/new/meta'. Check the path"),
     ],
 )

@@ -42,6 +42,7 @@ def compare(
     arms: Annotated[str | None, typer.Option(help="paradigms: names with commas between, e.g. unipi,oracle_future; otherwise all.")] = None,
     only_report: Annotated[bool, typer.Option("--only-report", help="paradigms: train nothing, report what is there.")] = False,
     renew: Annotated[bool, typer.Option("--renew", help="paradigms: train and measure again what earlier sources measured.")] = False,
+    add: Annotated[bool, typer.Option("--add", help="Keep the trainings whose figures --result holds, and train --seeds more. Not for paradigms.")] = False,
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
@@ -49,8 +50,11 @@ def compare(
     from wam.cli.paradigms import label_shares, paradigms
 
     if recipe == "paradigms":
-        if (data, held_out, option, horizon, windows) != (None, None, None, HORIZON, WINDOWS):
-            raise ValueError("paradigms records its own demonstrations of its own tasks. Leave out --data, --held-out, --option, --horizon and --windows.")
+        if (data, held_out, option, horizon, windows, add) != (None, None, None, HORIZON, WINDOWS, False):
+            raise ValueError(
+                "paradigms records its own demonstrations of its own tasks, and keeps what --result holds by itself. "
+                "Leave out --data, --held-out, --option, --horizon, --windows and --add."
+            )
         paradigms(
             out,
             result,
@@ -70,13 +74,16 @@ def compare(
     share = (1.0,) if labels is None else label_shares(labels)
     if data is None or len(share) > 1 or arms is not None or only_report or renew:
         raise ValueError(f"{recipe!r} is compared with its idea switched off: name --data, one share of --labels at most, no --arms, --only-report, --renew.")
+    if add and result is None:
+        raise ValueError("--add keeps what --result holds, and no --result was named.")
+    before = result.read_text() if add and result is not None and result.exists() else None
     result = result or out / "comparison.json"
     if held_out is None and (horizon, windows) != (HORIZON, WINDOWS):
         raise ValueError("--horizon and --windows are of predictions, and success is compared: name --held-out, or leave them out.")
     if held_out is not None:
         if (world, option, goals) != ("push", None, GOALS):
             raise ValueError("--world, --option and --goals are of success in a world, and predictions are compared: leave them or --held-out out.")
-        from wam.jobs.compare_prediction import compare_prediction, prediction_summary
+        from wam.jobs.compare_prediction import PredictionComparison, compare_prediction, prediction_summary
         from wam.show.tables import terminal_table
 
         predicted = compare_prediction(
@@ -91,11 +98,12 @@ def compare(
             labels=share[0],
             steps=steps,
             preset=preset,
+            earlier=None if before is None else PredictionComparison.from_json(before),
             device=device,
         )
         show(predicted.to_dict(), terminal_table(prediction_summary(predicted)), as_json)
         return
-    from wam.jobs.compare import compare_mechanism
+    from wam.jobs.compare import MechanismComparison, compare_mechanism
 
     found = compare_mechanism(
         recipe,
@@ -109,6 +117,7 @@ def compare(
         labels=share[0],
         steps=steps,
         preset=preset,
+        earlier=None if before is None else MechanismComparison.from_json(before),
         device=device,
     )
     show(found.to_dict(), comparison_table(found), as_json)

@@ -6,13 +6,14 @@ and over goals, which all seeds share.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
 
+from wam.evaluate.adding import older_ones, require_same
 from wam.evaluate.intervals import Interval, paired_by_seed
 from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result, Verdicts, verdict_on
@@ -36,6 +37,7 @@ class MechanismComparison(Result):
     solved_on: int
     solved_off: int
     seeds: tuple[int, ...]
+    older: tuple[int, ...] = ()  # of them, what earlier sources measured, or of another recording of the data
     outcomes_on: tuple[tuple[bool, ...], ...]  # seed by goal
     outcomes_off: tuple[tuple[bool, ...], ...]
 
@@ -53,17 +55,28 @@ def compare_mechanism(
     labels: float = 1.0,
     steps: int | None = None,
     preset: str = "tiny",
+    earlier: MechanismComparison | None = None,
     device: str = "cpu",
 ) -> MechanismComparison:
     """Train and control both arms; writes `result`. Trained runs in `folder` (run-SEED, off-SEED) are used again.
 
-    SpecError where the recipe declares no mechanism.
+    `earlier`: figures of other trainings, which count along though their runs may be gone; those trained here have the seeds after theirs.
+    SpecError where the recipe declares no mechanism, and for figures of anything else than other trainings.
     """
     started, module = time.monotonic(), load_world(world)
+    mechanism, new = mechanism_of(recipe).name, following(earlier.seeds if earlier else (), seeds)
+    protocol = (
+        f"{goals} held-out starts of {described(world, options or {})} per training seed and arm, the same for all; success at the end of the "
+        f"budget.{shown(labels, steps)}"
+    )
+    if earlier is not None:
+        there = earlier.origin
+        require_same((("mechanism", earlier.mechanism, mechanism), ("system", there.recipe, f"{recipe} {preset}"), ("protocol", there.protocol, protocol)))
     sources = Sources.of("wam.jobs.compare", f"wam.recipes.{recipe}", f"wam.sim.worlds.{world}")  # as they are now: a run is long
-    outcomes, runs = dict[str, list[tuple[bool, ...]]](on=[], off=[]), list[Run]()
+    outcomes = {"on": [*earlier.outcomes_on], "off": [*earlier.outcomes_off]} if earlier else {"on": [], "off": []}
+    counted, runs = (*(earlier.seeds if earlier else ()), *new), list[Run]()
     require_judged(module.make(1, device=device, **(options or {})).spec)  # before anything is trained
-    for arm, run in trained_arms(recipe, data, folder, seeds=seeds, labels=labels, steps=steps, preset=preset, device=device):
+    for arm, run in trained_arms(recipe, data, folder, seeds=new, labels=labels, steps=steps, preset=preset, device=device):
         env: Env = module.make(min(BATCH, goals), device=device, **sized(run, module, options or {}))
         policy = run.read(env.spec.sentences).policy()
         runs.append(run)
@@ -71,22 +84,20 @@ def compare_mechanism(
     on, off = (torch.tensor(outcomes[arm], dtype=torch.float64) for arm in ("on", "off"))
     difference = paired_by_seed(on - off)
     comparison = MechanismComparison(
-        mechanism=mechanism_of(recipe).name,
+        mechanism=mechanism,
         difference=difference,
-        episodes=seeds * goals,
+        episodes=len(counted) * goals,
         solved_on=int(on.sum()),
         solved_off=int(off.sum()),
-        seeds=tuple(range(seeds)),
+        seeds=counted,
+        older=older_ones(earlier.origin, earlier.seeds, earlier.older, run.trained_on.fingerprint) if earlier else (),
         outcomes_on=tuple(outcomes["on"]),
         outcomes_off=tuple(outcomes["off"]),
-        verdicts=Verdicts(mechanism=verdict_on(difference, trainings=seeds, episodes=seeds * goals)),
+        verdicts=Verdicts(mechanism=verdict_on(difference, trainings=len(counted), episodes=len(counted) * goals)),
         origin=Origin.now(
             started=started,
-            protocol=(
-                f"{goals} held-out starts of {described(world, options or {})} per training seed and arm, the same for all; success at the end of the "
-                f"budget.{shown(labels)}"
-            ),
-            seeds=f"training 0 to {seeds - 1}; evaluation 2,000,000 and up",
+            protocol=protocol,
+            seeds=f"training {', '.join(map(str, counted))}; evaluation 2,000,000 and up",
             sources=sources,
             device=device,
             recipe=f"{recipe} {preset}",
@@ -100,18 +111,24 @@ def compare_mechanism(
 
 
 def trained_arms(
-    recipe: str, data: str | Path, folder: Path, *, seeds: int, labels: float, steps: int | None, preset: str, device: str
+    recipe: str, data: str | Path, folder: Path, *, seeds: Iterable[int], labels: float, steps: int | None, preset: str, device: str
 ) -> Iterator[tuple[Literal["on", "off"], Run]]:
     """Seed by seed, with the mechanism and without; `labels`: share of the episodes whose actions are shown. SpecError where there is no mechanism."""
     mechanism = mechanism_of(recipe)
     arms: tuple[tuple[Literal["on", "off"], str, Callable[[Preset], Preset] | None], ...] = (("on", "run", None), ("off", "off", mechanism.off))
-    for seed in range(seeds):
+    for seed in seeds:
         for arm, name, change in arms:
             place = folder / f"{name}-{seed}"
             yield (
                 arm,
                 train_recipe(recipe, data, place, preset=preset, change=change, labels=labels, steps=steps, seed=seed, device=device, resume=place.exists()),
             )
+
+
+def following(counted: tuple[int, ...], count: int) -> range:
+    """The training seeds after those."""
+    first = max(counted, default=-1) + 1
+    return range(first, first + count)
 
 
 def mechanism_of(recipe: str) -> Mechanism:
@@ -127,6 +144,7 @@ def mechanism_of(recipe: str) -> Mechanism:
     return found
 
 
-def shown(labels: float) -> str:
-    """What of the actions was shown, as a sentence to add; nothing where all were."""
-    return "" if labels == 1 else f" Actions of {labels:.0%} of the episodes were shown, of the rest the video alone."
+def shown(labels: float, steps: int | None) -> str:
+    """What of the actions was shown, and how many steps each stage took, as sentences to add; nothing where all were, and as many as the preset says."""
+    some = "" if labels == 1 else f" Actions of {labels:.0%} of the episodes were shown, of the rest the video alone."
+    return some if steps is None else f"{some} Each stage took {steps} steps."

@@ -15,13 +15,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from wam.evaluate.adding import older_ones, require_same
 from wam.evaluate.imagine import imagine
 from wam.evaluate.intervals import Interval
 from wam.evaluate.measure import picture_errors
 from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result, Verdicts, in_words, verdict_on
 from wam.evaluate.sources import Sources
-from wam.jobs.compare import mechanism_of, shown, trained_arms
+from wam.jobs.compare import following, mechanism_of, shown, trained_arms
 from wam.jobs.imagine import instructions_of, require_unseen, short
 from wam.jobs.windowing import windows_of
 from wam.recipes.runs import Run, sources_of
@@ -29,16 +30,17 @@ from wam.show.report import Table
 from wam.world import SpecError, to_float
 
 RESAMPLES = 10_000
+SAME = 0.02  # of the moving pixels may differ in windows that are called the same
 
 
 @dataclass(frozen=True)
 class Moving:
-    """Squared errors over moving pixels, of each window."""
+    """Squared errors over moving pixels, summed over the windows of each held-out episode."""
 
-    model: Float[Tensor, "B"]
-    copy: Float[Tensor, "B"]  # of the last frame seen
-    pixels: Float[Tensor, "B"]
-    episodes: Int[Tensor, "B"]  # that the windows come from
+    model: Float[Tensor, "E"]
+    copy: Float[Tensor, "E"]  # of the last frame seen
+    pixels: Float[Tensor, "E"]
+    windows: int
     horizon: int
 
 
@@ -54,6 +56,11 @@ class PredictionComparison(Result):
     on: tuple[float, ...]  # dB, training by training
     off: tuple[float, ...]
     copy: float  # dB of the last frame seen
+    seeds: tuple[int, ...] = ()  # of the trainings; () = of figures to which none can be added
+    older: tuple[int, ...] = ()  # of them, what earlier sources measured, or of another recording of the data
+    errors_on: tuple[tuple[float, ...], ...] = ()  # squared errors of moving pixels: training by episode
+    errors_off: tuple[tuple[float, ...], ...] = ()
+    pixels: tuple[float, ...] = ()  # that move, by episode
 
 
 def compare_prediction(
@@ -69,39 +76,53 @@ def compare_prediction(
     labels: float = 1.0,
     steps: int | None = None,
     preset: str = "tiny",
+    earlier: PredictionComparison | None = None,
     device: str = "cpu",
 ) -> PredictionComparison:
-    """Train both arms on `data`, imagine `count` windows of `held_out`; writes `result`. Runs as in `compare_mechanism`.
+    """Train both arms on `data`, imagine `count` windows of `held_out`; writes `result`. Runs and `earlier` as in `compare_mechanism`.
 
-    `horizon` is rounded up to whole chunks. SpecError for systems that predict no pictures or declare no mechanism.
+    `horizon` is rounded up to whole chunks. SpecError for systems that predict no pictures or declare no mechanism, and for figures of anything
+    else than other trainings.
     """
-    started, mechanism = time.monotonic(), mechanism_of(recipe)
+    started, mechanism, new = time.monotonic(), mechanism_of(recipe).name, following(earlier.seeds if earlier else (), seeds)
+    learned = f"trained on {short(data)}.{shown(labels, steps)}"
+    if earlier is not None:
+        require_addable(earlier, mechanism, f"{recipe} {preset}", learned)
     sources = Sources.of("wam.jobs.compare_prediction", f"wam.recipes.{recipe}")  # as they are now: a run is long
-    judged, runs = dict[str, list[Moving]](on=[], off=[]), list[Run]()
-    for arm, run in trained_arms(recipe, data, folder, seeds=seeds, labels=labels, steps=steps, preset=preset, device=device):
+    counted, runs = (*(earlier.seeds if earlier else ()), *new), list[Run]()
+    judged = dict[str, list[Moving]](on=[], off=[])
+    for arm, run in trained_arms(recipe, data, folder, seeds=new, labels=labels, steps=steps, preset=preset, device=device):
         runs.append(run)
         judged[arm].append(moving_errors(run, data, held_out, horizon, count, device))
     same = shared([*judged["on"], *judged["off"]])
-    on, off = (torch.stack([each.model for each in judged[arm]]) for arm in ("on", "off"))
-    groups, reached, total = same.episodes, same.horizon, float(same.pixels.sum())
-    difference = decibels_by_seed(on, off, groups)
+    protocol = (
+        f"{same.windows} windows of {short(held_out)}, {same.horizon} steps ahead, the same for both arms; {learned} PSNR of moving pixels, all steps together."
+    )
+    if earlier is not None:
+        require_same((("protocol", earlier.origin.protocol, protocol), ("held-out set", f"{earlier.episodes} episodes", f"{len(same.pixels)} episodes")))
+        require_near(torch.tensor(earlier.pixels).double(), same.pixels)
+    before = (earlier.errors_on, earlier.errors_off) if earlier else ((), ())
+    on, off = (torch.tensor([*rows, *(each.model.tolist() for each in judged[arm])]).double() for arm, rows in zip(judged, before, strict=True))
+    difference, total, episodes = decibels_by_seed(on, off), float(same.pixels.sum()), len(same.pixels)
     found = PredictionComparison(
-        mechanism=mechanism.name,
+        mechanism=mechanism,
         difference=difference,
-        windows=len(groups),
-        episodes=len(groups.unique()),
-        horizon=reached,
+        windows=same.windows,
+        episodes=episodes,
+        horizon=same.horizon,
         on=tuple(decibels(float(row.sum()) / total) for row in on),
         off=tuple(decibels(float(row.sum()) / total) for row in off),
         copy=decibels(float(same.copy.sum()) / total),
-        verdicts=Verdicts(mechanism=verdict_on(difference, trainings=seeds, episodes=seeds * len(groups.unique()))),
+        seeds=counted,
+        older=older_ones(earlier.origin, earlier.seeds, earlier.older, run.trained_on.fingerprint) if earlier else (),
+        errors_on=tuple(tuple(row) for row in on.tolist()),
+        errors_off=tuple(tuple(row) for row in off.tolist()),
+        pixels=tuple(same.pixels.tolist()),
+        verdicts=Verdicts(mechanism=verdict_on(difference, trainings=len(counted), episodes=len(counted) * episodes)),
         origin=Origin.now(
             started=started,
-            protocol=(
-                f"{len(groups)} windows of {short(held_out)}, {reached} steps ahead, the same for both arms; trained on {short(data)}."
-                f"{shown(labels)} PSNR of moving pixels, all steps together."
-            ),
-            seeds=f"training 0 to {seeds - 1}; windows drawn with seed 0",
+            protocol=protocol,
+            seeds=f"training {', '.join(map(str, counted))}; windows drawn with seed 0",
             sources=sources,
             device=device,
             recipe=f"{recipe} {preset}",
@@ -114,10 +135,28 @@ def compare_prediction(
     return found
 
 
+def require_addable(earlier: PredictionComparison, mechanism: str, system: str, learned: str) -> None:
+    """SpecError where trainings of this system cannot be added to earlier figures; `learned`: from what, in words. Told before hours of training."""
+    if not earlier.seeds:
+        raise SpecError("the figures that trainings are to be added to do not say what each erred by. Measure all of them anew, without --add.")
+    require_same((("mechanism", earlier.mechanism, mechanism), ("system", earlier.origin.recipe, system)))
+    if learned not in earlier.origin.protocol:
+        require_same((("protocol", earlier.origin.protocol, learned),))
+
+
+def require_near(there: Float[Tensor, "E"], here: Float[Tensor, "E"]) -> None:
+    """SpecError for other windows: of the same ones as many pixels move, but for what another processor recorded in its last digits."""
+    if float((there - here).abs().sum() / here.sum()) > SAME:
+        raise SpecError(
+            f"in the windows of the figures that trainings are to be added to other pixels move ({there.sum():.0f} there, {here.sum():.0f} here): they are "
+            "of another held-out set. Name that set, or another --result."
+        )
+
+
 def shared(judged: Sequence[Moving]) -> Moving:
     """The first, whose windows all have. SpecError where arms were judged on different ones: they see other frames, or predict others at once."""
     first = judged[0]
-    if any(each.horizon != first.horizon or not torch.equal(each.episodes, first.episodes) or not torch.equal(each.pixels, first.pixels) for each in judged):
+    if any((each.horizon, each.windows) != (first.horizon, first.windows) or not torch.equal(each.pixels, first.pixels) for each in judged):
         raise SpecError("the two arms cannot be judged on the same windows: they see or predict different numbers of frames. Compare success instead.")
     return first
 
@@ -139,9 +178,16 @@ def moving_errors(run: Run, data: str | Path, held_out: str | Path, horizon: int
     still = {name: frame[:, None].expand_as(truth[name]) for name, frame in last.items()}
     model, copy = (picture_errors(shown, truth, last, window.valid) for shown in (pictures, still))
     moving = [measure for measure in model if (measure.name, measure.where) == ("PSNR", "moving pixels")]
-    totals = [torch.stack([errors[measure].total() for measure in moving]).sum(0).double().cpu() for errors in (model, copy)]
-    pixels = torch.stack([model[measure].weight.sum(1) for measure in moving]).sum(0).double().cpu()
-    return Moving(model=totals[0], copy=totals[1], pixels=pixels, episodes=groups, horizon=horizon)
+    imagined, kept = (torch.stack([errors[measure].total() for measure in moving]).sum(0) for errors in (model, copy))
+    weight = torch.stack([model[measure].weight.sum(1) for measure in moving]).sum(0)
+    errors, still_errors, pixels = (by_group(each.double().cpu(), groups) for each in (imagined, kept, weight))
+    return Moving(model=errors, copy=still_errors, pixels=pixels, windows=len(groups), horizon=horizon)
+
+
+def by_group(each: Float[Tensor, "B"], groups: Int[Tensor, "B"]) -> Float[Tensor, "E"]:
+    """Sums over the rows of each group, in the order of their numbers."""
+    numbers, index = groups.unique(return_inverse=True)
+    return each.new_zeros(len(numbers)).index_add(0, index, each)
 
 
 def decibels(error: float) -> float:
@@ -149,17 +195,14 @@ def decibels(error: float) -> float:
     return -10 * math.log10(error)
 
 
-def decibels_by_seed(on: Float[Tensor, "S B"], off: Float[Tensor, "S B"], groups: Int[Tensor, "B"], resamples: int = RESAMPLES) -> Interval:
-    """10 log10(sum off / sum on), its interval by a crossed bootstrap: trainings are drawn, and groups of windows, which all trainings share."""
-    _, index = groups.unique(return_inverse=True)
-    seeds, count = len(on), int(index.max()) + 1
-    one, two = (rows.new_zeros(seeds, count).index_add(1, index, rows) for rows in (on, off))
+def decibels_by_seed(on: Float[Tensor, "S E"], off: Float[Tensor, "S E"], resamples: int = RESAMPLES) -> Interval:
+    """10 log10(sum off / sum on), its interval by a crossed bootstrap: trainings are drawn, and episodes, which all trainings share."""
     chance = torch.Generator().manual_seed(0)
-    which, group = (torch.randint(0, many, (resamples, many), generator=chance) for many in (seeds, count))
-    drawn = [torch.stack([rows[some][:, others].sum() for some, others in zip(which, group, strict=True)]) for rows in (one, two)]
+    which, episode = (torch.randint(0, many, (resamples, many), generator=chance) for many in on.shape)
+    drawn = [torch.stack([rows[some][:, others].sum() for some, others in zip(which, episode, strict=True)]) for rows in (on, off)]
     some = drawn[0] > 0  # not those in which nothing moves: their errors are 0 in both arms
     low, high = (10 * (drawn[1][some] / drawn[0][some]).log10()).quantile(torch.tensor([0.025, 0.975], dtype=on.dtype)).tolist()
-    return Interval(value=10 * math.log10(float(two.sum() / one.sum())), low=low, high=high)
+    return Interval(value=10 * math.log10(float(off.sum() / on.sum())), low=low, high=high)
 
 
 def prediction_summary(found: PredictionComparison) -> Table:
@@ -174,5 +217,6 @@ def prediction_summary(found: PredictionComparison) -> Table:
         rows=rows,
         numbers=(1, 2),
         note=f"{found.windows} windows of {found.episodes} held-out episodes, {found.horizon} steps ahead, all steps together. Bracket: 95 % interval over "
-        "trainings and episodes; one that holds 0 means that no difference was found.",
+        "trainings and episodes; one that holds 0 means that no difference was found."
+        + (f" {len(found.older)} of the trainings are of earlier sources." if found.older else ""),
     )

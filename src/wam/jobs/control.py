@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from wam.evaluate.adding import older_ones, require_new, require_same
 from wam.evaluate.origin import Origin
 from wam.evaluate.pooled import Pooled, pooled
 from wam.evaluate.result import EPISODES, TRAININGS, Result, Verdicts, enough
@@ -94,7 +95,7 @@ def control_runs(
     result = ControlResult(
         rows=tuple(rows),
         trained=tuple(merged),
-        older=() if earlier is None else tuple(earlier.trained if earlier.origin.stale or earlier.origin.data != origin.data else earlier.older),
+        older=() if earlier is None else older_ones(earlier.origin, earlier.trained, earlier.older, origin.data),
         pooled=together,
         parameters=sum(parameter.numel() for parameter in run.model.parameters()),
         learned_from=source_of(run),
@@ -131,15 +132,14 @@ def require_other_trainings(earlier: ControlResult, runs: Sequence[Run], name: s
     theirs = ", ".join(dict.fromkeys(row.name for row in earlier.rows))
     if [row.name for row in earlier.rows].count(name) != len(earlier.trained):
         raise SpecError(f"the figures that trainings are to be added to are of {theirs}, and here {name} acts. Name another --result.")
-    for what, there, here in (
-        ("system", earlier.origin.recipe, runs[0].name),
-        ("data set", earlier.learned_from, source_of(runs[0])),
-        ("protocol", earlier.origin.protocol, protocol),
-    ):
-        if there != here:
-            raise SpecError(f"the figures that trainings are to be added to are of another {what}. There: {there} Here: {here} Name another --result.")
-    if both := sorted({run.seed for run in runs} & set(earlier.trained)):
-        raise SpecError(f"the training {both[0]} stands in those figures already; one that counts twice makes intervals too narrow. Leave --add out to renew.")
+    require_same(
+        (
+            ("system", earlier.origin.recipe, runs[0].name),
+            ("data set", earlier.learned_from, source_of(runs[0])),
+            ("protocol", earlier.origin.protocol, protocol),
+        )
+    )
+    require_new((run.seed for run in runs), earlier.trained)
 
 
 def source_of(run: Run) -> str:

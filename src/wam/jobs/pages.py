@@ -91,7 +91,7 @@ def mechanism(result: MechanismComparison) -> str:
         columns=(result.mechanism, "solved", "of"),
         rows=tuple((arm, str(count), str(result.episodes)) for arm, count in arms),
         numbers=(1, 2),
-        note=f"Difference {told(result.difference, points=True)}: {verdict}. {counted(len(result.seeds))} per arm.",
+        note=f"Difference {told(result.difference, points=True)}: {verdict}. {counted(len(result.seeds))} per arm{of_them(len(result.older))}.",
     )
     return markdown(table)
 
@@ -105,6 +105,11 @@ def prediction(result: PredictionComparison) -> str:
 def counted(trainings: int) -> str:
     """In words."""
     return "One training" if trainings == 1 else f"{trainings} trainings"
+
+
+def of_them(older: int) -> str:
+    """How many trainings are older, to add; nothing where none is."""
+    return f", {older} of earlier sources" if older else ""
 
 
 def grid(result: SuccessGrid) -> str:
@@ -264,7 +269,7 @@ def latents_summary(results: Sequence[ControlResult]) -> Table:
                 result.learned_from,
                 result.origin.recipe,
                 told(found.success),
-                f"{len(found.per_training)} x {result.rows[0].episodes}" + (f", {len(result.older)} of earlier sources" if result.older else ""),
+                f"{len(found.per_training)} x {result.rows[0].episodes}" + of_them(len(result.older)),
                 f"{100 * over.value:.0f} ({100 * over.low:.0f} to {100 * over.high:.0f}) over {found.trivial}",
                 duration(found.seconds_per_decision),
                 f"{result.parameters / 1e6:.2f} M",
