@@ -17,7 +17,7 @@ from wam.models.world_action.joint_programs import Lesson
 from wam.models.world_action.joint_situation import Given
 from wam.models.world_action.joint_tokens import ActionTokens, FrameTokens
 from wam.nets.blocks.masks import EVERY, Rule
-from wam.nets.generate.laws import Levels
+from wam.nets.generate.laws import Fixed, Levels
 from wam.plan.control.chunks import Asynchronous
 from wam.plan.control.continues import Continues
 from wam.recipes import fast_wam, uwm
@@ -222,6 +222,21 @@ def test_a_row_counts_the_same_in_every_lesson():
     alone = model.loss(shown, noise=noise)["actions"]
     torch.testing.assert_close(both[ROWS // 2 :] * 1.5, alone[ROWS // 2 :])  # they are in one lesson of 1.5
     assert (both[: ROWS // 2] * 1.5 > alone[: ROWS // 2]).all()
+
+
+def test_what_stays_is_computed_once_for_all_draws(monkeypatch):
+    """Of a video that is clean, every draw of its own would be the same."""
+    model, rows = make("imagine_first"), []
+    extend, noise = model.network.extend, Noise.of(range(ROWS))
+    monkeypatch.setattr(model.network, "extend", lambda prefix, shown, *rest: rows.append(len(shown["video"])) or extend(prefix, shown, *rest))
+    (here, shown), everything = situation(model), torch.ones(ROWS, K, dtype=torch.bool)
+    parts = {"video": model.codec.encode(shown.future.observation), "actions": model.scaled(shown.actions)}
+    lesson, prefix = Lesson(Levels((Fixed(0.0), fast_wam.ACTION_LAW)), learns=("actions",), draws=3), model.network.see(here.frames, None)
+    once = model._learned(lesson, prefix, {kind: Given(x, everything) for kind, x in parts.items()}, None, noise)["actions"]
+    again = {kind: Given(x.repeat_interleave(3, 0), everything.repeat(3, 1)) for kind, x in parts.items()}
+    each = model._learned(replace(lesson, draws=1), prefix.repeat(3), again, None, noise.spread(3))["actions"]
+    torch.testing.assert_close(once, each.unflatten(0, (-1, 3)).mean(1))
+    assert rows == [ROWS, 3 * ROWS]
 
 
 def test_frames_that_are_not_known_are_not_seen():

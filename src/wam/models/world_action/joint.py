@@ -275,25 +275,38 @@ class JointModel(nn.Module, Reads, Views, Continues[Situation]):
             return {kind: F.pad(error, (*[0, 0] * (error.ndim - 1), 0, rows - some)) for kind, error in found.items()}
         if lesson.draws > 1:
             count, once = lesson.draws, replace(lesson, draws=1)
+            if stays := self.network.parts(lesson.learns, given)[0]:  # seen, and costly: one state of it for all draws
+                *_, levels, states = self._noisy(lesson, {kind: given[kind] for kind in stays}, noise.fork("stays"))
+                prefix = self.network.extend(prefix, *self._entering(states, levels), words)
+                given = {kind: part for kind, part in given.items() if kind not in stays}
             again = {kind: Given(part.x.repeat_interleave(count, 0), part.known.repeat_interleave(count, 0)) for kind, part in given.items()}
             told = None if words is None else (words[0].repeat_interleave(count, 0), words[1].repeat_interleave(count, 0))
             found = self._learned(once, prefix.repeat(count), again, told, noise.spread(count))
             return {kind: error.unflatten(0, (-1, count)).mean(1) for kind, error in found.items()}
-        drawn = dict(zip(KINDS, lesson.levels.draw(noise.fork("level"), self.network.steps), strict=True))
-        clean = {kind: _where(part.known, part.x, 0.0) for kind, part in given.items()}
-        eps = {kind: noise.fork(kind).normal(*x.shape[1:], dtype=x.dtype) for kind, x in clean.items()}
-        levels = {kind: _where(part.known, drawn[kind].to(part.x.dtype), 1.0) for kind, part in given.items()}
-        states = {kind: self.processes[kind].noisy(clean[kind], eps[kind], _beside(levels[kind], clean[kind])) for kind in given}
+        clean, eps, levels, states = self._noisy(lesson, given, noise)
         net = self._network(prefix, lesson.learns, states, levels, words)
         processes = tuple(self.processes[kind] for kind in lesson.learns)
         parts = (tuple(part[kind] for kind in lesson.learns) for part in (clean, eps, levels))
         return dict(zip(lesson.learns, errors(net, processes, *parts), strict=True))
 
+    def _noisy(self, lesson: Lesson, given: Mapping[str, Given], noise: Noise) -> tuple[dict[str, Tensor], ...]:
+        """Streams as a lesson shows them: what they are, the noise, the levels "B K", and the states that these make."""
+        drawn = dict(zip(KINDS, lesson.levels.draw(noise.fork("level"), self.network.steps), strict=True))
+        clean = {kind: _where(part.known, part.x, 0.0) for kind, part in given.items()}
+        eps = {kind: noise.fork(kind).normal(*x.shape[1:], dtype=x.dtype) for kind, x in clean.items()}
+        levels = {kind: _where(part.known, drawn[kind].to(part.x.dtype), 1.0) for kind, part in given.items()}
+        states = {kind: self.processes[kind].noisy(clean[kind], eps[kind], _beside(levels[kind], clean[kind])) for kind in given}
+        return clean, eps, levels, states
+
+    def _entering(self, states: Mapping[str, Tensor], levels: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """States and levels "B K" as the network takes them."""
+        entering = {kind: self.processes[kind].entering(state, _beside(levels[kind], state)) for kind, state in states.items()}
+        return entering, {kind: self.processes[kind].level(levels[kind]) for kind in states}
+
     def _network(self, prefix: Prefix, moving: tuple[str, ...], states: Mapping[str, Tensor], levels: Mapping[str, Tensor], words: Words | None) -> Net:
         """What answers for the `moving` streams, while the others stay at these states and levels "B K". Those without a state are left out."""
         constant, again = self.network.parts(moving, states)
-        entering = {kind: self.processes[kind].entering(state, _beside(levels[kind], state)) for kind, state in states.items()}
-        told = {kind: self.processes[kind].level(levels[kind]) for kind in states}
+        entering, told = self._entering(states, levels)
         if constant:
             prefix = self.network.extend(prefix, {kind: entering[kind] for kind in constant}, told, words)
         answer = self.network.answering(prefix, again, moving, words)

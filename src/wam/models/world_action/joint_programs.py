@@ -38,7 +38,7 @@ class Lesson:
     levels: Levels  # of video and actions
     learns: tuple[Kind, ...] = ("video", "actions")
     share: float = 1.0  # of the rows that learn it: frames cost far more than actions
-    draws: int = 1  # of noise, for the same observed frames: where what is learned is narrow, seeing costs more than drawing
+    draws: int = 1  # of noise, for the same observed frames and what else stays: where what is learned is narrow, seeing costs more than drawing
 
     def rows(self, count: int) -> int:
         """How many of so many rows learn it; at least one."""
