@@ -25,18 +25,28 @@ app = typer.Typer(
 )
 
 
-@app.command("list", epilog="Example: [bold]wam list --json[/]")
-def list_recipes(as_json: AsJson = False) -> None:
+@app.command("list", epilog="Examples: [bold]wam list[/], [bold]wam list --changes paradigms.json[/]")
+def list_recipes(
+    changes: Annotated[
+        str | None, typer.Option(help="Instead: what has changed, since this result was measured, of the code that it depends on (a file of results/).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """The systems in the library and what is known of each."""
-    from wam.jobs.listing import listing, stale_elsewhere
+    from wam.jobs.listing import changes_of, listing, stale_elsewhere
 
+    if changes is not None:
+        since = changes_of(changes)
+        show(since.to_dict(), since.told(), as_json)
+        return
     lines, others = listing(), stale_elsewhere()
     table = Table(Column("recipe", no_wrap=True), "place in the tutorial", Column("what results say", no_wrap=True), show_lines=True)
     for line in lines:
         table.add_row(f"[bold]{line.name}[/]\n{line.title}\narXiv {line.paper}", line.cells, "\n".join(line.evidence()))
     told = [older for line in lines if (older := line.older())] + ([f"of no recipe: {', '.join(others)}"] if others else [])
-    head = ["Stale, in results/: what was measured before the sources that it depends on changed; the command in a file measures it again."] if told else []
-    show([line.to_dict() for line in lines], [table, *head, *told], as_json)
+    head = "Stale, in results/: what was measured before the sources that it depends on changed; the command in a file measures it again, "
+    told = [f"{head}and `wam list --changes FILE` names what changed.", *told] if told else []
+    show([line.to_dict() for line in lines], [table, *told], as_json)
 
 
 @app.command(epilog="Example: [bold]wam doctor[/]")

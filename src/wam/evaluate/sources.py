@@ -45,13 +45,13 @@ class Sources(Spec):
 
 
 @cache
-def source_hash(*roots: str) -> str:
+def source_hash(*roots: str, places: tuple[Path, ...] = PLACES) -> str:
     """Twelve hexadecimal digits over the modules and all that they name of this repository; without roots over the whole package, what describes left out.
 
     FileNotFoundError for a module that is not there.
     """
     digest = hashlib.sha256()
-    for name, code in sorted(closure(roots or modules()).items()):
+    for name, code in sorted(closure(roots or modules(), places).items()):
         digest.update(name.encode() + b"\0" + code.encode() + b"\0")
     return digest.hexdigest()[:12]
 
@@ -63,7 +63,12 @@ def modules() -> tuple[str, ...]:
 
 
 def closure(roots: tuple[str, ...], places: tuple[Path, ...] = PLACES) -> dict[str, str]:
-    """Module -> the code of it that the roots depend on; the roots whole, of others the definitions that are named, directly or not."""
+    """Module -> the code of it that the roots depend on, its statements as their syntax trees are written."""
+    return {module: "\n".join(statement.code for statement in statements) for module, statements in reached(roots, places).items()}
+
+
+def reached(roots: tuple[str, ...], places: tuple[Path, ...] = PLACES) -> dict[str, list["Statement"]]:
+    """Module -> what of it the roots depend on; the roots whole, of others the definitions that are named, directly or not."""
     if missing := [root for root in roots if file_of(root, places) is None]:
         raise FileNotFoundError(f"there is no module {missing[0]!r} in {places[0]}; sources are named as they are imported, e.g. wam.recipes.lewm.")
     waiting: list[Definition] = [(root, None) for root in roots]
@@ -84,7 +89,7 @@ def closure(roots: tuple[str, ...], places: tuple[Path, ...] = PLACES) -> dict[s
         new = [lead for lead in dict.fromkeys(found) if lead not in seen]
         seen.update(new)
         waiting += new
-    return {module: code_of(parsed(path), indices) for module, indices in kept.items() if indices and (path := file_of(module, places))}
+    return {module: [parsed(path).statements[index] for index in sorted(some)] for module, some in kept.items() if some and (path := file_of(module, places))}
 
 
 @cache
@@ -93,11 +98,6 @@ def file_of(module: str, places: tuple[Path, ...] = PLACES) -> Path | None:
     stems = [place.joinpath(*module.split(".")) for place in places]
     candidates = [path for stem in stems for path in (stem.with_suffix(".py"), stem / "__init__.py")]
     return next((path for path in candidates if path.is_file()), None)
-
-
-def code_of(text: "Text", indices: set[int]) -> str:
-    """Some of its statements, as their syntax trees are written."""
-    return "\n".join(text.statements[index].code for index in sorted(indices))
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,11 @@ class Statement:
     def imports_alone(self) -> bool:
         """Is it an import, and nothing else?"""
         return isinstance(self.node, IMPORTS)
+
+    @cached_property
+    def name(self) -> str:
+        """The first that it binds; "(acts)" where it binds none and acts when its file is imported."""
+        return next(bound(self.node), "(acts)")
 
     @cached_property
     def code(self) -> str:

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from wam.evaluate.result import Published, evidence_of, published
+from wam.evaluate.changes import Changes, changes_since
+from wam.evaluate.result import FOLDER, Published, evidence_of, published
+from wam.jobs.record import suggestion
 from wam.recipes.recipe import Recipe, all_recipes
 from wam.world import Spec
 
@@ -53,6 +55,14 @@ def listing() -> list[Listing]:
     """All recipes by name."""
     results = list(published())
     return [_line(recipe, results) for recipe in all_recipes()]
+
+
+def changes_of(name: str) -> Changes:
+    """Since the result of this name was measured. ValueError that suggests what was meant, SpecError where git cannot tell."""
+    origins = {file: origin for file, origin, _ in published()}
+    if name not in origins:
+        raise ValueError(f"there is no result {name!r} in {FOLDER}. {suggestion(name, origins)}")
+    return changes_since(origins[name].commit, origins[name].sources)
 
 
 def stale_elsewhere() -> tuple[str, ...]:
