@@ -204,6 +204,10 @@ FULL = "full"  # in the place of a file that exists
         (["compare", "lewm", "--data", "x", "--out", "new", "--horizon", "3"], "predictions, and success is compared: name --held-out"),
         (["compare", "lewm", "--data", "x", "--held-out", "y", "--out", "new", "--goals", "3"], "leave them or --held-out out"),
         (["compare", "paradigms", "--out", "new", "--windows", "3"], "Leave out --data, --held-out, --option, --horizon, --windows and --add"),
+        (["compare", "paradigms", "--out", "new", "--preset", "sight"], "has no preset 'sight'"),
+        (["imagine", ".", "--data", "x", "--sheet", f"{FULL}/new.png"], "--sheet full/new.png cannot be written"),
+        (["data", "inspect", "x", "--sheet", f"{FULL}/new.png"], "--sheet full/new.png cannot be written"),
+        (["demo", "--seeds", "2", "--result", f"{FULL}/new.json"], "--result full/new.json cannot be written"),
         (["record", "push", "--out", f"{FULL}/new"], "Not a directory: 'full/new/meta'. Check the path"),
     ],
 )

@@ -116,6 +116,13 @@ def test_imports_point_in_one_direction() -> None:
     assert not found, "\n" + "\n".join(found)
 
 
+def test_no_recipe_needs_another() -> None:
+    """What they share lies in modules that are none."""
+    known = modules(SOURCE)
+    recipes = {name for name, path in known.items() if name.startswith("recipes.") and "\nRECIPE = " in path.read_text()}
+    assert len(recipes) > 10 and not [(name, target) for name in recipes for _, target in imports(name, known[name], known) if target in recipes - {name}]
+
+
 def test_the_table_has_no_circle_and_names_only_rooms() -> None:
     """A room stands for all rooms around it too: models.policies may import models.state_space, which must not lead back."""
     leads = {room: set(allowed) for room, allowed in ROOMS.items()}

@@ -281,7 +281,7 @@ def test_episodes_are_named_by_numbers_and_ranges(text, numbers):
     assert numbers_in(text) == numbers
 
 
-@pytest.mark.parametrize("text", ["", "a", "3-1", "1,,2", "-1", "1-2-3"])
+@pytest.mark.parametrize("text", ["", "a", "3-1", "3-", "1,,2", "-1", "1-2-3"])
 def test_what_names_no_episodes_is_refused(text):
     with pytest.raises(ValueError, match="names no episodes: expected numbers and ranges"):
         numbers_in(text)

@@ -44,6 +44,20 @@ def test_a_file_that_is_no_result_is_an_error(tmp_path):
         list(published(tmp_path))
 
 
+def test_what_is_no_such_result_is_told_by_its_file(tmp_path):
+    one = result("lewm tiny", Verdicts())
+    assert Figure.read(one.save(tmp_path / "a.json")) == one
+    whole = (tmp_path / "a.json").read_text()
+    for text, said in (
+        (whole[:-20], r"b\.json is no published result .* cut off"),
+        (whole.replace('"Figure"', '"Other"'), r"b\.json holds a Other, expected a Figure: figures of another command"),
+        (whole.replace('"value"', '"worth"'), r"b\.json cannot be read: .* another version of wam"),
+    ):
+        (tmp_path / "b.json").write_text(text)
+        with pytest.raises(SpecError, match=said):
+            Figure.read(tmp_path / "b.json")
+
+
 def test_the_published_results_can_be_read():
     for _, origin, _ in published():
         assert origin.command and origin.commit and origin.sources.roots

@@ -10,7 +10,7 @@ from wam.evaluate import RolloutCard, branch, evaluation_seeds, positions_of_obj
 from wam.evaluate.branches import judge_branches
 from wam.evaluate.card import Measure
 from wam.evaluate.imagine import AT_ONCE, imagine, others
-from wam.world import Encodes, SpecError
+from wam.world import Encodes, SpecError, concatenate
 
 DOT = positions_of_objects(("dot",))
 PSNR = Measure(name="PSNR", of="top", where="whole image", unit="dB", higher_is_better=True)
@@ -106,6 +106,22 @@ def test_branches_are_what_the_world_would_do():
     world.step(second.past.actions.narrow("T", 1))
     outcome = world.step(second.actions)
     assert torch.equal(outcome.observation.rgb["top"], second.future.observation.rgb["top"])
+
+
+def test_a_policy_is_shown_all_that_happened_since_it_decided():
+    class Watching(Wanderer):
+        def __init__(self):
+            super().__init__()
+            self.spec, self.shown = dataclasses.replace(self.spec, chunk=2, execute=2), []
+
+        def act(self, memory, since, *, noise=None):
+            self.shown.append(since.observation.size("T"))
+            memory, one = super().act(memory, since.narrow("T", -1), noise=noise)
+            return memory, concatenate([one.narrow("T", 0, 1)] * 2, "T")
+
+    policy = Watching()
+    branch(DotWorld(2, budget=40), policy, seeds=torch.tensor(evaluation_seeds(2)), past=2, horizon=4, branches=2)
+    assert policy.shown == [1, 2, 2, 2, 1, 2, 1, 2]  # eight steps that lead there, then four in each of two branches
 
 
 def test_branches_that_do_not_differ_say_nothing():

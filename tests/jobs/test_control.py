@@ -8,7 +8,7 @@ import torch
 
 from wam.evaluate.success import SuccessRow, evaluation_seeds
 from wam.jobs import control as job
-from wam.jobs.control import control, control_runs, require_same_robot, require_world, shows_goal
+from wam.jobs.control import control, control_runs, require_alike, require_same_robot, require_world, shows_goal, source_of
 from wam.jobs.deciding import Deciding
 from wam.sim.worlds import push, tabletop
 from wam.world import PolicySpec, SpecError
@@ -51,6 +51,19 @@ def test_a_world_that_judges_nothing_is_not_controlled():
         control(blind, "gym", goals=2, options={"id": "Pendulum-v1"}, bars=None)
 
 
+def test_runs_that_differ_in_more_than_their_seed_are_not_one_system(tmp_path):
+    def run(seed: int, labels: float = 1.0, skip: int = 3, width: int = 8) -> SimpleNamespace:
+        trained_on, preset = SimpleNamespace(fingerprint="f"), SimpleNamespace(skip=skip, config=width)
+        return SimpleNamespace(name="lewm tiny", folder=tmp_path, seed=seed, labels=labels, preset=preset, trained_on=trained_on)
+
+    first = run(0)
+    assert require_alike([first, run(1)]) is first
+    for other, what in (({"labels": 0.05}, "share of the actions"), ({"skip": 1}, "clock"), ({"width": 16}, "configuration")):
+        with pytest.raises(SpecError, match=f"differ in {what}"):
+            require_alike([first, run(1, **other)])
+    assert source_of(SimpleNamespace(trained_on=SimpleNamespace(world="", data="runs/push"), labels=0.05)) == "push, actions of 5%"
+
+
 def acted(name: str, solved: int, goals: int) -> SuccessRow:
     """A row that solves the first so many starts."""
     outcomes = tuple(number < solved for number in range(goals))
@@ -82,6 +95,8 @@ def test_what_learns_is_said_of_three_trainings_and_a_hundred_episodes(monkeypat
             folder=tmp_path,
             model=model,
             data=SimpleNamespace(rate=10.0),
+            preset=SimpleNamespace(config=None, skip=1),
+            labels=1.0,
             trained_on=SimpleNamespace(fingerprint="f", statistics="s", world="", data="runs/push"),
         )
 

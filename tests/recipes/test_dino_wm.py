@@ -20,7 +20,7 @@ from wam.recipes.dino_wm import RECIPE, one_vector, over, remember
 from wam.recipes.runs import frames_for
 from wam.sim.adapters.skip import Skip
 from wam.sim.worlds.push import PushWorld
-from wam.world import Noise
+from wam.world import Noise, SpecError, Task
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +100,12 @@ def test_loads_and_acts(run):
     world, seeds = Skip(PushWorld(2), again.preset.skip), range(2)
     episodes = rollout(world, replace(again, preset=preset).policy(), 2, seeds=seeds, noise=Noise.of(seeds))
     assert episodes.actions.valid[:, 1:].all()
+
+
+def test_rows_of_actions_that_do_not_divide_among_those_of_the_carry_are_refused(run):
+    model = run.model
+    with pytest.raises(SpecError, match=r"DinoWorldModel.predict got 5 rows of actions for 2 rows of carry.* different batches"):
+        model.predict(model.begin(2, Task()), model.spec.consumes.sample(5, 1))
 
 
 def test_a_pretrained_encoder_by_folder(tmp_path):

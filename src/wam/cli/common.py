@@ -25,8 +25,8 @@ def usable(device: str) -> str:
     return device
 
 
-def writable(path: Path | None) -> Path | None:
-    """A place for a result, once a file was put there: nothing runs for hours and is lost then. ValueError where none can be."""
+def writable(option: typer.CallbackParam, path: Path | None) -> Path | None:
+    """A place for a result or a picture, once a file was put there: nothing runs for hours and is lost then. ValueError where none can be."""
     if path is None:
         return path
     try:
@@ -36,7 +36,7 @@ def writable(path: Path | None) -> Path | None:
         trial.unlink()
     except OSError as error:
         why = (error.strerror or str(error)).lower()
-        raise ValueError(f"--result {path} cannot be written: {why}. Nothing was run; name a file in a folder that you may write to.") from error
+        raise ValueError(f"--{option.name} {path} cannot be written: {why}. Nothing was run; name a file in a folder that you may write to.") from error
     return path
 
 

@@ -76,7 +76,7 @@ def compare(
         raise ValueError(f"{recipe!r} is compared with its idea switched off: name --data, one share of --labels at most, no --arms, --only-report, --renew.")
     if add and result is None:
         raise ValueError("--add keeps what --result holds, and no --result was named.")
-    before = result.read_text() if add and result is not None and result.exists() else None
+    before = result if add and result is not None and result.exists() else None
     result = result or out / "comparison.json"
     if held_out is None and (horizon, windows) != (HORIZON, WINDOWS):
         raise ValueError("--horizon and --windows are of predictions, and success is compared: name --held-out, or leave them out.")
@@ -98,7 +98,7 @@ def compare(
             labels=share[0],
             steps=steps,
             preset=preset,
-            earlier=None if before is None else PredictionComparison.from_json(before),
+            earlier=None if before is None else PredictionComparison.read(before),
             device=device,
         )
         show(predicted.to_dict(), terminal_table(prediction_summary(predicted)), as_json)
@@ -117,7 +117,7 @@ def compare(
         labels=share[0],
         steps=steps,
         preset=preset,
-        earlier=None if before is None else MechanismComparison.from_json(before),
+        earlier=None if before is None else MechanismComparison.read(before),
         device=device,
     )
     show(found.to_dict(), comparison_table(found), as_json)

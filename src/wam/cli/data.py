@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from wam.cli.common import AsJson, show
+from wam.cli.common import AsJson, show, writable
 
 app = typer.Typer(
     help="Look at data sets, check them, and convert other formats.",
@@ -19,7 +19,7 @@ app = typer.Typer(
 @app.command("inspect", epilog="Example: [bold]wam data inspect runs/push --sheet sheet.png[/]")
 def data_inspect(
     path: Annotated[str, typer.Argument(help="Folder or Hub id.")],
-    sheet: Annotated[Path | None, typer.Option(help="Write a contact sheet (PNG) here.", dir_okay=False)] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Write a contact sheet (PNG) here.", dir_okay=False, callback=writable)] = None,
     as_json: AsJson = False,
 ) -> None:
     """Features, episodes, action histograms, contact sheet."""
@@ -143,10 +143,11 @@ def numbers_in(text: str) -> set[int]:
     """`0-2,5` as {0, 1, 2, 5}. ValueError for what cannot be read."""
     found: set[int] = set()
     for part in text.split(","):
-        first, _, last = part.strip().partition("-")
-        if not first.isdigit() or not (last or first).isdigit() or int(last or first) < int(first):
+        first, dash, last = part.strip().partition("-")
+        ends = (first, last if dash else first)
+        if not all(end.isdigit() for end in ends) or int(ends[1]) < int(ends[0]):
             raise ValueError(f"{text!r} names no episodes: expected numbers and ranges with commas between, e.g. 0-49,60.")
-        found |= set(range(int(first), int(last or first) + 1))
+        found |= set(range(int(ends[0]), int(ends[1]) + 1))
     return found
 
 

@@ -279,7 +279,7 @@ def control(
     if add and result is None:
         raise ValueError("--add keeps what --result holds, and no --result was named.")
     deciding = Deciding(plan=plan, execute=execute, ensemble=ensemble, delay=delay, join=join)
-    earlier = ControlResult.from_json(result.read_text()) if add and result is not None and result.exists() else None
+    earlier = ControlResult.read(result) if add and result is not None and result.exists() else None
     with Bars(Console(stderr=True)) as bars:
         found, page = control_runs(run, world, goals=goals, options=options(option), deciding=deciding, earlier=earlier, bars=bars, device=device)
     if result is not None:
@@ -355,7 +355,8 @@ def demo(
     steps: Annotated[int | None, typer.Option(help="Of training, instead of the preset's.", min=1)] = None,
     seeds: Annotated[int, typer.Option(help="Trainings; more than one writes --result instead of a report.", min=1)] = 1,
     result: Annotated[
-        Path | None, typer.Option(help="Where the claim over several trainings is written; by default results/push_goal_images.json.", dir_okay=False)
+        Path | None,
+        typer.Option(help="Where the claim over several trainings is written; by default results/push_goal_images.json.", dir_okay=False, callback=writable),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -33,7 +33,6 @@ SEGMENTATION = OURS + "truth.segmentation."
 FLOW = OURS + "truth.scene_flow."
 FLOW_PER_METRE, FLOW_ZERO = 10_000, 32768  # counts per metre, and the count that stands for 0
 FIRST: dict[str, float | Tensor] = {"alive": 1, "actions.language": -1, "actions.camera": torch.eye(4)}  # of a first frame, to which nothing led; 0 elsewhere
-NUMBERS = {torch.float32: "float32", torch.bool: "bool", torch.int64: "int64"}
 
 
 def is_shifted(path: str) -> bool:

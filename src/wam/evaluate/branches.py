@@ -18,13 +18,13 @@ LEAD = 8  # steps at least that the policy acts before the branches part, so tha
 
 
 @torch.no_grad()
-def branch(env: Env, policy: Policy, *, seeds: Tensor, past: int, horizon: int, branches: int = 4, noise_seed: int = 0) -> Window:
+def branch(env: Env, policy: Policy, *, seeds: Tensor, past: int, horizon: int, branches: int = 4) -> Window:
     """Windows of T = past frames and H = horizon steps: row s * branches + k is branch k of start s.
 
     The policy should explore (e.g. play): each branch is the same policy with fresh memory and other noise. seeds: one per
     row of the world. The world knows poses and such where it is a simulator; they come as the windows' truth.
     """
-    noise = Noise.of(seeds).fork(f"branches {noise_seed}")
+    noise = Noise.of(seeds).fork("branches 0")
     observation, task = env.reset(torch.ones(env.batch, dtype=torch.bool), seeds)
     noise = noise.to(observation.device)
     start = Past(observation=observation, actions=env.spec.acts.nothing(env.batch, 1, observation.device))
@@ -75,9 +75,9 @@ def _act(
     env: Env, policy: Policy, now: Past, alive: Bool[Tensor, "B 1"], steps: int, task: Task, noise: Noise
 ) -> tuple[Past, list[Truth], Bool[Tensor, "B 1"]]:
     """`now` and the steps after it, with the truth of each instant, and who is still alive then: once an episode has ended, nothing is done in it."""
-    memory, pieces, truths, done = policy.begin(env.batch, task), [now], [env.truth()], 0
+    memory, pieces, truths, done, since = policy.begin(env.batch, task), [now], [env.truth()], 0, now.narrow("T", -1)
     while done < steps:
-        memory, chunk = policy.act(memory, pieces[-1], noise=noise.advance(done))
+        memory, chunk = policy.act(memory, since, noise=noise.advance(done))
         actions = _within_limits(env, chunk.narrow("T", 0, min(policy.spec.execute, steps - done)))
         for step in range(actions.size("T")):
             one = actions.narrow("T", step, step + 1)
@@ -86,7 +86,7 @@ def _act(
             alive = alive & outcome.alive
             truths.append(env.truth())
             pieces.append(Past(observation=outcome.observation, actions=one))
-        done += actions.size("T")
+        done, since = done + actions.size("T"), concatenate(pieces[-actions.size("T") :], "T")
     return concatenate(pieces, "T"), truths, alive
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from wam.evaluate.intervals import Interval
 from wam.evaluate.origin import Origin
@@ -53,6 +53,21 @@ class Result(Spec):
 
     origin: Origin
     verdicts: Verdicts = field(default_factory=Verdicts)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """What `save` wrote. SpecError that names the file: of another kind, cut off, or written by another version."""
+        try:
+            told = json.loads(path.read_text())
+            kind = told["kind"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise SpecError(f"{path} is no published result ({error!r}). It was probably cut off: run its command again, or name another file.") from error
+        if kind != cls.__name__:
+            raise SpecError(f"{path} holds a {kind}, expected a {cls.__name__}: figures of another command. Name another file.")
+        try:
+            return cls.from_dict(told)
+        except SpecError as error:
+            raise SpecError(f"{path} cannot be read: {error} It was probably written by another version of wam: run its command again.") from error
 
     def save(self, path: Path) -> Path:
         """Write it as JSON."""

@@ -181,6 +181,10 @@ def moving_errors(run: Run, data: str | Path, held_out: str | Path, horizon: int
     imagined, kept = (torch.stack([errors[measure].total() for measure in moving]).sum(0) for errors in (model, copy))
     weight = torch.stack([model[measure].weight.sum(1) for measure in moving]).sum(0)
     errors, still_errors, pixels = (by_group(each.double().cpu(), groups) for each in (imagined, kept, weight))
+    if not bool(pixels.sum() > 0):
+        raise ValueError(
+            f"nothing moves in the {len(groups)} windows of {held_out}, so there is nothing to judge. Pass livelier episodes: what is trained stays."
+        )
     return Moving(model=errors, copy=still_errors, pixels=pixels, windows=len(groups), horizon=horizon)
 
 

@@ -143,8 +143,9 @@ def require_other_trainings(earlier: ControlResult, runs: Sequence[Run], name: s
 
 
 def source_of(run: Run) -> str:
-    """Name of the data set that it learned from, or of the world that it acted in."""
-    return run.trained_on.world or Path(run.trained_on.data).name
+    """Name of the data set that it learned from, and of how much of it the actions were shown where not of all; or of the world that it acted in."""
+    some = "" if run.labels == 1 else f", actions of {run.labels:.0%}"
+    return run.trained_on.world or f"{Path(run.trained_on.data).name}{some}"
 
 
 def _learns(together: Pooled | None, *, trainings: int, episodes: int) -> bool | None:
@@ -226,7 +227,13 @@ def require_alike(runs: Sequence[Run]) -> Run:
     """The first run; SpecError where others are of something else."""
     first, *others = runs
     for other in others:
-        for what, mine, theirs in (("system", first.name, other.name), ("training data", first.trained_on.fingerprint, other.trained_on.fingerprint)):
+        for what, mine, theirs in (
+            ("system", first.name, other.name),
+            ("configuration", first.preset.config, other.preset.config),
+            ("clock (frames a step)", first.preset.skip, other.preset.skip),
+            ("share of the actions that were shown", first.labels, other.labels),
+            ("training data", first.trained_on.fingerprint, other.trained_on.fingerprint),
+        ):
             if mine != theirs:
                 raise SpecError(
                     f"{first.folder} and {other.folder} differ in {what}: {mine} and {theirs}. Control runs together that differ in their seed alone."

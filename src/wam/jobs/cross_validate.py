@@ -132,11 +132,12 @@ def judge_fold(asked: CrossValidation, data: str | Path, folder: Path, episode: 
         show=False,
     )
     horizon = max(asked.ahead)
-    held_out = windows(run, data, [episode], asked.past, horizon)
-    donors = windows(run, data, rest, asked.past, horizon)
+    held_out, donors, learned = (
+        windows(run, data, some, past, horizon).to(asked.device) for some, past in (([episode], asked.past), (rest, asked.past), (rest, 1))
+    )
     positions = positions_in(run.data)
     chosen = torch.randint(donors.size("B"), (held_out.size("B"),), generator=torch.Generator().manual_seed(episode))
-    foreign, learned = donors.actions.select(chosen), windows(run, data, rest, 1, horizon)
+    foreign = donors.actions.select(chosen.to(asked.device))
     model, policy = views(run, asked.device)
     table: Table = {}
     places = None

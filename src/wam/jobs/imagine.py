@@ -66,7 +66,7 @@ def imagine_run(
     run = run.read(instructions_of(run, [data] if learned is None else [data, learned]))
     require_unseen(run, data, learned)
     held_out, episodes = windows_of(run, data, horizon, count)
-    known = None if learned is None else windows_of(run, learned, horizon, 4 * count)[0].to(device)
+    known = None if learned is None else windows_of(run, learned, horizon, 4 * count, episodes=run.trained_on.episodes)[0].to(device)
     held_out = held_out.to(device)
     both = [held_out] if known is None else [held_out, known]
     told = run.imagining.spec.consumes.told

@@ -20,7 +20,7 @@ from wam.evaluate.result import FOLDER, Result
 from wam.evaluate.sources import Sources
 from wam.jobs.imagine import first_strip, imagine_run, imagined_sections
 from wam.jobs.windowing import windows_of
-from wam.recipes.cosmos_predict import in_latents
+from wam.recipes.latents import latent_stages
 from wam.recipes.recipe import Preset
 from wam.recipes.runs import Run, frames_for, load, sources_of, train_recipe
 from wam.show.picture import Picture
@@ -46,7 +46,7 @@ def _as_long(preset: Preset) -> Preset:
 def _latents(preset: Preset) -> Preset:
     """A transformer over an autoencoder's latents, for as long as the others learn."""
     config = replace(preset.config, backbone="transformer", latent=8, reduction=4, codec=16, dim=128, depth=4, heads=4)
-    return replace(preset, config=config, stages=in_latents(pictures=1500, steps=600, batch=16, learning_rate=2e-3, horizon=1))
+    return replace(preset, config=config, stages=latent_stages(pictures=1500, steps=600, batch=16, learning_rate=2e-3, horizon=1))
 
 
 ARMS: dict[str, Callable[[Preset], Preset] | None] = {

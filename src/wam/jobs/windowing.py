@@ -3,6 +3,7 @@
 Does not know: what they are for.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +14,13 @@ from wam.recipes.runs import Run, frames_for
 from wam.world import Slot, Task, Window, WorldModelSpec
 
 
-def windows_of(run: Run, data: str | Path, horizon: int, count: int) -> tuple[Window, torch.Tensor]:
+def windows_of(run: Run, data: str | Path, horizon: int, count: int, *, episodes: Sequence[int] | None = None) -> tuple[Window, torch.Tensor]:
     """`count` windows drawn from a data set, and the episode of each: as many frames seen as while it learned, and no more than it uses.
 
+    `episodes`: of these alone; None = all.
     ValueError for a horizon that no episode fills, for instructions that are not in the run's table, and for another robot.
     """
-    frames, spec = frames_for(run.preset, data), run.imagining.spec
+    frames, spec = frames_for(run.preset, data, episodes), run.imagining.spec
     skip = skip_of(run, frames.spec, data)
     frames = frames.in_table(spec.sentences) if spec.instructed else frames
     windows = WindowDataset(frames, past=past_of(run), horizon=horizon, skip=skip, truth=True)

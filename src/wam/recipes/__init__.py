@@ -1,6 +1,6 @@
 """One short file per published system: what it is, which parts it takes, how it is trained and judged.
 
-A recipe is found by its module name: `load_recipe("lewm")`. Nothing imports a recipe but the command line, `wam` and tests.
+A recipe is found by its module name: `load_recipe("lewm")`. No room imports a recipe but `jobs` and `cli`, and no recipe another one.
 """
 
 from wam.recipes.recipe import Card as Card

@@ -2,18 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-from torch import nn
-
-from wam.data import DataSpec
-from wam.models.observation_space.assembly import VideoConfig, video_model
+from wam.models.observation_space.assembly import VideoConfig
 from wam.nets.blocks.unet import Time
 from wam.plan.objectives import GoalImage
 from wam.plan.planners import CEM
-from wam.recipes.cosmos_predict import in_latents
+from wam.recipes.latents import build_video, latent_stages, pixel_stages
 from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
-from wam.recipes.usual import usual
-from wam.train import Stage
-from wam.world import Statistics
 
 CARD = Card(
     title="Ctrl-World",
@@ -42,14 +36,9 @@ class CtrlWorldConfig(VideoConfig):
     context_noise: float = 0.3
 
 
-def _stage(*, steps: int, batch: int, past: int, horizon: int) -> tuple[Stage, ...]:
-    learner = usual({"video": 1.0}, steps=steps, batch=batch, learning_rate=2e-3, past=past, horizon=horizon, edges=False, precision="bf16", unlabelled=True)
-    return (Stage(name="world", learner=learner),)
-
-
 TINY = Preset(
     config=CtrlWorldConfig(law="regression", residual=True),
-    stages=_stage(steps=3000, batch=8, past=2, horizon=4),
+    stages=pixel_stages(steps=3000, batch=8, learning_rate=2e-3, horizon=4),
     size=32,
     planner=CEM(samples=64, iterations=4, elites=8, spread=0.8, colour=1.0),
     horizon=12,
@@ -57,7 +46,7 @@ TINY = Preset(
 )
 SMALL = Preset(
     config=CtrlWorldConfig(law="edm", latent=8, fold=1, width=64, levels=3, context=4, steps=10, dropped_actions=0.05),
-    stages=in_latents(pictures=4000, steps=16_000, batch=32, learning_rate=5e-4, past=4, horizon=4),
+    stages=latent_stages(pictures=4000, steps=16_000, batch=32, learning_rate=5e-4, past=4, horizon=4),
     size=64,
     skip=3,
 )
@@ -65,16 +54,10 @@ PAPER = Preset(
     config=CtrlWorldConfig(
         law="edm", latent=4, reduction=8, fold=1, width=320, levels=4, condition=1024, context=6, chunk=5, steps=50, dropped_actions=0.05, guidance=2.0
     ),
-    stages=in_latents(pictures=50_000, steps=100_000, batch=64, learning_rate=1e-5, past=6, horizon=5),
+    stages=latent_stages(pictures=50_000, steps=100_000, batch=64, learning_rate=1e-5, past=6, horizon=5),
     size=256,
     skip=3,
 )
-
-
-def build(config: CtrlWorldConfig, data: DataSpec, statistics: Statistics) -> nn.Module:
-    """Cameras only, whatever proprioception the data has."""
-    seen = replace(data.observes, proprio=(), points=0, state=None)
-    return video_model(config, seen, data.acts, statistics.for_proprio(()), data.rate, data.sentences)
 
 
 def one_vector_per_clip(preset: Preset) -> Preset:
@@ -86,7 +69,7 @@ RECIPE = Recipe(
     name="ctrl_world",
     card=CARD,
     presets={"tiny": TINY, "small": SMALL, "paper": PAPER},
-    build=build,
+    build=build_video,
     objective=GoalImage(earlier=0.5),
     mechanism=Mechanism(name="an action per frame, against one vector per clip", off=one_vector_per_clip),
 )

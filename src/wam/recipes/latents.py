@@ -1,4 +1,7 @@
-"""Models of an autoencoder's latents: between its stage and theirs every frame is encoded once, into the run's folder."""
+"""What recipes of video models share: their stages, in pixels or in an autoencoder's latents, and how a video model of all cameras is built.
+
+Between an autoencoder's stage and that of what uses its latents every frame is encoded once, into the run's folder.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,12 +9,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from wam.data import WindowDataset, with_latents
+from wam.data import DataSpec, WindowDataset, with_latents
+from wam.models.observation_space.assembly import VideoConfig, video_model
 from wam.models.observation_space.video import VideoWorldModel
 from wam.models.world_action.joint import JointModel
 from wam.recipes.usual import usual
 from wam.train import Stage
-from wam.world import Latent, Observation, Windows
+from wam.world import Latent, Observation, Statistics, Windows
 
 SEEN = 1024  # frames over which the latents' moments are taken
 
@@ -33,6 +37,44 @@ def remember(model: nn.Module, windows: Windows, folder: Path) -> Windows:
         return Latent(z=codec.encode(observation.to(device)))
 
     return replace(windows, frames=with_latents(windows.frames, codec, encode, folder / "cache"))
+
+
+def pixel_stages(*, steps: int, batch: int, learning_rate: float, past: int = 2, horizon: int = 1, edges: bool = False) -> tuple[Stage, ...]:
+    """A video model in one stage; also from episodes whose actions nobody recorded."""
+    learner = usual(
+        {"video": 1.0},
+        steps=steps,
+        batch=batch,
+        learning_rate=learning_rate,
+        past=past,
+        horizon=horizon,
+        edges=edges,
+        precision="bf16",
+        unlabelled=True,
+    )
+    return (Stage(name="world", learner=learner),)
+
+
+def latent_stages(*, pictures: int, steps: int, batch: int, learning_rate: float, past: int = 2, horizon: int = 4) -> tuple[Stage, ...]:
+    """An autoencoder first, then the video model of its latents."""
+    codec = usual(
+        {"codec.reconstruction": 1.0, "codec.kl": 1e-3},
+        steps=pictures,
+        batch=batch,
+        learning_rate=1e-3,
+        past=past,
+        horizon=horizon,
+        precision="bf16",
+        unlabelled=True,
+    )
+    (world,) = pixel_stages(steps=steps, batch=batch, learning_rate=learning_rate, past=past, horizon=horizon)
+    return Stage(name="pictures", learner=codec, parts=("codec",)), replace(world, after=("pictures",), frozen=("codec",), derives=remember)
+
+
+def build_video(config: VideoConfig, data: DataSpec, statistics: Statistics) -> nn.Module:
+    """A video model of all cameras, whatever proprioception the data has."""
+    seen = replace(data.observes, proprio=(), points=0, state=None)
+    return video_model(config, seen, data.acts, statistics.for_proprio(()), data.rate, data.sentences)
 
 
 def joint_stages(*, steps: int, batch: int, learning_rate: float, past: int, horizon: int, pictures: int = 0, video: float = 1.0) -> tuple[Stage, ...]:

@@ -95,7 +95,7 @@ class Recipe:
 
     name: str  # of the module
     card: Card
-    presets: Mapping[str, Preset]  # tiny, small, paper
+    presets: Mapping[str, Preset]  # by name, see `jobs.listing.PRESETS`
     build: Callable[[Any, DataSpec, Statistics], nn.Module]  # (config, what the windows show, statistics)
     objective: Objective[Any] | None = None  # for planning with a world model
     mechanism: Mechanism | None = None

@@ -24,7 +24,7 @@ from wam.plan.control.chunks import changes, joined, later, moved, overlap
 from wam.plan.control.safety import Guard, Safety
 from wam.serve.courier import Courier, Letter
 from wam.serve.link import Backoff, Link
-from wam.serve.remote import Message, actions_of, require_seen
+from wam.serve.remote import Message, actions_of, require_sent
 from wam.world import Actions, Noise, Past, Record, SpecError, Task, concatenate, record
 
 HOLD = Safety(tolerate=2**40)  # a missing action is one that is not finite: stand still, for as long as it takes
@@ -68,7 +68,7 @@ class AsyncRemotePolicy:
         """A new episode; what was on its way is dropped when it comes. SpecError for more than one row."""
         if batch != 1:
             raise SpecError(f"AsyncRemotePolicy drives one robot, got {batch} rows. Make one for each robot.")
-        require_seen(task, self.served)
+        require_sent(task, self.served)
         self._restart(task)
         return AsyncMemory(episode=torch.tensor([self.episode]), step=torch.tensor([0]), guard=HOLD.begin(1, self.spec))
 

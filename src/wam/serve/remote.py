@@ -56,13 +56,7 @@ class RemotePolicy:
                 f"{batch} rows are that many clients of {self.address}, which lets {self.limits.clients} in at once. "
                 "Ask in smaller batches, or serve with larger Limits(clients=...)."
             )
-        require_seen(task, self.spec)
-        told = task.instruction if self.spec.instructed else None
-        if told is not None and bool(((told < -1) | (told >= len(self.spec.sentences))).any()):
-            raise SpecError(
-                f"the instructions are {told.tolist()}, the policy at {self.address} knows {len(self.spec.sentences)}: ids 0 to {len(self.spec.sentences) - 1} "
-                "into spec.sentences, or -1 for none."
-            )
+        require_sent(task, self.spec)
         row = torch.arange(self.rows, self.rows + batch)
         self.rows += batch
         return RemoteMemory(task=task, row=row, asked=torch.zeros_like(row))
@@ -173,8 +167,14 @@ class Message:
         return Past(observation=self.since.observation.narrow("T", -1), actions=self.since.actions.narrow("T", -1))
 
 
-def require_seen(task: Task, spec: PolicySpec) -> None:
-    """SpecError where a policy needs a goal, and the task has one that cannot be sent, or none."""
+def require_sent(task: Task, spec: PolicySpec) -> None:
+    """SpecError for what cannot be sent: instructions that the policy does not know, a goal that is no picture where it needs one, or none."""
+    told = task.instruction if spec.instructed else None
+    if told is not None and bool(((told < -1) | (told >= len(spec.sentences))).any()):
+        raise SpecError(
+            f"the instructions are {told.tolist()}, the served policy knows {len(spec.sentences)}: ids 0 to {len(spec.sentences) - 1} into spec.sentences, "
+            "or -1 for none."
+        )
     if spec.goal_conditioned and task.goal is None:
         came = "no goal" if task.goal_state is None else f"a goal that is a {type(task.goal_state).__name__}, which cannot be sent to a policy server"
         raise SpecError(f"the served policy needs a goal that is seen, and the task has {came}. Use a world that shows goal images.")

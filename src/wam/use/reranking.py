@@ -127,7 +127,7 @@ class Reranking:
             proposals=proposals if self.mode == "rank" else proposals[:, 1:] if self.draws > 1 else None,
         )
         own = proposals[:, 0]
-        first = Plan(actions=own, cost=own[:, 0, 0, 0], valid=torch.ones_like(own[:, 0, 0, 0]).bool())
+        first = Plan(actions=own, cost=own.new_zeros(len(own)), valid=torch.ones(len(own), dtype=torch.bool, device=own.device))
         with autocast(own.device, bf16=self.bf16):
             plan = self.planner.plan(problem, warm=first, noise=noise.fork("plan"))
         low_level = torch.where(plan.valid[:, None, None, None], plan.actions, own)

@@ -13,7 +13,7 @@ from torch import Tensor
 from wam.evaluate.intervals import Interval, wilson
 from wam.evaluate.sources import Sources
 from wam.jobs.paradigms.arm import Arm
-from wam.world import Spec, SpecError
+from wam.world import Spec, SpecError, read_spec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,4 +135,4 @@ def write(cell: Cell, folder: Path) -> Path:
 
 def read(path: Path) -> Cell | None:
     """None where there is none. SpecError for a damaged one."""
-    return Cell.from_json(path.read_text()) if path.exists() else None
+    return read_spec(path, Cell) if path.exists() else None

@@ -49,6 +49,9 @@ def compare_paradigms(
     started, arms = time.monotonic(), arms_named(asked.arms)
     if only_report and not (folder / "data").exists():
         raise ValueError(f"{folder} holds no experiment to report. Name the folder that `wam compare paradigms` wrote, or leave --only-report out.")
+    for arm in arms:
+        if arm.recipe:
+            load_recipe(arm.recipe).preset(asked.preset)  # an error where one lacks it, before anything is recorded
     earlier = recalled(result, asked)  # before hours of work for a file that it must not replace
     sources = {arm.name: sources_of(asked, (arm,)) for arm in arms}  # as they are now: a run is long
     every = sources_of(asked, arms, "wam.jobs.paradigms.result")
@@ -101,7 +104,7 @@ def recalled(result: Path | None, asked: Asked) -> tuple[Cell, ...]:
     """Cells of an earlier report: an experiment goes on from its figures alone. ValueError where it is of another experiment, which this one would replace."""
     if result is None or not result.exists():
         return ()
-    cells, own = ParadigmResult.from_json(result.read_text()).cells, f"world {asked.world}, preset {asked.preset}"
+    cells, own = ParadigmResult.read(result).cells, f"world {asked.world}, preset {asked.preset}"
     if others := sorted({f"world {cell.world}, preset {cell.preset}" for cell in cells} - {own}):
         raise ValueError(f"{result} holds figures of {'; '.join(others)}; those of {own} would replace them. Name another file with --result.")
     return cells

@@ -79,7 +79,7 @@ class RecedingHorizon:
         carry: Record = self.model.begin(batch, task)
         device = carry.device
         cold = torch.zeros(batch, self.horizon, self.spec.acts.per_step, len(self.spec.acts.low_level), device=device)
-        nothing = Plan(actions=cold, cost=cold[:, 0, 0, 0], spread=cold, valid=torch.zeros(batch, dtype=torch.bool, device=device))
+        nothing = Plan(actions=cold, cost=cold.new_zeros(batch), spread=cold, valid=torch.zeros(batch, dtype=torch.bool, device=device))
         guard = self.safety.begin(batch, self.spec, device)
         return PlanningMemory(carry=carry, goal=self.objective.prepare(self.model, task), warm=nothing, guard=guard)
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wam.models.state_space.latent.looking import picture_error
+from wam.models.state_space.latent.rows import rows_each
 from wam.nets.blocks.frame_transformer import FrameCache, FrameRolling, FrameTransformer
 from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.normalise import Normalise
@@ -164,7 +165,7 @@ class DinoWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded]):
     def predict(self, carry: Grounded[Frame, Frame], actions: Actions, *, noise: Noise | None = None) -> tuple[Grounded[Frame, Frame], Future]:
         """Deterministic. An action that is not valid leaves the tokens as they are, and a new stretch begins."""
         done = actions.valid.any(-1)
-        share = len(done) // len(carry.now.z)
+        share = rows_each(len(done), len(carry.now.z), "DinoWorldModel.predict")
         z, started = carry.now.z.repeat_interleave(share, 0), carry.now.started.repeat_interleave(share, 0)
         roll, path = self.transition.roll(carry.now.cache, self._embed_actions(actions), done), []
         for joined in done.unbind(1):

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from wam.models.state_space.latent.looking import picture_error
+from wam.models.state_space.latent.rows import rows_each
 from wam.nets.blocks.conv import ConvDecoder, ConvEncoder
 from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.normalise import Normalise
@@ -135,12 +136,7 @@ class LeWorldModel(nn.Module, Encodes, Decodes, Exposes[Grounded], Meters):
     def predict(self, carry: Grounded[Stream, Stream], actions: Actions, *, noise: Noise | None = None) -> tuple[Grounded[Stream, Stream], Future]:
         """Deterministic: each step costs one token. An action that is not valid leaves the latent as it is, and a new stretch begins."""
         done, path = actions.valid.any(-1), []
-        share, rest = divmod(len(done), len(carry.now.z))
-        if share < 1 or rest:
-            raise SpecError(
-                f"LeWorldModel.predict got {len(done)} rows of actions for {len(carry.now.z)} rows of carry, expected as many or a multiple. Carry "
-                "and actions are probably of different batches: give each row of the carry the same number of candidates."
-            )
+        share = rows_each(len(done), len(carry.now.z), "LeWorldModel.predict")
         z, started = carry.now.z.repeat_interleave(share, 0), carry.now.started.repeat_interleave(share, 0)
         roll = self.transition.roll(carry.now.cache, self._embed_actions(actions), done)
         for joined in done.unbind(1):
