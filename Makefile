@@ -135,9 +135,14 @@ video: .venv/ready
 	done
 	$(BIN)/python -m wam.jobs.pages
 
-# Uses of a video model, after `paradigms` (its demonstrations, and first trainings of susie and diffusion_policy): two hours on two cores.
+# Uses of a video model, with the demonstrations and policies of `paradigms` (made here where they are not there): two hours on two cores.
 TOLD := --option task=instruction --option objects=2 --option zones=2 --option colours=red,blue,yellow,cyan --option budget=42
 uses: .venv/ready
+	[ -d runs/paradigms/data ] || $(BIN)/wam record push --out runs/paradigms/data --episodes 2000 --policies expert:0.7,noisy_expert:0.3 $(TOLD) --option size=32
+	for arm in susie-1 diffusion_policy-1 diffusion_policy-0.2; do \
+	    run=runs/paradigms/$$arm-0; \
+	    [ -d $$run ] || $(BIN)/wam train $${arm%-*} --labels $${arm#*-} --data runs/paradigms/data --out $$run || exit 1; \
+	done
 	$(BIN)/wam train cosmos_predict --preset rollout --data runs/paradigms/data --out runs/uses/cosmos $$(test -d runs/uses/cosmos && echo --resume)
 	$(BIN)/wam use evaluate-policy runs/uses/cosmos --policies runs/paradigms/susie-1-0 --world push $(TOLD) --control runs/uses/cosmos-shuffled --result results/evaluate_push.json
 	[ -d runs/uses/held-out ] || $(BIN)/wam record push --out runs/uses/held-out --episodes 100 --seed 1000000 --policies expert:0.7,noisy_expert:0.3 $(TOLD)
