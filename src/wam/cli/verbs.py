@@ -46,7 +46,11 @@ def list_recipes(
     told = [older for line in lines if (older := line.older())] + ([f"of no recipe: {', '.join(others)}"] if others else [])
     head = "Stale, in results/: what was measured before the sources that it depends on changed; the command in a file measures it again, "
     told = [f"{head}and `wam list --changes FILE` names what changed.", *told] if told else []
-    show([line.to_dict() for line in lines], [table, *told], as_json)
+    words = (
+        "conforms: the tiny preset passes every check of `wam check`. uses its conditions: its error grows clearly with the actions or instructions of others. "
+        "learns: it beats the best trivial policy by the margin that its protocol states. mechanism: the paper's idea on against off."
+    )
+    show([line.to_dict() for line in lines], [table, words, *told], as_json)
 
 
 @app.command(epilog="Example: [bold]wam doctor[/]")

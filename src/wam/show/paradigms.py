@@ -3,6 +3,7 @@
 Arms are told apart by colour, line and mark together. Intervals are 95 %.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
@@ -22,6 +23,8 @@ from wam.world import to_uint8
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY, YELLOW, BLACK)
 LINES = ("-", "--", ":", "-.")
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "p", "h", "d", "H", "8")
+
+UNKNOWN = Interval(value=math.nan, low=math.nan, high=math.nan)
 
 Curve = Mapping[float | None, Interval]  # label share -> success; None: at every share
 
@@ -51,9 +54,8 @@ def label_curves(curves: Mapping[str, Curve], order: Sequence[str]) -> Picture:
                 )
                 continue
             colour, line, mark = style[name]
-            known = [share for share in shares if share in curve]
-            places = [shares.index(share) + (number - len(curves) / 2) * 0.015 for share in known]  # side by side, so that intervals can be read
-            rates = [curve[share] for share in known]
+            places = [index + (number - len(curves) / 2) * 0.015 for index in range(len(shares))]  # side by side, so that intervals can be read
+            rates = [curve.get(share, UNKNOWN) for share in shares]  # a line ends where nothing was measured
             panel.plot(places, [100 * rate.value for rate in rates], color=colour, linestyle=line, marker=mark, markersize=5, label=name)
             panel.vlines(places, [100 * rate.low for rate in rates], [100 * rate.high for rate in rates], color=colour, alpha=0.5, linewidth=1.2)
         panel.set(ylim=(-3, 103), yticks=range(0, 101, 20), ylabel="solved at the end, %", xlabel="episodes whose actions are known")

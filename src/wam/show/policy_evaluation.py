@@ -3,6 +3,7 @@
 On the diagonal a model says what is true; above it, it promises too much. Lines are 95 % intervals on both axes.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -12,6 +13,9 @@ from matplotlib.figure import Figure
 from wam.evaluate.intervals import Interval
 from wam.show.picture import Picture
 from wam.show.plots import BLACK, BLUE, GREY, ORANGE, RED, _svg
+
+UNIT = 2.6  # points a per cent of the panel
+AROUND = tuple((across, up) for across in (10, -10) for up in (9, -9))  # points, from a point to its number
 
 LOOKS = ((BLUE, "o"), (RED, "s"), (ORANGE, "^"))  # of the models, in their order
 
@@ -44,10 +48,9 @@ def policy_scatter(models: Mapping[str, Sequence[Evaluated]]) -> Picture:
         for (name, points), (colour, marker) in zip(models.items(), LOOKS, strict=False):
             _points(panel, name, points, colour, marker)
         named = next(iter(models.values()))
-        for number, point in enumerate(named, 1):
-            place = (100 * point.real.value, 100 * point.imagined.value)
-            beside = (6, 5) if number % 2 else (6, -12)  # so that the numbers of two points in one place can be read
-            panel.annotate(str(number), place, textcoords="offset points", xytext=beside, fontsize=9, color=BLACK, zorder=4)
+        places = [(100 * point.real.value, 100 * point.imagined.value) for point in named]
+        for number, (place, beside) in enumerate(zip(places, numbered(places), strict=True), 1):
+            panel.annotate(str(number), place, textcoords="offset points", xytext=beside, ha="center", va="center", fontsize=9, color=BLACK, zorder=4)
         panel.set(xlim=(-3, 103), ylim=(-3, 103), xticks=range(0, 101, 20), yticks=range(0, 101, 20), aspect="equal")
         panel.set_xlabel("success in the world, %")
         panel.set_ylabel("success in the model, %")
@@ -55,6 +58,17 @@ def policy_scatter(models: Mapping[str, Sequence[Evaluated]]) -> Picture:
         panel.text(1.02, 0.0, "\n".join(f"{number}  {point.name}" for number, point in enumerate(named, 1)), transform=panel.transAxes, va="bottom")
 
     return _svg(draw, 7.6, 4.6)
+
+
+def numbered(places: Sequence[tuple[float, float]]) -> list[tuple[int, int]]:
+    """Where beside each point its number stands, in points: of the places around it that which is farthest from the points and the numbers before."""
+    taken = [(across * UNIT, up * UNIT) for across, up in places]
+    found = []
+    for across, up in taken[: len(places)]:
+        beside = max(AROUND, key=lambda step: min(math.dist((across + step[0], up + step[1]), other) for other in taken))
+        taken.append((across + beside[0], up + beside[1]))
+        found.append(beside)
+    return found
 
 
 def _points(panel: Axes, name: str, points: Sequence[Evaluated], colour: str, marker: str) -> None:
