@@ -10,6 +10,7 @@ from wam.evaluate.success import SuccessRow, evaluation_seeds
 from wam.jobs import control as job
 from wam.jobs.control import control, control_runs, require_alike, require_same_robot, require_world, shows_goal, source_of
 from wam.jobs.deciding import Deciding
+from wam.jobs.place import Place
 from wam.sim.worlds import push, tabletop
 from wam.world import PolicySpec, SpecError
 
@@ -48,7 +49,7 @@ def test_a_world_that_judges_nothing_is_not_controlled():
     pytest.importorskip("gymnasium", reason='needs the extra "gym"')
     blind = SimpleNamespace(model=SimpleNamespace(spec=SimpleNamespace(observes=SimpleNamespace(cameras={}))))
     with pytest.raises(SpecError, match=r"does not say what is solved.* Use wam score for its return, or, .* name the info key .* --option success=KEY"):
-        control(blind, "gym", goals=2, options={"id": "Pendulum-v1"}, bars=None)
+        control(blind, Place("gym", {"id": "Pendulum-v1"}), goals=2, bars=None)
 
 
 def test_runs_that_differ_in_more_than_their_seed_are_not_one_system(tmp_path):

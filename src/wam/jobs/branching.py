@@ -12,13 +12,12 @@ import torch
 from wam.data import DataSpec
 from wam.evaluate.branches import branch
 from wam.evaluate.success import evaluation_seeds
-from wam.jobs.control import sized
+from wam.jobs.place import Place
 from wam.jobs.practise import as_shown, described
-from wam.jobs.record import load_world
 from wam.jobs.windowing import in_words_of, past_of, skip_of
 from wam.recipes.runs import Run
 from wam.sim.adapters.skip import Held
-from wam.world import Env, Window
+from wam.world import Window
 
 EXPLORERS = ("play", "random")  # who tries: the first of them that a world has
 BRANCHES = 4  # action sequences tried from each start
@@ -42,11 +41,11 @@ def branches_of(run: Run, tried: Tried, *, horizon: int) -> Window:
 
     ValueError for a world of another robot, or that asks for what is not in the run's table.
     """
-    module = load_world(tried.world)
-    plain: Env = module.make(tried.starts, **sized(run, module, tried.options))
+    place = Place(tried.world, tried.options).sized_for(run)
+    plain, policies = place.make(tried.starts), place.module.POLICIES
     env = as_shown(plain, run.preset)
     skip_of(run, DataSpec.of_world(env.spec), f"the world {tried.world!r}")
-    explorer: Any = next(module.POLICIES[name] for name in EXPLORERS if name in module.POLICIES)(plain)
+    explorer: Any = next(policies[name] for name in EXPLORERS if name in policies)(plain)
     seeds = torch.tensor(evaluation_seeds(tried.starts, start=FIRST))
     found = branch(env, Held(explorer, run.preset.skip), seeds=seeds, past=past_of(run), horizon=horizon, branches=BRANCHES)
     spec = run.imagining.spec

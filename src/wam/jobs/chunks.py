@@ -17,10 +17,9 @@ from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessRow, compare_success, evaluation_seeds, measure_success
-from wam.jobs.control import BATCH, in_steps_of, require_world, sized
+from wam.jobs.control import in_steps_of, require_world
 from wam.jobs.deciding import PRESET, Deciding, policy_of
-from wam.jobs.practise import as_shown, described
-from wam.jobs.record import load_world
+from wam.jobs.place import BATCH, Place
 from wam.plan.control.chunks import Join
 from wam.plan.control.continues import Continues
 from wam.plan.control.latency import Latency, Metered
@@ -56,19 +55,18 @@ class ChunksResult(Result):
 
 def execute_chunks(folder: Path, world: str, *, goals: int, options: Mapping[str, object] | None = None, bars: Bars, device: str = "cpu") -> ChunksResult:
     """Let the run act in every way. SpecError for one that draws no chunks, or that does not fit the world."""
-    module, started = load_world(world), time.monotonic()
+    place, started = Place(world, options or {}, device), time.monotonic()
     run = load(folder, device=device)
     sources = Sources.of("wam.jobs.chunks", f"wam.recipes.{run.recipe.name}", f"wam.sim.worlds.{world}")
-    options = sized(run, module, options or {})
-    own = module.make(min(BATCH, goals), device=device, **options)
-    env, one = (as_shown(each, run.preset, device) for each in (own, module.make(1, device=device, **options)))
+    place = place.sized_for(run)
+    env, one, own = place.shown(min(BATCH, goals), run.preset), place.shown(1, run.preset), place.make(1).spec
     run = run.read(env.spec.sentences)
     policy, rows = run.policy(), list[SuccessRow]()
     require_world(policy, env, run.name)
     every = {told(way) or f"as the preset says: --execute {policy.spec.execute}": policy_of(run, way) for way in ways(policy)}
     for name, acting in every.items():
         row = measure_success(env, acting, name=name, seeds=evaluation_seeds(goals), progress=bars.task(name))
-        rows.append(in_steps_of(row, own.spec, env.spec))
+        rows.append(in_steps_of(row, own, env.spec))
     timed = [Metered(acting) for acting in every.values()]
     for seed in evaluation_seeds(TIMED):  # in turn, so that other work on the machine slows all alike
         for meter in timed:
@@ -83,7 +81,7 @@ def execute_chunks(folder: Path, world: str, *, goals: int, options: Mapping[str
         origin=Origin.now(
             started=started,
             protocol=(
-                f"{goals} held-out starts of {described(world, options)}, the same for all; success at the end of the budget of "
+                f"{goals} held-out starts of {place}, the same for all; success at the end of the budget of "
                 f"{rows[0].steps} steps. One training: intervals are over starts alone. Decisions timed over {TIMED} episodes of one robot, all ways in turn."
             ),
             seeds=f"training {run.seed}; evaluation 2,000,000 and up",

@@ -19,12 +19,10 @@ from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result, Verdicts, verdict_on
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds, measure_success, require_judged
-from wam.jobs.control import BATCH, sized
-from wam.jobs.practise import as_shown, described
-from wam.jobs.record import load_world
+from wam.jobs.place import BATCH, Place
 from wam.recipes.recipe import Mechanism, Preset, load_recipe
 from wam.recipes.runs import Run, sources_of, train_recipe
-from wam.world import Env, SpecError
+from wam.world import SpecError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,24 +61,21 @@ def compare_mechanism(
     `earlier`: figures of other trainings, which count along though their runs may be gone; those trained here have the seeds after theirs.
     SpecError where the recipe declares no mechanism, and for figures of anything else than other trainings.
     """
-    started, module = time.monotonic(), load_world(world)
+    started, place = time.monotonic(), Place(world, options or {}, device)
+    require_judged(place.make(1).spec)  # before anything is trained
     mechanism, new = mechanism_of(recipe).name, following(earlier.seeds if earlier else (), seeds)
-    protocol = (
-        f"{goals} held-out starts of {described(world, options or {})} per training seed and arm, the same for all; success at the end of the "
-        f"budget.{shown(labels, steps)}"
-    )
+    protocol = f"{goals} held-out starts of {place} per training seed and arm, the same for all; success at the end of the budget.{shown(labels, steps)}"
     if earlier is not None:
         there = earlier.origin
         require_same((("mechanism", earlier.mechanism, mechanism), ("system", there.recipe, f"{recipe} {preset}"), ("protocol", there.protocol, protocol)))
     sources = Sources.of("wam.jobs.compare", f"wam.recipes.{recipe}", f"wam.sim.worlds.{world}")  # as they are now: a run is long
     outcomes = {"on": [*earlier.outcomes_on], "off": [*earlier.outcomes_off]} if earlier else {"on": [], "off": []}
     counted, runs = (*(earlier.seeds if earlier else ()), *new), list[Run]()
-    require_judged(module.make(1, device=device, **(options or {})).spec)  # before anything is trained
     for arm, run in trained_arms(recipe, data, folder, seeds=new, labels=labels, steps=steps, preset=preset, device=device):
-        env: Env = module.make(min(BATCH, goals), device=device, **sized(run, module, options or {}))
+        env = place.sized_for(run).shown(min(BATCH, goals), run.preset)
         policy = run.read(env.spec.sentences).policy()
         runs.append(run)
-        outcomes[arm].append(measure_success(as_shown(env, run.preset, device), policy, name=arm, seeds=evaluation_seeds(goals)).outcomes)
+        outcomes[arm].append(measure_success(env, policy, name=arm, seeds=evaluation_seeds(goals)).outcomes)
     on, off = (torch.tensor(outcomes[arm], dtype=torch.float64) for arm in ("on", "off"))
     difference = paired_by_seed(on - off)
     comparison = MechanismComparison(
@@ -118,10 +113,10 @@ def trained_arms(
     arms: tuple[tuple[Literal["on", "off"], str, Callable[[Preset], Preset] | None], ...] = (("on", "run", None), ("off", "off", mechanism.off))
     for seed in seeds:
         for arm, name, change in arms:
-            place = folder / f"{name}-{seed}"
+            run = folder / f"{name}-{seed}"
             yield (
                 arm,
-                train_recipe(recipe, data, place, preset=preset, change=change, labels=labels, steps=steps, seed=seed, device=device, resume=place.exists()),
+                train_recipe(recipe, data, run, preset=preset, change=change, labels=labels, steps=steps, seed=seed, device=device, resume=run.exists()),
             )
 
 

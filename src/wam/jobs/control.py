@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -16,15 +15,14 @@ from wam.evaluate.result import EPISODES, TRAININGS, Result, Verdicts, enough
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessRow, compare_success, evaluation_seeds, measure_success, require_judged
 from wam.jobs.deciding import PRESET, Deciding, deciding_of, policy_of
-from wam.jobs.practise import as_shown, described
-from wam.jobs.record import load_world
+from wam.jobs.place import BATCH, Place
+from wam.jobs.practise import as_shown
 from wam.recipes.runs import Run, load, sources_of
 from wam.show.bars import Bars
 from wam.show.report import Report
 from wam.show.sections import episodes_section, origin_section, success_sections
 from wam.world import Env, EnvSpec, Episodes, Policy, PolicySpec, SpecError, Task, WorldModelSpec
 
-BATCH = 50  # goals tried together
 MARGIN = 0.25  # over the best trivial policy: what "learns" asks for
 TRIVIAL = ("random", "idle", "stay", "drive_to_goal")  # before the model
 GOING = "drive_to_goal"  # needs a goal to drive to
@@ -61,25 +59,25 @@ def control_runs(
     `earlier`: figures of other trainings, which count along though their runs may be gone.
     SpecError for runs of different recipes, presets or data, and for figures of anything else than another training.
     """
-    module = load_world(world)  # its name first: a wrong one has a better error than what follows
+    place = Place(world, options or {}, device)
     started, runs = time.monotonic(), [load(folder, device=device) for folder in folders]
     run = require_alike(runs)
     sources = Sources.of("wam.jobs.control", f"wam.recipes.{run.recipe.name}", f"wam.sim.worlds.{world}")
-    options = sized(run, module, options or {})
-    shown: EnvSpec = module.make(1, device=device, **options).spec
-    protocol = protocol_of(shown, described(world, options), goals)
+    place = place.sized_for(run)
+    shown = place.make(1).spec
+    protocol = protocol_of(shown, str(place), goals)
     deciding = deciding_of(run, deciding)
     name = f"{run.recipe.name}{deciding}"
     if earlier is not None:
         require_other_trainings(earlier, runs, name, protocol)  # before hours of acting
-    found = [control(each, world, goals=goals, options=options, deciding=deciding, bars=bars, references=each is run, device=device) for each in runs]
+    found = [control(each, place, goals=goals, deciding=deciding, bars=bars, references=each is run) for each in runs]
     (rows, films), others = found[0], [row for more, _ in found[1:] for row in more]
-    place = next(index for index, row in enumerate(rows) if row.name == name)
-    by_seed = dict(zip([each.seed for each in runs], [rows[place], *others], strict=True))
+    own = next(index for index, row in enumerate(rows) if row.name == name)
+    by_seed = dict(zip([each.seed for each in runs], [rows[own], *others], strict=True))
     older = {} if earlier is None else dict(zip(earlier.trained, [row for row in earlier.rows if row.name == name], strict=True))
     merged = dict(sorted({**older, **by_seed}.items()))
-    trained, trivial = list(merged.values()), rows[:place]
-    rows = [*trivial, *trained, *rows[place + 1 :]]
+    trained, trivial = list(merged.values()), rows[:own]
+    rows = [*trivial, *trained, *rows[own + 1 :]]
     together = pooled(trained, trivial) if trivial else None
     origin = Origin.now(
         started=started,
@@ -156,30 +154,27 @@ def _learns(together: Pooled | None, *, trainings: int, episodes: int) -> bool |
 
 def control(
     run: Run,
-    world_name: str,
+    place: Place,
     *,
     goals: int,
-    options: Mapping[str, object],
     deciding: Deciding = PRESET,
     bars: Bars,
     references: bool = True,
-    device: str = "cpu",
 ) -> tuple[list[SuccessRow], dict[str, Episodes]]:
     """One row per policy (trivial ones, the model, ceilings), and the first batch of episodes of each."""
-    module = load_world(world_name)
-    env: Env = module.make(min(BATCH, goals), device=device, **sized(run, module, options))
+    module, env = place.module, place.sized_for(run).make(min(BATCH, goals))
     require_judged(env.spec)
     trivial = [name for name in TRIVIAL if references and name in module.POLICIES and (name != GOING or shows_goal(env))]
     policies: dict[str, Policy[Any]] = {name: module.POLICIES[name](env) for name in trivial}
     own = f"{run.recipe.name}{deciding}"
     policies[own] = policy_of(run.read(env.spec.sentences), deciding)
-    require_world(policies[own], as_shown(env, run.preset, device), run.name)
+    require_world(policies[own], as_shown(env, run.preset, place.device), run.name)
     policies |= {name: module.POLICIES[name](env) for name in CEILINGS if references and name in module.POLICIES}
     rows, films = [], {}
     for name, policy in policies.items():
         seen: list[Episodes] = []
         seeds = evaluation_seeds(goals)
-        world = as_shown(env, run.preset, device) if name == own else env
+        world = as_shown(env, run.preset, place.device) if name == own else env
         row = measure_success(world, policy, name=name, seeds=seeds, watch=seen.append, progress=bars.task(name))
         rows.append(in_steps_of(row, env.spec, world.spec))
         films[name] = seen[0]
@@ -241,17 +236,6 @@ def require_alike(runs: Sequence[Run]) -> Run:
     if len({run.seed for run in runs}) < len(runs):
         raise SpecError(f"the runs have the training seeds {[run.seed for run in runs]}; one that counts twice makes intervals too narrow.")
     return first
-
-
-def sized(run: Run, world: ModuleType, options: Mapping[str, object]) -> dict[str, object]:
-    """The options of a world, and pictures of the size that the model was trained on where the world has them. SpecError where others are asked for."""
-    heights = {camera.height for camera in run.model.spec.observes.cameras.values()}
-    if len(heights) != 1 or not any(field.name == "size" for field in fields(world.OPTIONS)):
-        return dict(options)
-    (size,) = heights
-    if options.get("size", size) != size:
-        raise SpecError(f"the model was trained on pictures of {size} px, the option size={options['size']} asks for others: leave it out.")
-    return {**options, "size": size}
 
 
 def in_steps_of(row: SuccessRow, own: EnvSpec, shown: EnvSpec) -> SuccessRow:

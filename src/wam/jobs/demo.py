@@ -21,6 +21,7 @@ from wam.evaluate.success import SuccessRow, compare_success
 from wam.jobs.branching import BRANCHES, Tried, branches_of
 from wam.jobs.control import control
 from wam.jobs.imagine import imagined_sections, places
+from wam.jobs.place import Place
 from wam.jobs.record import record_world
 from wam.jobs.windowing import windows_of
 from wam.recipes.runs import Run, train_recipe
@@ -97,7 +98,7 @@ def train(folder: Path, data: Path, config: DemoConfig) -> Run:
 def act(run: Run, config: DemoConfig, console: Console, *, references: bool = True) -> tuple[list[SuccessRow], dict[str, Episodes]]:
     """Success of the model, and of the reference policies unless they are known."""
     with Bars(console) as bars:
-        return control(run, "push", goals=config.goals, options={}, bars=bars, references=references)
+        return control(run, Place("push"), goals=config.goals, bars=bars, references=references)
 
 
 def judge(run: Run, data: Path, config: DemoConfig) -> tuple[RolloutCard, Window]:

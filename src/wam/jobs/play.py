@@ -6,8 +6,8 @@ Knows: runs, worlds by name, recorded data.   Does not know: the page, sockets.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from rich.console import Console
@@ -15,9 +15,8 @@ from rich.markup import escape
 
 from wam.data import WindowDataset
 from wam.jobs.at_hand import data_of
-from wam.jobs.control import sized
-from wam.jobs.practise import as_shown, described, require_named
-from wam.jobs.record import load_world
+from wam.jobs.place import Place
+from wam.jobs.practise import require_named
 from wam.jobs.windowing import in_words_of, skip_of
 from wam.recipes.runs import Run, frames_for, load
 from wam.show.play import PlaySession, Start
@@ -80,7 +79,7 @@ def sessions(
     if world is not None:
         make = world_maker(run, world, options, device)
         starts = held_out_starts(run, make())
-        return lambda: PlaySession(run.world_model, starts, world=make(), slots=slots, seed=seed), f"beside the world {described(world, options)}"
+        return lambda: PlaySession(run.world_model, starts, world=make(), slots=slots, seed=seed), f"beside the world {Place(world, options)}"
     source = data_of(run) if data is None else data
     if source is None:
         raise ValueError(f"what {run.name} learned from is not here. Say where to start: a world (--world push), or a data set (--data runs/push).")
@@ -90,10 +89,9 @@ def sessions(
 
 def world_maker(run: Run, world: str, options: Mapping[str, object], device: str) -> Callable[[], Env]:
     """Makes the true world of one row as the model wants to see it, without an end where the world lets one choose."""
-    module = load_world(world)
-    endless = {"budget": BUDGET} if any(field.name == "budget" for field in fields(module.OPTIONS)) else {}
-    told: dict[str, Any] = sized(run, module, {**endless, **options})
-    return lambda: as_shown(module.make(1, device=device, **told), run.preset, device)
+    place = Place(world, options, device).sized_for(run)
+    endless = {"budget": BUDGET} if any(field.name == "budget" for field in fields(place.module.OPTIONS)) else {}
+    return partial(replace(place, options={**endless, **place.options}).shown, 1, run.preset)
 
 
 def held_out_starts(run: Run, env: Env) -> list[Start]:

@@ -21,11 +21,10 @@ from wam.evaluate.returns import ReturnRow, measure_return
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds
 from wam.jobs.at_hand import data_of
-from wam.jobs.control import require_alike, require_world, sized
-from wam.jobs.practise import as_shown, described
-from wam.jobs.record import load_world
+from wam.jobs.control import require_alike, require_world
+from wam.jobs.place import Place
 from wam.recipes.runs import Run, load, sources_of
-from wam.world import Env, Idle, Policy, Uniform
+from wam.world import Idle, Policy, Uniform
 
 BATCH = 10  # episodes played together
 
@@ -57,10 +56,11 @@ def score_runs(
     progress: Callable[[int, int], None] | None = None,
 ) -> ScoreResult:
     """Play `episodes` held-out starts with every run and arm. SpecError for runs of different recipes, presets or data."""
-    module, started, runs = load_world(world), time.monotonic(), [load(folder, device=device) for folder in folders]
+    place, started = Place(world, options or {}, device), time.monotonic()
+    runs = [load(folder, device=device) for folder in folders]
     run = require_alike(runs)
-    options = sized(run, module, options or {})
-    env: Env = as_shown(module.make(min(BATCH, episodes), device=device, **options), run.preset, device)
+    place = place.sized_for(run)
+    env = place.shown(min(BATCH, episodes), run.preset)
     sources = Sources.of("wam.jobs.score", "wam.jobs.practise", f"wam.recipes.{run.recipe.name}", f"wam.sim.worlds.{world}")
     seeds, arms = evaluation_seeds(episodes), [arm for each in runs for arm in arms_of(each.read(env.spec.sentences))]
     for name, policy in arms:
@@ -74,7 +74,7 @@ def score_runs(
     on, off = returns_of(rows, "on"), returns_of(rows, "off")
     over_off, over_trivial = paired_by_seed(on - off) if len(off) else None, paired_by_seed(on - returns_of(rows, best.name))
     return ScoreResult(
-        world=described(world, options),
+        world=str(place),
         rows=tuple(rows),
         reached=paired_by_seed(on),
         mechanism=run.recipe.mechanism.name if over_off is not None and run.recipe.mechanism is not None else "",

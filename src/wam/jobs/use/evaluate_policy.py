@@ -15,9 +15,8 @@ from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds
-from wam.jobs.control import require_world, sized
-from wam.jobs.practise import as_shown, described
-from wam.jobs.record import load_world
+from wam.jobs.control import require_world
+from wam.jobs.place import BATCH, Place
 from wam.jobs.use.judging import EPISODES, USUAL, judge_of
 from wam.jobs.use.policies import named, policies_of, require_pace, require_sight, same_run, watched
 from wam.jobs.use.shuffled import control_of
@@ -30,9 +29,6 @@ from wam.sim.adapters.skip import at_clock_of
 from wam.use.judge import JudgeConfig
 from wam.use.pictured import pictured
 from wam.use.policy_evaluation import PolicyEvaluation, Reality, in_a_model, in_the_world
-from wam.world import Env
-
-BATCH = 50  # starts tried together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,15 +61,15 @@ def evaluate_policies(
     `control`: folder of the control, trained there first where there is none. SpecError where a policy, the model and the world do not fit
     each other; ValueError for a world without named policies, and for a policy that plans in the very model.
     """
-    module, started = load_world(asked.world), time.monotonic()
+    place, started = Place(asked.world, asked.options, asked.device), time.monotonic()
     named(asked.world)  # before anything is loaded
     run, acting = load(folder, device=asked.device), [load(path, device=asked.device) for path in policies]
     model = run.world_model
     require_distinct(run, acting)
     roots = {f"wam.recipes.{each.recipe.name}" for each in (run, *acting)}
     sources = Sources.of("wam.jobs.use.evaluate_policy", *sorted(roots), f"wam.sim.worlds.{asked.world}")
-    options = sized(run, module, asked.options)
-    env: Env = as_shown(module.make(min(BATCH, asked.starts), device=asked.device, **options), run.preset, asked.device)
+    place = place.sized_for(run)
+    env = place.shown(min(BATCH, asked.starts), run.preset)
     runs = [each.read(env.spec.sentences) for each in (run, *acting)]
     shown = pictured(model, env.spec.sentences).spec
     tried = policies_of(runs[1:], asked.world, replace(env.spec, chunk=shown.chunk))
@@ -82,9 +78,7 @@ def evaluate_policies(
         require_pace(name, policy.spec, shown)
         require_world(policy, at_clock_of(env, policy), name)
     deaf = None if control is None else ready_control(run, control, asked.device, bars).read(env.spec.sentences)
-    judge, score = judge_of(
-        asked.world, options, episodes=asked.judge_episodes, config=asked.judge, device=asked.device, progress=bars.task("judge of success")
-    )
+    judge, score = judge_of(place, episodes=asked.judge_episodes, config=asked.judge, progress=bars.task("judge of success"))
     seeds = evaluation_seeds(asked.starts)
     often = dict(batches=-(-len(seeds) // env.batch), steps=env.spec.budget * env.spec.acts.per_step)
     reality = in_the_world(env, watched(tried, bars.task("in the world"), **often), seeds, judge=judge)
@@ -101,7 +95,7 @@ def evaluate_policies(
         lacking=(*evaluation.lacking(), *(() if beside else ("no control trained with shuffled actions",))),
         origin=Origin.now(
             started=started,
-            protocol=protocol(asked, described(asked.world, options), acting, reality),
+            protocol=protocol(asked, str(place), acting, reality),
             seeds=f"training {', '.join(str(each.seed) for each in (run, *acting))}; evaluation 2,000,000 and up",
             sources=sources,
             device=asked.device,

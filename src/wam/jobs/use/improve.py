@@ -22,9 +22,7 @@ from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds, measure_success
-from wam.jobs.control import sized
-from wam.jobs.practise import as_shown, described
-from wam.jobs.record import load_world
+from wam.jobs.place import BATCH, Place
 from wam.jobs.use.judging import EPISODES, USUAL, judge_of
 from wam.jobs.use.policies import require_pace, require_sight
 from wam.jobs.use.tables import points, rate
@@ -43,7 +41,6 @@ from wam.use.synthesis import Imaginer, synthesise
 from wam.world import ActionSpec, Noise, ObservationSpec, PolicySpec, Spec, SpecError, in_batches
 
 STUDENT, SIGHT = "diffusion_policy", "sight"
-BATCH = 50  # episodes that happen together
 FIRST = 1_300_000  # seed of the first start that is acted from; those of evaluation and of the judge lie above
 DEMONSTRATIONS, IMAGINED, LIVED = "demonstrations alone", "and imagined episodes", "and episodes in the true world"
 
@@ -107,22 +104,20 @@ def improve(folder: Path, out: Path, asked: ImproveTest, *, bars: Bars) -> Impro
     SpecError where the policy cannot act in the model, or learn from both together; ValueError for sets that were made of something else, and
     where nothing that was tried is solved.
     """
-    module, started, run = load_world(asked.world), time.monotonic(), load(folder, device=asked.device)
+    place, started, run = Place(asked.world, asked.options, asked.device), time.monotonic(), load(folder, device=asked.device)
     sources = Sources.of("wam.jobs.use.improve", f"wam.recipes.{run.recipe.name}", f"wam.recipes.{STUDENT}", f"wam.sim.worlds.{asked.world}")
-    options = sized(run, module, asked.options)
-    sentences = module.make(1, device=asked.device, **options).spec.sentences
+    place = place.sized_for(run)
+    sentences = place.make(1).spec.sentences
     run = run.read(sentences)
     require_together(run, asked.data, sentences)
     demonstrations = frames_for(run.preset, asked.data).fingerprint()
-    lived = MadeOf(world=described(asked.world, options), data=demonstrations, steps=asked.steps)
+    lived = MadeOf(world=str(place), data=demonstrations, steps=asked.steps)
     imagined = replace(lived, model=Imaginer.of_run(run.folder), judge=f"{asked.judge_episodes} episodes of each teacher, {asked.judge}")
     for seed in range(asked.seeds):
         for more, made in zip(sets_of(out, asked, seed), (imagined, lived), strict=True):
             for path in (more, with_demonstrations(more)):
                 require_made_of(made, path)
-    judge, score = judge_of(
-        asked.world, options, episodes=asked.judge_episodes, config=asked.judge, device=asked.device, progress=bars.task("judge of success")
-    )
+    judge, score = judge_of(place, episodes=asked.judge_episodes, config=asked.judge, progress=bars.task("judge of success"))
     outcomes: dict[str, list[tuple[bool, ...]]] = {DEMONSTRATIONS: [], IMAGINED: [], LIVED: []}
     learned: dict[str, list[int]] = {name: [] for name in outcomes}
     for seed in range(asked.seeds):
@@ -130,12 +125,12 @@ def improve(folder: Path, out: Path, asked: ImproveTest, *, bars: Bars) -> Impro
         in_model, in_world = sets_of(out, asked, seed)
         sets = {
             DEMONSTRATIONS: Path(asked.data),
-            IMAGINED: with_more(asked.data, in_model, imagined, partial(imagine, run, base, seed, asked, options, judge, bars)),
-            LIVED: with_more(asked.data, in_world, lived, partial(live, base, seed, asked, options, bars)),
+            IMAGINED: with_more(asked.data, in_model, imagined, partial(imagine, run, base, seed, asked, place, judge, bars)),
+            LIVED: with_more(asked.data, in_world, lived, partial(live, base, seed, asked, place, bars)),
         }
         for name, data in sets.items():
             student = trained(data, out / f"{slug(name)}-{seed}", seed, asked).read(sentences)
-            env = as_shown(module.make(min(BATCH, asked.goals), device=asked.device, **options), student.preset, asked.device)
+            env = place.shown(min(BATCH, asked.goals), student.preset)
             row = measure_success(env, student.policy(), name=name, seeds=evaluation_seeds(asked.goals), progress=bars.task(f"{name}, training {seed}"))
             outcomes[name].append(row.outcomes)
             learned[name].append(len(open_dataset(data)))
@@ -152,7 +147,7 @@ def improve(folder: Path, out: Path, asked: ImproveTest, *, bars: Bars) -> Impro
         origin=Origin.now(
             started=started,
             protocol=(
-                f"{asked.goals} held-out starts of {described(asked.world, options)}, the same for all; success at the end of the budget. Each policy tries "
+                f"{asked.goals} held-out starts of {place}, the same for all; success at the end of the budget. Each policy tries "
                 f"{asked.episodes} starts that no data set holds, in the model and in the world; every training takes as many steps."
             ),
             seeds=f"training 0 to {asked.seeds - 1}; tried from {FIRST:,} on; evaluation 2,000,000 and up",
@@ -229,9 +224,9 @@ def with_more(data: str, more: Path, made: MadeOf, make: Callable[[Path], None])
     return both
 
 
-def imagine(run: Run, base: Run, seed: int, asked: ImproveTest, options: Mapping[str, object], judge: Judge, bars: Bars, path: Path) -> None:
+def imagine(run: Run, base: Run, seed: int, asked: ImproveTest, place: Place, judge: Judge, bars: Bars, path: Path) -> None:
     """The policy acts in the model; the judge says what is kept."""
-    env = as_shown(load_world(asked.world).make(min(BATCH, asked.episodes), device=asked.device, **options), run.preset, asked.device)
+    env = place.shown(min(BATCH, asked.episodes), run.preset)
     starts, policy = world_starts(env, tried(seed, asked)), base.policy()
     synthesise(
         run.world_model,
@@ -248,9 +243,9 @@ def imagine(run: Run, base: Run, seed: int, asked: ImproveTest, options: Mapping
     )
 
 
-def live(base: Run, seed: int, asked: ImproveTest, options: Mapping[str, object], bars: Bars, path: Path) -> None:
+def live(base: Run, seed: int, asked: ImproveTest, place: Place, bars: Bars, path: Path) -> None:
     """The same policy from the same starts in the true world, whose label says what is kept. ValueError where nothing is solved."""
-    env = load_world(asked.world).make(min(BATCH, asked.episodes), device=asked.device, **options)
+    env = place.make(min(BATCH, asked.episodes))
     policy, seeds = stepwise(base.policy(), env.spec.rate), tried(seed, asked)
     progress = bars.task(f"in the true world, training {seed}")
     with Recorder(path, DataSpec.of_world(env.spec, source=f"a policy's own solved episodes in {asked.world}")) as recorder:

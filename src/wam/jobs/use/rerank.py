@@ -20,9 +20,8 @@ from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessDifference, SuccessRow, compare_success, evaluation_seeds, measure_success
-from wam.jobs.control import in_steps_of, require_world, sized
-from wam.jobs.practise import as_shown, described
-from wam.jobs.record import load_world
+from wam.jobs.control import in_steps_of, require_world
+from wam.jobs.place import BATCH, Place
 from wam.jobs.use.judging import EPISODES, USUAL, judge_of
 from wam.jobs.use.tables import judge_summary
 from wam.plan import GoalImage, Objective, Return, Reward
@@ -37,7 +36,6 @@ from wam.use.reranking import Mode, Reranking, require_fit
 from wam.use.true_model import TrueModel
 from wam.world import Env, EnvSpec, Episodes, Policy, WorldModel
 
-BATCH = 50  # starts tried together
 CEILING, JUDGED = "rank, true simulator", "rank, true simulator, judged"
 WORDS: Mapping[Mode, str] = {"rank": "best of {0}", "opt": "own chunk refined", "both": "best of {0} refined"}
 
@@ -74,28 +72,27 @@ def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = 
 
     SpecError where policy, model and world do not fit each other, ValueError where a judge is needed and no teachers are named for the world.
     """
-    module, started = load_world(asked.world), time.monotonic()
+    place, started = Place(asked.world, asked.options, asked.device), time.monotonic()
     run, base = load(folder, device=asked.device), load(policy, device=asked.device)
     model = run.world_model
     sources = Sources.of("wam.jobs.use.rerank", f"wam.recipes.{run.recipe.name}", f"wam.recipes.{base.recipe.name}", f"wam.sim.worlds.{asked.world}")
-    options = sized(run, module, asked.options)
-    world = module.make(min(BATCH, asked.goals), device=asked.device, **options)
-    env = as_shown(world, base.preset, asked.device)
+    place = place.sized_for(run)
+    env = place.shown(min(BATCH, asked.goals), base.preset)
     run, base = run.read(env.spec.sentences), base.read(env.spec.sentences)
     alone, modes = base.policy(), asked.modes or allowed(model)
     require_world(alone, env, base.name)
     for mode in modes:  # before a judge is fitted, which takes minutes
         require_fit(alone, run.world_model, mode)
-    model, objective, score = wanted(run, env, asked, options, bars)
+    model, objective, score = wanted(run, env, asked, place, bars)
     arms: dict[str, Policy[Any]] = {f"{base.recipe.name} alone": alone}
     for mode in modes:
         arms[WORDS[mode].format(asked.draws)] = Reranking(alone, model, objective, mode=mode, draws=asked.draws, bf16=run.preset.bf16)
     if asked.ceiling:
-        simulator = TrueModel(env, lambda rows: as_shown(module.make(rows, device=asked.device, **options), base.preset, asked.device))
+        simulator = TrueModel(env, lambda rows: place.shown(rows, base.preset))
         arms[CEILING] = Reranking(alone, simulator, Reward(), draws=asked.draws)
         if score is not None:  # what is lost by the judge, and not by the model
             arms[JUDGED] = Reranking(alone, simulator, objective, draws=asked.draws)
-    rows, films = measured(env, world.spec, arms, asked.goals, bars)
+    rows, films = measured(env, place.make(1).spec, arms, asked.goals, bars)
     differences = tuple(compare_success(row, rows[0]) for row in rows[1:])
     said = in_words(objective)
     result = RerankResult(
@@ -108,7 +105,7 @@ def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = 
         origin=Origin.now(
             started=started,
             protocol=(
-                f"{asked.goals} held-out starts of {described(asked.world, options)}, the same for all; success at the end of the budget. {base.name} draws "
+                f"{asked.goals} held-out starts of {place}, the same for all; success at the end of the budget. {base.name} draws "
                 f"{asked.draws} chunks, {run.name} imagines them, wanted is {said}. The ceiling ranks by the simulator's own reward."
             ),
             seeds=f"training {run.seed}, {base.seed}; evaluation 2,000,000 and up",
@@ -128,15 +125,13 @@ def allowed(model: WorldModel[Any]) -> tuple[Mode, ...]:
     return ("rank", "opt", "both") if model.spec.differentiable else ("rank",)
 
 
-def wanted(run: Run, env: Env, asked: RerankTest, options: Mapping[str, object], bars: Bars) -> tuple[WorldModel[Any], Objective[Any], JudgeScore | None]:
+def wanted(run: Run, env: Env, asked: RerankTest, place: Place, bars: Bars) -> tuple[WorldModel[Any], Objective[Any], JudgeScore | None]:
     """The model as it is judged, and what judges: as its recipe plans where tasks show a goal picture, a judge where they do not."""
     _, task = env.reset(torch.ones(env.batch, dtype=torch.bool), torch.zeros(env.batch, dtype=torch.int64))
     if task.goal is not None:
         return run.world_model, run.recipe.objective or GoalImage(), None
     shown = pictured(run.world_model, env.spec.sentences)  # whether it can be, before a judge is fitted
-    judge, score = judge_of(
-        asked.world, options, episodes=asked.judge_episodes, config=asked.judge, device=asked.device, progress=bars.task("judge of success")
-    )
+    judge, score = judge_of(place, episodes=asked.judge_episodes, config=asked.judge, progress=bars.task("judge of success"))
     return shown, Verdict(judge), score
 
 

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 
 from wam.data import Frames, WindowDataset
-from wam.jobs.control import require_told, shows_goal, sized
-from wam.jobs.practise import as_shown, require_named
-from wam.jobs.record import load_world
+from wam.jobs.control import require_told, shows_goal
+from wam.jobs.place import BATCH, Place
+from wam.jobs.practise import require_named
 from wam.jobs.use.judging import EPISODES, USUAL, judge_of
 from wam.jobs.use.policies import named, require_pace, require_sight
 from wam.jobs.windowing import skip_of
@@ -29,10 +29,9 @@ from wam.use.judge import JudgeConfig, JudgeScore
 from wam.use.pictured import pictured
 from wam.use.starts import Starts, recorded_starts, world_starts
 from wam.use.synthesis import Imaginer, synthesise
-from wam.world import Env, Policy, Spec, SpecError
+from wam.world import Policy, Spec, SpecError
 
 FRAMES = 4  # of the past that a recorded start shows, at most
-BATCH = 50  # episodes imagined together
 
 
 @dataclass(frozen=True)
@@ -84,9 +83,9 @@ def synthesise_set(folder: Path, policies: Sequence[Path], out: Path, wanted: Wa
         named(wanted.world)  # before anything is loaded
     run, acting = load(folder, device=wanted.device), [load(path, device=wanted.device) for path in policies]
     model = run.world_model
-    options = {} if wanted.world is None else sized(run, load_world(wanted.world), wanted.options or {})
+    place = None if wanted.world is None else Place(wanted.world, wanted.options or {}, wanted.device).sized_for(run)
     total = wanted.episodes * len(acting)
-    starts, steps = begins(run, wanted, options, total)
+    starts, steps = begins(run, wanted, place, total)
     asking = f"{starts.names[0].split(',')[0]!r}, where it is to start,"
     for each in acting if starts.sentences else (run, *acting):
         require_told(each.model.spec, starts.task, each.name, asking)
@@ -101,10 +100,8 @@ def synthesise_set(folder: Path, policies: Sequence[Path], out: Path, wanted: Wa
         require_beginning(name, policy, starts)
     tried = {name: stepwise(policy, shown.rate) for name, policy in tried.items()}
     judge, score = None, None
-    if wanted.only_solved and wanted.world is not None:
-        judge, score = judge_of(
-            wanted.world, options, episodes=wanted.judge_episodes, config=wanted.judge, device=wanted.device, progress=bars.task("judge of success")
-        )
+    if wanted.only_solved and place is not None:
+        judge, score = judge_of(place, episodes=wanted.judge_episodes, config=wanted.judge, progress=bars.task("judge of success"))
     written = synthesise(
         model,
         tried,
@@ -131,20 +128,21 @@ def require_beginning(name: str, policy: Policy[Any], starts: Starts) -> None:
         raise SpecError(f"{name} cannot begin at these starts: {error} Data sets keep no goal pictures; without --data starts are those of --world.") from error
 
 
-def begins(run: Run, wanted: Wanted, options: Mapping[str, object], count: int) -> tuple[Starts, int]:
+def begins(run: Run, wanted: Wanted, place: Place | None, count: int) -> tuple[Starts, int]:
     """As many different starts as there are episodes, where there are so many, and how many model steps follow unless said otherwise.
 
     Where a judge chooses, instructions are ids into its table, the world's.
     """
     if wanted.data is None:
-        assert wanted.world is not None  # one of the two was named
-        env: Env = as_shown(load_world(wanted.world).make(min(BATCH, count), device=wanted.device, **options), run.preset, wanted.device)
+        assert place is not None  # one of the two was named
+        env = place.shown(min(BATCH, count), run.preset)
         return world_starts(env, range(wanted.seed, wanted.seed + count)), env.spec.budget
     frames, (fewest, most) = frames_for(run.preset, wanted.data), run.world_model.spec.context
     if frames.spec.imagined is not None:
         raise ValueError(f"{wanted.data} was imagined by a model itself, and episodes are to start from what was really seen. Name the recorded set.")
     if wanted.only_solved:
-        frames = as_judged(frames, wanted, options)
+        assert place is not None  # a judge learns in it
+        frames = as_judged(frames, wanted.data, place)
     skip = skip_of(run, frames.spec, wanted.data)
     windows = WindowDataset(frames, past=max(fewest, min(most, FRAMES)), skip=skip)
     drawn = torch.randperm(len(windows), generator=torch.Generator().manual_seed(wanted.seed))[:count]
@@ -152,16 +150,15 @@ def begins(run: Run, wanted: Wanted, options: Mapping[str, object], count: int) 
     return replace(found, past=found.past.to(wanted.device), task=found.task.to(wanted.device)), middle_length(frames, skip)
 
 
-def as_judged(frames: Frames, wanted: Wanted, options: Mapping[str, object]) -> Frames:
+def as_judged(frames: Frames, data: str, place: Place) -> Frames:
     """Frames whose instructions are ids into the world's table. ValueError where a judge of that world cannot say what is solved in them."""
-    assert wanted.world is not None  # a judge learns in it
-    env: Env = load_world(wanted.world).make(1, device=wanted.device, **options)
+    env = place.make(1)
     if shows_goal(env):
-        raise ValueError(f"a judge of {wanted.world!r} compares with goal pictures, and data sets keep none. Start from the world's first frames: no --data.")
+        raise ValueError(f"a judge of {place.world!r} compares with goal pictures, and data sets keep none. Start from the world's first frames: no --data.")
     try:
         return frames.in_table(env.spec.sentences)
     except ValueError as error:
-        raise ValueError(f"{wanted.data} asks for what the world {wanted.world!r} never does: {error} Name the world that it was recorded in.") from error
+        raise ValueError(f"{data} asks for what the world {place.world!r} never does: {error} Name the world that it was recorded in.") from error
 
 
 def middle_length(frames: Frames, skip: int) -> int:
