@@ -107,7 +107,7 @@ def test_what_learns_is_said_of_three_trainings_and_a_hundred_episodes(monkeypat
 
     monkeypatch.setattr(job, "load", trained)
     monkeypatch.setattr(job, "control", acts)
-    monkeypatch.setattr(job, "sources_of", lambda *runs: None)
+    monkeypatch.setattr("wam.jobs.origins.sources_of", lambda *runs: None)
     monkeypatch.setattr(job, "episodes_section", lambda row, episodes, **rest: None)  # no films are kept
     monkeypatch.setattr(job, "Report", lambda **page: SimpleNamespace(save=lambda path: path))
     found, _ = control_runs([tmp_path / str(seed) for seed in range(trainings)], "push", goals=goals, deciding=Deciding(**deciding), bars=None)

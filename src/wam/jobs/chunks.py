@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from wam.evaluate.intervals import Interval
-from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessRow, compare_success, evaluation_seeds, measure_success
 from wam.jobs.control import in_steps_of, require_world
 from wam.jobs.deciding import PRESET, Deciding, policy_of
+from wam.jobs.origins import origin_of
 from wam.jobs.place import BATCH, Place
 from wam.plan.control.chunks import Join
 from wam.plan.control.continues import Continues
 from wam.plan.control.latency import Latency, Metered
 from wam.plan.control.rollout import rollout
-from wam.recipes.runs import load, sources_of
+from wam.recipes.runs import load
 from wam.show.bars import Bars
 from wam.show.report import Table
 from wam.show.words import bracketed, duration, points
@@ -78,19 +78,15 @@ def execute_chunks(folder: Path, world: str, *, goals: int, options: Mapping[str
         policy=run.name,
         chunk=policy.spec.chunk,
         rate=policy.spec.rate,
-        origin=Origin.now(
+        origin=origin_of(
+            run,
             started=started,
             protocol=(
                 f"{goals} held-out starts of {place}, the same for all; success at the end of the budget of "
                 f"{rows[0].steps} steps. One training: intervals are over starts alone. Decisions timed over {TIMED} episodes of one robot, all ways in turn."
             ),
-            seeds=f"training {run.seed}; evaluation 2,000,000 and up",
             sources=sources,
             device=device,
-            recipe=run.name,
-            data=run.trained_on.fingerprint,
-            statistics=run.trained_on.statistics,
-            weights=sources_of(run),
         ),
     )
 

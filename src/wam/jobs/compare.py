@@ -15,13 +15,13 @@ import torch
 
 from wam.evaluate.adding import older_ones, require_same
 from wam.evaluate.intervals import Interval, paired_by_seed
-from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result, Verdicts, verdict_on
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds, measure_success, require_judged
+from wam.jobs.origins import JUDGED, origin_of
 from wam.jobs.place import BATCH, Place
 from wam.recipes.recipe import Mechanism, Preset, load_recipe
-from wam.recipes.runs import Run, sources_of, train_recipe
+from wam.recipes.runs import Run, train_recipe
 from wam.world import SpecError
 
 
@@ -89,16 +89,13 @@ def compare_mechanism(
         outcomes_on=tuple(outcomes["on"]),
         outcomes_off=tuple(outcomes["off"]),
         verdicts=Verdicts(mechanism=verdict_on(difference, trainings=len(counted), episodes=len(counted) * goals)),
-        origin=Origin.now(
+        origin=origin_of(
+            *runs,
             started=started,
             protocol=protocol,
-            seeds=f"training {', '.join(map(str, counted))}; evaluation 2,000,000 and up",
+            seeds=f"training {', '.join(map(str, counted))}; {JUDGED}",
             sources=sources,
             device=device,
-            recipe=f"{recipe} {preset}",
-            data=run.trained_on.fingerprint,
-            statistics=run.trained_on.statistics,
-            weights=sources_of(*runs),
         ),
     )
     comparison.save(result)

@@ -19,13 +19,13 @@ from wam.evaluate.adding import older_ones, require_same
 from wam.evaluate.imagine import imagine
 from wam.evaluate.intervals import Interval
 from wam.evaluate.measure import picture_errors
-from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result, Verdicts, in_words, verdict_on
 from wam.evaluate.sources import Sources
 from wam.jobs.compare import following, mechanism_of, shown, trained_arms
 from wam.jobs.imagine import instructions_of, require_unseen, short
+from wam.jobs.origins import origin_of
 from wam.jobs.windowing import windows_of
-from wam.recipes.runs import Run, sources_of
+from wam.recipes.runs import Run
 from wam.show.report import Table
 from wam.world import SpecError, to_float
 
@@ -119,16 +119,13 @@ def compare_prediction(
         errors_off=tuple(tuple(row) for row in off.tolist()),
         pixels=tuple(same.pixels.tolist()),
         verdicts=Verdicts(mechanism=verdict_on(difference, trainings=len(counted), episodes=len(counted) * episodes)),
-        origin=Origin.now(
+        origin=origin_of(
+            *runs,
             started=started,
             protocol=protocol,
             seeds=f"training {', '.join(map(str, counted))}; windows drawn with seed 0",
             sources=sources,
             device=device,
-            recipe=f"{recipe} {preset}",
-            data=run.trained_on.fingerprint,
-            statistics=run.trained_on.statistics,
-            weights=sources_of(*runs),
         ),
     )
     found.save(result)

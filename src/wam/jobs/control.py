@@ -9,15 +9,15 @@ from typing import Any
 import torch
 
 from wam.evaluate.adding import older_ones, require_new, require_same
-from wam.evaluate.origin import Origin
 from wam.evaluate.pooled import Pooled, pooled
 from wam.evaluate.result import EPISODES, TRAININGS, Result, Verdicts, enough
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessRow, compare_success, evaluation_seeds, measure_success, require_judged
 from wam.jobs.deciding import PRESET, Deciding, deciding_of, policy_of
+from wam.jobs.origins import JUDGED, origin_of
 from wam.jobs.place import BATCH, Place
 from wam.jobs.practise import as_shown
-from wam.recipes.runs import Run, load, sources_of
+from wam.recipes.runs import Run, load
 from wam.show.bars import Bars
 from wam.show.report import Report
 from wam.show.sections import episodes_section, origin_section, success_sections
@@ -79,16 +79,13 @@ def control_runs(
     trained, trivial = list(merged.values()), rows[:own]
     rows = [*trivial, *trained, *rows[own + 1 :]]
     together = pooled(trained, trivial) if trivial else None
-    origin = Origin.now(
+    origin = origin_of(
+        *runs,
         started=started,
         protocol=protocol,
-        seeds=f"training {', '.join(map(str, merged))}; evaluation 2,000,000 and up",
+        seeds=f"training {', '.join(map(str, merged))}; {JUDGED}",
         sources=sources,
         device=device,
-        recipe=run.name,
-        data=run.trained_on.fingerprint,
-        statistics=run.trained_on.statistics,
-        weights=sources_of(*runs),
     )
     result = ControlResult(
         rows=tuple(rows),

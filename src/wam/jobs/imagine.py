@@ -11,15 +11,15 @@ from wam.check import check_world_model
 from wam.evaluate.baselines import Pictures
 from wam.evaluate.card import CLEAR, POSITION, Measure, RolloutCard
 from wam.evaluate.imagine import Imagined, imagine, others
-from wam.evaluate.origin import Origin
 from wam.evaluate.probe import Positions, position_of_slots, positions_of_objects
 from wam.evaluate.result import Result, Verdicts
 from wam.evaluate.rollouts import rollout_card
 from wam.evaluate.sources import Sources
 from wam.jobs.at_hand import data_of
 from wam.jobs.branching import BRANCHES, Tried, branches_of
+from wam.jobs.origins import origin_of
 from wam.jobs.windowing import windows_of
-from wam.recipes.runs import Run, frames_for, load, sources_of
+from wam.recipes.runs import Run, frames_for, load
 from wam.show.picture import Picture
 from wam.show.report import Figures, Report, Section
 from wam.show.sections import card_sections, origin_section, strips_section, training_section
@@ -93,7 +93,8 @@ def imagine_run(
     if card.episodes < 2:
         notes.append("All windows are of one episode, which says nothing of others: no intervals, no verdicts.")
     missing, branched = "".join(f" {note}" for note in notes), "" if tried is None else f" Branches: {tried}."
-    origin = Origin.now(
+    origin = origin_of(
+        run,
         started=started,
         protocol=(
             f"{card.windows} windows of {short(data)}; trained on {short(run.trained_on.data)}.{branched}{missing} "
@@ -102,10 +103,6 @@ def imagine_run(
         seeds="windows drawn with seed 0",
         sources=sources,
         device=device,
-        recipe=run.name,
-        data=run.trained_on.fingerprint,
-        statistics=run.trained_on.statistics,
-        weights=sources_of(run),
     )
     log = run.folder / "log.jsonl"  # an exported run has none
     page = Report(

@@ -15,15 +15,15 @@ import torch
 
 from wam.data import open_dataset
 from wam.evaluate.intervals import Interval, paired_by_seed
-from wam.evaluate.origin import Origin
 from wam.evaluate.result import EPISODES, TRAININGS, Result, Verdicts, enough, verdict_on
 from wam.evaluate.returns import ReturnRow, measure_return
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds
 from wam.jobs.at_hand import data_of
 from wam.jobs.control import require_alike, require_world
+from wam.jobs.origins import origin_of
 from wam.jobs.place import Place
-from wam.recipes.runs import Run, load, sources_of
+from wam.recipes.runs import Run, load
 from wam.world import Idle, Policy, Uniform
 
 BATCH = 10  # episodes played together
@@ -88,19 +88,15 @@ def score_runs(
             learns=over_trivial.low > 0 if enough(trainings=len(runs), episodes=episodes * len(runs)) else None,
             mechanism=None if over_off is None else verdict_on(over_off, trainings=len(runs), episodes=episodes * len(runs)),
         ),
-        origin=Origin.now(
+        origin=origin_of(
+            *runs,
             started=started,
             protocol=(
                 f"{episodes} held-out starts per run and arm, the same for all; undiscounted return of whole episodes. "
                 f"Learns: above the better of random and idle, whole interval. Verdicts need {TRAININGS} trainings and {EPISODES} episodes an arm."
             ),
-            seeds=f"training {', '.join(str(each.seed) for each in runs)}; evaluation 2,000,000 and up",
             sources=sources,
             device=device,
-            recipe=run.name,
-            data=run.trained_on.fingerprint,
-            statistics=run.trained_on.statistics,
-            weights=sources_of(*runs),
         ),
     )
 

@@ -11,17 +11,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wam.evaluate.intervals import Interval
-from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds
 from wam.jobs.control import require_world
+from wam.jobs.origins import origin_of
 from wam.jobs.place import BATCH, Place
 from wam.jobs.use.judging import EPISODES, USUAL, judge_of
 from wam.jobs.use.policies import named, policies_of, require_pace, require_sight, same_run, watched
 from wam.jobs.use.shuffled import control_of
 from wam.jobs.use.tables import BIAS, agreement_summary, figure, judge_summary, policies_summary
-from wam.recipes.runs import Run, load, sources_of
+from wam.recipes.runs import Run, load
 from wam.show.bars import Bars
 from wam.show.report import Captioned, Figures, Report, Section, Text
 from wam.show.sections import origin_section
@@ -93,16 +93,13 @@ def evaluate_policies(
         control=beside,
         over_control=None if beside is None else evaluation.over(beside),
         lacking=(*evaluation.lacking(), *(() if beside else ("no control trained with shuffled actions",))),
-        origin=Origin.now(
+        origin=origin_of(
+            run,
+            *acting,
             started=started,
             protocol=protocol(asked, str(place), acting, reality),
-            seeds=f"training {', '.join(str(each.seed) for each in (run, *acting))}; evaluation 2,000,000 and up",
             sources=sources,
             device=asked.device,
-            recipe=run.name,
-            data=run.trained_on.fingerprint,
-            statistics=run.trained_on.statistics,
-            weights=sources_of(run, *acting),
         ),
     )
     return result, page_of(result).save((out or run.folder) / "policy_evaluation.html")

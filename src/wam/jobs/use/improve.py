@@ -18,17 +18,17 @@ from wam.data import DataSpec, Recorder, cut, open_dataset
 from wam.data.fresh import new_set
 from wam.data.joining import join
 from wam.evaluate.intervals import Interval, paired_by_seed, wilson
-from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds, measure_success
+from wam.jobs.origins import JUDGED, origin_of
 from wam.jobs.place import BATCH, Place
 from wam.jobs.use.judging import EPISODES, USUAL, judge_of
 from wam.jobs.use.policies import require_pace, require_sight
 from wam.jobs.use.tables import points, rate
 from wam.plan.control.rollout import rollout
 from wam.recipes.recipe import load_recipe
-from wam.recipes.runs import Run, frames_for, load, sources_of, train_recipe
+from wam.recipes.runs import Run, frames_for, load, train_recipe
 from wam.show.bars import Bars
 from wam.show.report import Table
 from wam.show.words import percent
@@ -144,19 +144,17 @@ def improve(folder: Path, out: Path, asked: ImproveTest, *, bars: Bars) -> Impro
         tried=asked.episodes,
         judge=score,
         model=run.name,
-        origin=Origin.now(
+        origin=origin_of(
+            run,
             started=started,
             protocol=(
                 f"{asked.goals} held-out starts of {place}, the same for all; success at the end of the budget. Each policy tries "
                 f"{asked.episodes} starts that no data set holds, in the model and in the world; every training takes as many steps."
             ),
-            seeds=f"training 0 to {asked.seeds - 1}; tried from {FIRST:,} on; evaluation 2,000,000 and up",
+            seeds=f"training 0 to {asked.seeds - 1}; tried from {FIRST:,} on; {JUDGED}",
             sources=sources,
             device=asked.device,
-            recipe=run.name,
             data=demonstrations,
-            statistics=run.trained_on.statistics,
-            weights=sources_of(run),
         ),
     )
 

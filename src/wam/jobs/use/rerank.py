@@ -16,16 +16,16 @@ from typing import Any
 
 import torch
 
-from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessDifference, SuccessRow, compare_success, evaluation_seeds, measure_success
 from wam.jobs.control import in_steps_of, require_world
+from wam.jobs.origins import origin_of
 from wam.jobs.place import BATCH, Place
 from wam.jobs.use.judging import EPISODES, USUAL, judge_of
 from wam.jobs.use.tables import judge_summary
 from wam.plan import GoalImage, Objective, Return, Reward
-from wam.recipes.runs import Run, load, sources_of
+from wam.recipes.runs import Run, load
 from wam.show.bars import Bars
 from wam.show.report import Report
 from wam.show.sections import episodes_section, origin_section, success_sections
@@ -102,19 +102,16 @@ def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = 
         draws=asked.draws,
         objective=said,
         judge=score,
-        origin=Origin.now(
+        origin=origin_of(
+            run,
+            base,
             started=started,
             protocol=(
                 f"{asked.goals} held-out starts of {place}, the same for all; success at the end of the budget. {base.name} draws "
                 f"{asked.draws} chunks, {run.name} imagines them, wanted is {said}. The ceiling ranks by the simulator's own reward."
             ),
-            seeds=f"training {run.seed}, {base.seed}; evaluation 2,000,000 and up",
             sources=sources,
             device=asked.device,
-            recipe=run.name,
-            data=run.trained_on.fingerprint,
-            statistics=run.trained_on.statistics,
-            weights=sources_of(run, base),
         ),
     )
     return result, page_of(result, run, films, env.spec.sentences).save((out or run.folder) / "rerank.html")
