@@ -77,6 +77,10 @@ class Frames:
         places = np.array([sentences.index(text) if text in told else -1 for text in self.sentences] + [-1], np.int64)
         return replace(self, instructions=places[self.instructions], sentences=sentences)
 
+    def rows(self) -> NDArray[np.int64]:
+        """Numbers of the chosen episodes' rows, one episode after the other."""
+        return np.concatenate([np.arange(start, start + length) for start, length in zip(self.starts, self.lengths, strict=True)])
+
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits over the episodes' lengths and all that was done and felt in them: the same however often a set is converted.
 
@@ -84,7 +88,7 @@ class Frames:
         glance at the pictures tells sets apart.
         """
         digest = hashlib.sha256(self.lengths.tobytes())
-        rows = np.concatenate([np.arange(start, start + length) for start, length in zip(self.starts, self.lengths, strict=True)])
+        rows = self.rows()
         told = [path for path in TOLD if path in self.fields]
         for path in told:
             digest.update(np.take(self.fields[path], rows, axis=0).tobytes())
@@ -109,7 +113,7 @@ class Frames:
     def glance(self) -> bytes:
         """A digest of which pictures there are, how large, and of some of them, spread over all frames."""
         digest = hashlib.sha256()
-        rows = np.concatenate([np.arange(start, start + length) for start, length in zip(self.starts, self.lengths, strict=True)])
+        rows = self.rows()
         some = rows[np.linspace(0, len(rows) - 1, GLANCED).round().astype(np.int64)]
         for path in sorted(self.fields):
             if path.startswith(SEEN):

@@ -48,7 +48,7 @@ def fingerprint(frames: Frames, encoder: nn.Module) -> str:
 
 
 def _write(frames: Frames, encode: Callable[[Observation], Latent], path: Path) -> None:
-    used = np.concatenate([np.arange(start, start + length) for start, length in zip(frames.starts, frames.lengths, strict=True)])
+    used = frames.rows()
     rows = len(next(iter(frames.fields.values())))
     partial = path.with_suffix(f".{os.getpid()}.partial")  # other processes of the same run write their own
     seen = [name for name in frames.fields if name.startswith("observation.") or name == "actions.valid"]

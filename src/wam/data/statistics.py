@@ -27,7 +27,7 @@ def compute_statistics(frames: Frames, spec: DataSpec | None = None) -> Statisti
     `spec` is what models will see where that differs in R: `WindowDataset.spec`. DataError for values that are not finite.
     """
     spec = spec or frames.spec
-    rows = np.concatenate([np.arange(start, start + length) for start, length in zip(frames.starts, frames.lengths, strict=True)])
+    rows = frames.rows()
     actions, proprio = frames.fields.get("actions.low_level"), frames.fields.get("observation.proprio")
     valid = frames.fields["actions.valid"][rows] & frames.labelled()[rows][:, None]
     for name, values in (("action", None if actions is None else actions[rows][valid]), ("proprioception", None if proprio is None else proprio[rows])):

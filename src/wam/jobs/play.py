@@ -20,7 +20,6 @@ from wam.jobs.practise import require_named
 from wam.jobs.windowing import in_words_of, skip_of
 from wam.recipes.runs import Run, frames_for, load
 from wam.show.play import PlaySession, Start
-from wam.train import load as load_checkpoint
 from wam.world import EVALUATION_SEEDS, Env, Moments, Past, Slot, SpecError
 
 STARTS = 12  # real frames to choose from
@@ -75,7 +74,7 @@ def sessions(
     require_named(world, options)
     if world is not None and data is not None:
         raise ValueError("a world and data were both given. The world cannot be put where a recording began: name one of the two.")
-    slots = reachable(run.world_model.spec.consumes.low_level, load_checkpoint(run.folder).provenance.statistics.action)
+    slots = reachable(run.world_model.spec.consumes.low_level, run.statistics.action)
     if world is not None:
         make = world_maker(run, world, options, device)
         starts = held_out_starts(run, make())

@@ -27,7 +27,7 @@ def inferred(model: nn.Module, windows: Windows, folder: Path) -> Windows:
     frames, device = recorded.frames, next(codes.parameters()).device
     seen = [name for name in frames.fields if name.startswith("observation.rgb.") or name == "actions.valid"]
     latent = _nothing(recorded, codes.acts.latent)
-    numbers = np.concatenate([np.arange(start, start + length) for start, length in zip(frames.starts, frames.lengths, strict=True)])
+    numbers = frames.rows()
     before = np.maximum(numbers - recorded.skip, np.repeat(frames.starts, frames.lengths))
     for first in range(0, len(numbers), AT_ONCE):
         now = numbers[first : first + AT_ONCE]

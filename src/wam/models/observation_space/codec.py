@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from wam.nets.perceive.autoencoder import FrameAutoencoder
 from wam.nets.perceive.emphasis import looked_at
-from wam.world import Noise, Observation, ObservationSpec, SpecError, Window, to_float
+from wam.world import Latent, Noise, Observation, ObservationSpec, SpecError, Window, to_float
 
 
 class Codec(nn.Module):
@@ -40,6 +40,12 @@ class Codec(nn.Module):
     def encode(self, observation: Observation) -> Float[Tensor, "B T c h w"]:
         """Each frame on its own."""
         return (self.latents(observation) - self.mean) / self.spread
+
+    @torch.no_grad()
+    def kept(self, observation: Observation) -> Float[Tensor, "B T c h w"]:
+        """What windows brought as their state, or encoded now; nothing is learned through it."""
+        brought = observation.state
+        return brought.z.to(self.mean.dtype) if isinstance(brought, Latent) else self.encode(observation)
 
     @torch.no_grad()
     def fit(self, observation: Observation) -> None:

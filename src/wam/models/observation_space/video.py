@@ -35,16 +35,14 @@ from wam.nets.blocks.reduce import masked_mean
 from wam.nets.generate.generation import Generation, Network
 from wam.nets.generate.guidance import guided
 from wam.nets.perceive.keypoints import KeypointEncoder
-from wam.nets.perceive.text import TextEncoder, sentence
+from wam.nets.perceive.text import TextEncoder, asked_for, sentence
 from wam.world import (
     Actions,
     ActionSpec,
     Future,
     FutureSpec,
     Grounded,
-    Latent,
     Noise,
-    Observation,
     Past,
     Reads,
     Record,
@@ -155,15 +153,11 @@ class VideoWorldModel(nn.Module, Reads):
     def begin(self, batch: int, task: Task) -> Grounded[Scene, Scene]:
         """Nothing seen. The instruction counts where the model reads one; without one it is not told. ValueError for unknown words."""
         memory = self.backbone.empty(batch)
-        untold = torch.full((batch,), -1, dtype=torch.int64, device=memory.device)
-        told = task.instruction if self.words is not None and task.instruction is not None else untold
-        if self.words is not None:
-            self.words.require(told)
         scene = Scene(
             last=self.zero.new_zeros(batch, *self.codec.shape),
             started=torch.zeros(batch, dtype=torch.bool, device=memory.device),
             memory=memory,
-            instruction=told,
+            instruction=asked_for(self.words, task.instruction, batch, memory.device),
         )
         return Grounded(seen=scene, now=scene)
 
@@ -214,7 +208,7 @@ class VideoWorldModel(nn.Module, Reads):
         past, frames = window.past.actions.size("T"), real.shape[1]
         if (frames - past) % self.chunk:
             raise SpecError(f"windows go on for {frames - past} steps, this model makes {self.chunk} at once. Set the learner's horizon to a multiple.")
-        z, joined = self._encoded(stretch.observation), stretch.actions.valid.any(-1)
+        z, joined = self.codec.kept(stretch.observation), stretch.actions.valid.any(-1)
         own = noise.fork("own").uniform(1)[:, 0] < (self.own if frames - past > self.chunk else 0.0)  # what is drawn last is never remembered
         shown, context_level = self._worn(z, own, noise.fork("context"))
         told, instruction = self._told(window, noise.fork("told"))
@@ -241,12 +235,6 @@ class VideoWorldModel(nn.Module, Reads):
         return {"video": masked_mean(torch.cat(errors, 1), (joined & real)[:, past:])}
 
     # -- inside ------------------------------------------------------------------------------------------------------
-
-    def _encoded(self, observation: Observation) -> Float[Tensor, "B T c h w"]:
-        """Latents that the windows brought, or encoded now; nothing is learned through them."""
-        kept = observation.state
-        with torch.no_grad():
-            return kept.z.to(self.zero.dtype) if isinstance(kept, Latent) else self.codec.encode(observation)
 
     def _worn(self, z: Float[Tensor, "B T c h w"], own: Bool[Tensor, "B"], noise: Noise) -> tuple[Float[Tensor, "B T c h w"], Float[Tensor, "B 1"]]:
         """Frames as they are remembered while learning: noisy to a level drawn per row, which the model is told; where it draws its own, clean."""

@@ -16,7 +16,7 @@ from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.normalise import Normalise
 from wam.nets.blocks.recent import Recent
 from wam.nets.perceive.keypoints import KeypointEncoder
-from wam.nets.perceive.text import TextEncoder, sentence
+from wam.nets.perceive.text import TextEncoder, asked_for, sentence
 from wam.world import Noise, Observation, ObservationSpec, Past, Record, SpecError, Statistics, Task, record, to_float
 
 
@@ -106,13 +106,11 @@ class Look(Perception):
         """SpecError where a goal picture is asked for and the task has none, ValueError for instructions with unknown words."""
         if self.goal_conditioned and (task.goal is None or task.goal.rgb is None):
             raise SpecError("this policy is told by a goal picture where to go, and the task has none. Use a world that shows goal images.")
-        untold = torch.full((batch,), -1, dtype=torch.int64, device=self.zero.device)
-        told = task.instruction if self.words is not None and task.instruction is not None else untold
-        if self.words is not None:
-            self.words.require(told)
         shown = task.goal.narrow("T", -1).rgb if self.goal_conditioned and task.goal is not None else None
         goal = {name: shown[name] for name in self.cameras} if shown is not None else None
-        return Looked(frames=Recent.none(batch, self.context, self.zero), instruction=told, goal=goal)
+        return Looked(
+            frames=Recent.none(batch, self.context, self.zero), instruction=asked_for(self.words, task.instruction, batch, self.zero.device), goal=goal
+        )
 
     def remember(self, memory: Record, since: Past) -> Looked:
         """See `Perception`."""

@@ -33,9 +33,9 @@ from wam.nets.blocks.recent import Recent
 from wam.nets.blocks.reduce import masked_mean
 from wam.nets.generate.denoise import Net, denoise, errors, inpaint
 from wam.nets.generate.process import Process
-from wam.nets.perceive.text import TextEncoder
+from wam.nets.perceive.text import TextEncoder, asked_for
 from wam.plan.control.continues import Continues
-from wam.world import Actions, ActionSpec, Latent, Noise, Observation, Past, PolicySpec, Reads, SpecError, Statistics, Task, Views, Window
+from wam.world import Actions, ActionSpec, Noise, Past, PolicySpec, Reads, SpecError, Statistics, Task, Views, Window
 
 
 class JointModel(nn.Module, Reads, Views, Continues[Situation]):
@@ -122,11 +122,8 @@ class JointModel(nn.Module, Reads, Views, Continues[Situation]):
 
     def begin(self, batch: int, task: Task) -> Situation:
         """Nothing seen. The instruction counts where the model reads one. ValueError for unknown words."""
-        untold = torch.full((batch,), -1, dtype=torch.int64, device=self.zero.device)
-        told = task.instruction if self.words is not None and task.instruction is not None else untold
-        if self.words is not None:
-            self.words.require(told)
-        return Situation(frames=Recent.none(batch, self.network.context, self.zero.expand(self.codec.shape)), instruction=told)
+        asked = asked_for(self.words, task.instruction, batch, self.zero.device)
+        return Situation(frames=Recent.none(batch, self.network.context, self.zero.expand(self.codec.shape)), instruction=asked)
 
     def act(self, memory: Situation, since: Past, *, noise: Noise | None = None) -> tuple[Situation, Actions]:
         """A chunk of K steps, by the model's own program. Without noise: that of one fixed draw."""
@@ -151,7 +148,7 @@ class JointModel(nn.Module, Reads, Views, Continues[Situation]):
             raise SpecError(f"windows go on for {real.shape[1] - past} steps, this model draws {chunk} at once. Set the learner's horizon to that.")
         first, end = max(0, past - self.network.context), past + chunk
         stretch, real, now = stretch.narrow("T", first, end), real[:, first:end, None], past - first
-        z, done, sure = self._encoded(stretch.observation), stretch.actions.valid & real, stretch.actions.known() & real
+        z, done, sure = self.codec.kept(stretch.observation), stretch.actions.valid & real, stretch.actions.known() & real
         observed = self._observed(z[:, :now], done[:, :now].any(-1), noise.fork("frames"))
         words = self._words(self._told(window, noise.fork("told")))
         video = self._streamed(Given(z[:, now:], done[:, now:].any(-1)), observed)
@@ -221,12 +218,6 @@ class JointModel(nn.Module, Reads, Views, Continues[Situation]):
         return Actions(valid=torch.ones_like(low_level[..., 0], dtype=torch.bool), low_level=low_level)
 
     # -- inside --------------------------------------------------------------------------------------------------------
-
-    def _encoded(self, observation: Observation) -> Float[Tensor, "B T c h w"]:
-        """Latents that the windows brought, or encoded now; nothing is learned through them."""
-        kept = observation.state
-        with torch.no_grad():
-            return kept.z.to(self.zero.dtype) if isinstance(kept, Latent) else self.codec.encode(observation)
 
     def _observed(self, z: Float[Tensor, "B T c h w"], joined: Bool[Tensor, "B T"], noise: Noise) -> Recent:
         """The last W frames, of which by chance only the last n are known, n from 0."""

@@ -37,6 +37,14 @@ class TextEncoder(nn.Module, ABC):
         """Tokens, zero where there are none, and which are there. W is that of the table's longest sentence; id -1 has none."""
 
 
+def asked_for(words: TextEncoder | None, given: Int[Tensor, "B"] | None, batch: int, device: torch.device) -> Int[Tensor, "B"]:
+    """Ids of what rows are asked for; -1 where nothing is read, or nothing was given. ValueError for what cannot be read."""
+    if words is None or given is None:
+        return torch.full((batch,), -1, dtype=torch.int64, device=device)
+    words.require(given)
+    return given
+
+
 def sentence(tokens: Float[Tensor, "B W D"], real: Bool[Tensor, "B W"]) -> Float[Tensor, "B D"]:
     """The mean of a sentence's tokens; 0 where there is none."""
     return (tokens * real[..., None]).sum(1) / real.sum(1, keepdim=True).clamp_min(1)
