@@ -32,7 +32,7 @@ def test_the_model_of_the_page_passes_the_checks_and_learns(tmp_path, monkeypatc
     assert report.ok, str(report)
     spec, noise = sys.modules["my_module"].Moves().spec, Noise.of(range(8))
     moves = 0.05 * noise.normal(20, 1, 2).clamp(-1, 1)
-    with Recorder(tmp_path / "runs" / "mine", DataSpec(observes=spec.observes, acts=spec.consumes, rate=spec.rate)) as recorder:
+    with Recorder(tmp_path / "runs" / "my-robot", DataSpec(observes=spec.observes, acts=spec.consumes, rate=spec.rate)) as recorder:
         valid = torch.arange(20).gt(0).expand(8, -1)[..., None]
         felt = (2 * moves * valid[..., None]).cumsum(1)[:, :, 0]
         for row in range(8):

@@ -20,6 +20,7 @@ class GoalPlace:
     """The pusher at the goal's place, read from predicted proprioception."""
 
     earlier: float = 0.0
+    goal_conditioned = True
 
     def prepare(self, model, task):
         return Observation(proprio=task.goal.proprio)
@@ -33,6 +34,7 @@ class GoalCloud:
     """Every point of the cloud at its place in the goal."""
 
     earlier: float = 0.0
+    goal_conditioned = True
 
     def prepare(self, model, task):
         return Observation(points=replace(task.goal.points, group=None))
@@ -49,6 +51,7 @@ class GoalPicture:
     """
 
     earlier: float = 0.0
+    goal_conditioned = True
 
     def prepare(self, model, task):
         return Observation(rgb={name: to_float(rgb[:, -1:]) for name, rgb in task.goal.rgb.items()})
