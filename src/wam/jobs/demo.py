@@ -21,6 +21,7 @@ from wam.evaluate.success import SuccessRow, compare_success
 from wam.jobs.branching import BRANCHES, Tried, branches_of
 from wam.jobs.control import control
 from wam.jobs.imagine import imagined_sections, places
+from wam.jobs.origins import JUDGED
 from wam.jobs.place import Place
 from wam.jobs.record import record_world
 from wam.jobs.windowing import windows_of
@@ -65,7 +66,7 @@ def run_demo(folder: Path, config: DemoConfig | None = None, *, console: Console
             f"{config.goals} held-out goal images; the disc starts at least 2 radii from its goal; solved = its centre within half a radius when the "
             f"budget of {rows[0].steps} steps is over; the model sees pictures only."
         ),
-        seeds=f"training {config.seed}; evaluation 2,000,000 and up",
+        seeds=f"training {config.seed}; {JUDGED}",
         sources=sources,
         recipe=run.name,
         data=f"{config.episodes} episodes of the push world, seeds 0 to {config.episodes - 1}",

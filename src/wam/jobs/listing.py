@@ -58,7 +58,10 @@ def listing() -> list[Listing]:
 
 
 def changes_of(name: str) -> Changes:
-    """Since the result of this name was measured. ValueError that suggests what was meant, SpecError where git cannot tell."""
+    """Since the result of this name was measured, of the code that measured it and of its recipe; what else trained its models is not looked at.
+
+    ValueError that suggests what was meant, SpecError where git cannot tell.
+    """
     origins = {file: origin for file, origin, _ in published()}
     if name not in origins:
         raise ValueError(f"there is no result {name!r} in {FOLDER}. {suggestion(name, origins)}")

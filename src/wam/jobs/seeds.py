@@ -22,6 +22,7 @@ from wam.evaluate.success import SuccessRow
 from wam.jobs.control import MARGIN
 from wam.jobs.demo import DemoConfig, act, judge, record, train
 from wam.jobs.imagine import uses_conditions
+from wam.jobs.origins import JUDGED
 from wam.recipes.runs import Run, sources_of
 
 
@@ -72,7 +73,7 @@ def run_seeds(folder: Path, result: Path, *, seeds: int, goals: int, console: Co
                 f"Learns: at least {MARGIN:.0%} above drive_to_goal, whole interval, over {TRAININGS} trainings and {EPISODES} episodes or more. "
                 f"Uses its conditions: every error with true actions that can be read below {CLEAR} times that with shuffled ones, whole interval."
             ),
-            seeds=f"training 0 to {seeds - 1}; evaluation 2,000,000 and up",
+            seeds=f"training 0 to {seeds - 1}; {JUDGED}",
             sources=sources,
             recipe="lewm tiny",
             data=f"{DemoConfig().episodes} recorded episodes of the push world, {run.trained_on.fingerprint}",

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from wam.evaluate.origin import Origin
 from wam.evaluate.sources import Sources
+from wam.jobs.origins import JUDGED
 from wam.jobs.paradigms.arm import Arm
 from wam.jobs.paradigms.arms import CLONING, arms_named
 from wam.jobs.paradigms.cell import Cell, Wanted, read, wanted, write
@@ -161,7 +162,7 @@ def report(
         origin=Origin.now(
             started=started,
             protocol=protocol(asked),
-            seeds=f"training 0 to {asked.seeds - 1}; demonstrations 0 to {asked.episodes - 1}; evaluation 2,000,000 and up",
+            seeds=f"training 0 to {asked.seeds - 1}; demonstrations 0 to {asked.episodes - 1}; {JUDGED}",
             sources=sources,
             device=asked.device,
             data=fingerprint,
