@@ -20,8 +20,8 @@ from tests.show.samples import origin
 from wam.cli import app, main
 from wam.cli.common import options, show, usable
 from wam.cli.compare import comparison_table
-from wam.cli.verbs import record as record_verb
-from wam.cli.verbs import shares
+from wam.cli.training import record as record_verb
+from wam.cli.training import shares
 from wam.evaluate.intervals import Interval
 from wam.evaluate.result import Verdicts
 from wam.jobs.compare import MechanismComparison

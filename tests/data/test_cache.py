@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import wam.data.cache as cache
+import wam.data.cache_folder as cache_folder
 from tests.data.toy import assert_same, toy_episode, toy_spec
 from wam.data import DataError, Episode, EpisodeDataset, Recorder, WindowDataset, cached_frames, open_dataset
 from wam.data.pictures import encode_png, resize_area
@@ -193,7 +194,7 @@ def test_a_killed_build_does_not_stand_in_the_way_of_the_next(dataset: EpisodeDa
 def test_a_build_that_is_killed_while_flushing_is_cleaned_up(dataset: EpisodeDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     child = os.fork()
     if not child:
-        monkeypatch.setattr(cache, "sync", lambda *paths: os._exit(9))
+        monkeypatch.setattr(cache_folder, "sync", lambda *paths: os._exit(9))
         cached_frames(dataset)
     os.waitpid(child, 0)
     home = dataset.root / "cache"
@@ -206,7 +207,7 @@ def test_a_file_system_without_locks_is_left_as_it_was(dataset: EpisodeDataset, 
     def refuse(handle: int, operation: int) -> None:
         raise OSError("No locks available")
 
-    monkeypatch.setattr("wam.data.cache.fcntl.flock", refuse)
+    monkeypatch.setattr("wam.data.cache_folder.fcntl.flock", refuse)
     with pytest.raises(DataError, match=r"cannot write a cache here \(No locks available\)"):
         cached_frames(dataset)
     assert not list((dataset.root / "cache").iterdir())

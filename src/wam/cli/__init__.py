@@ -1,16 +1,28 @@
-"""One command, few verbs. People first; `--json` prints what a program wants to read."""
+"""One command, few verbs. People first; `--json` prints what a program wants to read.
+
+Verbs import heavy modules inside, so that `wam --help` answers at once.
+"""
 
 import errno
 import sys
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 
-from wam.cli import compare, data, live, use
-from wam.cli.verbs import app
+from wam.cli import compare, data, library, live, training, trying, use
 
-__all__ = ["app", "compare", "data", "live", "main", "use"]
+__all__ = ["app", "main"]
 
+app = typer.Typer(
+    name="wam",
+    help="World models and world action models behind one small interface.",
+    epilog="Example: [bold]wam demo --out runs/demo[/], or step by step: [bold]wam record[/], [bold]train[/], [bold]imagine[/], [bold]control[/].",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+for verbs in (library, training, trying, compare, live):
+    app.add_typer(verbs.app)
 app.add_typer(data.app, name="data")
 app.add_typer(use.app, name="use")
 

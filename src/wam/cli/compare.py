@@ -7,10 +7,11 @@ import typer
 from rich.table import Table
 
 from wam.cli.common import AsJson, Device, Preset, options, show, writable
-from wam.cli.verbs import app
 
 if TYPE_CHECKING:
     from wam.jobs.compare import MechanismComparison
+
+app = typer.Typer()
 
 GOALS, HORIZON, WINDOWS = 100, 12, 256  # unless said otherwise
 

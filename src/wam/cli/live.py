@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from wam.cli.common import Delay, Device, Ensemble, Execute, Join, Plan, RunFolder, options
-from wam.cli.verbs import app
+
+app = typer.Typer()
 
 Host = Annotated[str, typer.Option(help="Address to listen at; any but this machine's own needs a token.")]
 Port = Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)]

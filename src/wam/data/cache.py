@@ -1,23 +1,14 @@
 """Decode a data set once into memory-mapped arrays; open them read-only ever after.
 
 A cache is a folder of .npy files, one per field, named by a fingerprint of everything it depends on (files by size and
-time, where in them episodes lie, cameras, frame size, this code's version). It is written under another name and renamed
-when complete, so a cache that exists is whole; then caches of earlier states of the same set go. Whoever builds one holds a
-lock that dies with its process: what can be locked was abandoned, whichever host or container began it.
+time, where in them episodes lie, cameras, frame size, this code's version). How such folders come and go: `cache_folder`.
 RGB is uint8, resized by area averaging where a size is asked for.
 Does not know: windows. Footgun: copying a data set changes file times, so its copy makes a cache of its own.
 """
 
-import fcntl
 import hashlib
 import json
-import os
-import re
-import secrets
-import shutil
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wam.data.cache_folder import written
 from wam.data.columns import flatten
 from wam.data.dataset import EpisodeDataset
 from wam.data.errors import DataError
-from wam.data.files import sync
 from wam.data.frames import Frames, rest
 from wam.data.layout import read_json
 from wam.data.meaning import DataSpec
@@ -37,10 +28,6 @@ from wam.data.table import open_table
 from wam.world.specs import Camera
 
 VERSION = 2  # raise when the content of a cache changes
-FINISHED = re.compile(r"[0-9a-f]{16}")  # folders of this library alone: others may lie beside them
-UNFINISHED = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}\.writing")
-LOCK = "lock"  # in an unfinished cache: held while somebody builds it
-BEGUN = 3600  # s within which an unfinished cache without a lock may just have been begun
 
 
 def cached_frames(
@@ -132,102 +119,42 @@ def _all_held(metadata: Any, leaf: int | None) -> bool:
 
 def build(dataset: EpisodeDataset, cameras: Sequence[str], size: tuple[int, int] | None, place: Path, progress: Callable[[int, int], None]) -> None:
     """Decode every episode into a new cache folder."""
-    temporary = unfinished(place)
-    try:
-        remove_abandoned(place.parent)
-        temporary.mkdir(parents=True)
-        lock = locked(temporary)
-    except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise DataError(f"cannot write a cache here ({error}).", remedy="Pass folder=, a place that can be written.", path=place.parent) from error
+    of = digest([str(dataset.root.resolve()), _asked(dataset, cameras, size)])
+    with written(place, of, own=dataset.root / "cache") as folder:
+        lengths = [entry.length for entry in dataset.episodes]
+        meta = {"of": of, "lengths": lengths, **fill(dataset, cameras, size, folder, progress)}
+        (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+
+
+def fill(
+    dataset: EpisodeDataset, cameras: Sequence[str], size: tuple[int, int] | None, folder: Path, progress: Callable[[int, int], None]
+) -> dict[str, list[Any]]:
+    """Write the arrays of all episodes, one after the other. Returns their instructions, by number, and the sentences that these point into."""
     arrays: dict[str, NDArray[Any]] = {}
     sentences: dict[str, int] = {}
     instructions, position = [], 0
-    of = digest([str(dataset.root.resolve()), _asked(dataset, cameras, size)])
-    try:
-        for number in range(len(dataset)):
-            episode = dataset.read(number, cameras=cameras)
-            words = episode.instruction
-            instructions.append(-1 if words is None else sentences.setdefault(words, len(sentences)))
-            for path, tensor in flatten(episode).items():
-                values = resized(path, rest(path, tensor), size)
-                if path not in arrays:
-                    shape = (dataset.frames, *values.shape[1:])
-                    arrays[path] = np.lib.format.open_memmap(temporary / f"{path}.npy", "w+", values.dtype, shape)
-                if values.shape[1:] != arrays[path].shape[1:]:
-                    raise DataError(
-                        f"{path} has shape {values.shape[1:]}, earlier episodes have {arrays[path].shape[1:]}.",
-                        remedy="Pass size= to bring frames to one size, or drop the episode.",
-                        path=dataset.episodes[number].table,
-                        episode=number,
-                    )
-                arrays[path][position : position + len(values)] = values
-            position += dataset.episodes[number].length
-            progress(number + 1, len(dataset))
-        for array in arrays.values():
-            array.flush()  # type: ignore[attr-defined]
-        lengths = [entry.length for entry in dataset.episodes]
-        meta = {"of": of, "lengths": lengths, "instructions": instructions, "sentences": list(sentences)}
-        (temporary / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
-        sync(*temporary.iterdir(), temporary)
-        try:
-            temporary.rename(place)
-        except OSError:
-            if not place.exists():  # another process may have been faster
-                raise
-        (place / LOCK).unlink(missing_ok=True)  # only now: until it has its name, a kill leaves what is seen to be abandoned
-        remove_earlier(place, of, dataset.root / "cache")
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        os.close(lock)
-
-
-def unfinished(place: Path) -> Path:
-    """A name for a cache that is not whole, or no longer."""
-    return place.with_name(f"{place.name}-{secrets.token_hex(8)}.writing")
-
-
-def locked(folder: Path) -> int:
-    """Lock a folder until the handle is closed or the process ends. Nobody ever sees its lock free before."""
-    handle = os.open(folder / f"new {LOCK}", os.O_CREAT | os.O_RDWR)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        (folder / f"new {LOCK}").rename(folder / LOCK)
-    except BaseException:
-        os.close(handle)
-        raise
-    return handle
-
-
-def remove_abandoned(home: Path) -> None:
-    """Half-written caches that nobody holds."""
-    for path in home.glob("*.writing"):
-        if not UNFINISHED.fullmatch(path.name):
-            continue
-        with suppress(OSError):  # held, or gone by now
-            if not (path / LOCK).exists():
-                if time.time() - path.stat().st_mtime > BEGUN:
-                    shutil.rmtree(path, ignore_errors=True)
-                continue
-            handle = os.open(path / LOCK, os.O_RDWR)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(path, ignore_errors=True)
-            finally:
-                os.close(handle)
-
-
-def remove_earlier(place: Path, of: str, own: Path) -> None:
-    """Caches of the same set, read in the same way, from before its files changed. Who has one open keeps it until the end.
-
-    Those of version 1 do not say what they are of: in the set's own folder of caches they go, elsewhere they stay.
-    """
-    earlier = {of, None} if place.parent.resolve() == own.resolve() else {of}
-    for meta in place.parent.glob("*/meta.json"):
-        with suppress(OSError, DataError):  # another process may be removing it
-            if meta.parent != place and FINISHED.fullmatch(meta.parent.name) and read_json(meta, remedy="").get("of") in earlier:
-                (meta.parent / LOCK).touch()
-                shutil.rmtree(meta.parent.rename(unfinished(meta.parent)), ignore_errors=True)
+    for number in range(len(dataset)):
+        episode = dataset.read(number, cameras=cameras)
+        words = episode.instruction
+        instructions.append(-1 if words is None else sentences.setdefault(words, len(sentences)))
+        for path, tensor in flatten(episode).items():
+            values = resized(path, rest(path, tensor), size)
+            if path not in arrays:
+                shape = (dataset.frames, *values.shape[1:])
+                arrays[path] = np.lib.format.open_memmap(folder / f"{path}.npy", "w+", values.dtype, shape)
+            if values.shape[1:] != arrays[path].shape[1:]:
+                raise DataError(
+                    f"{path} has shape {values.shape[1:]}, earlier episodes have {arrays[path].shape[1:]}.",
+                    remedy="Pass size= to bring frames to one size, or drop the episode.",
+                    path=dataset.episodes[number].table,
+                    episode=number,
+                )
+            arrays[path][position : position + len(values)] = values
+        position += dataset.episodes[number].length
+        progress(number + 1, len(dataset))
+    for array in arrays.values():
+        array.flush()  # type: ignore[attr-defined]
+    return {"instructions": instructions, "sentences": list(sentences)}
 
 
 def resized(path: str, values: NDArray[Any], size: tuple[int, int] | None) -> NDArray[Any]:

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wam.data.alignment import misalignment
-from wam.data.columns import OURS
 from wam.data.completeness import described, fits, missing_cameras, missing_columns, readable_video, totals, video_counts
 from wam.data.dataset import EpisodeDataset, open_dataset
 from wam.data.errors import DataError
@@ -24,20 +23,13 @@ from wam.data.finding import Finding as Finding
 from wam.data.finding import unreadable
 from wam.data.index import pending_folders
 from wam.data.layout import RECORDING, EpisodeEntry, read_json, read_lines
+from wam.data.ranges import KEPT, Read, constants, ranges
 from wam.data.recording import being_recorded
 from wam.data.table import open_table
-from wam.world.slots import Slot
 
 BLANK = 4  # largest minus smallest grey value, out of 255, below which a camera's frames of an episode show nothing
 PLACES = 8  # that are named where many episodes have the same fault
-FAR = 100  # times the range of the middle 98 % of an action: so far beyond it lies no motion, but another unit or a bad row
-
-
-Read = tuple[EpisodeEntry, dict[str, NDArray[Any]]]  # an episode that can be read, with what findings over all of them need
 Hole = tuple[EpisodeEntry, int, int]  # an episode, how many of a column's values are no numbers in it, and the first such row
-Beyond = tuple[int, str, str]  # the first episode where a slot leaves its limits, its name, and how far, in words
-VALID, LABELLED = OURS + "actions.valid", OURS + "actions.labelled"
-KEPT = ("action", "observation.state", VALID, LABELLED)
 
 
 def check_dataset(source: str | Path | EpisodeDataset, *, decode: bool = True) -> tuple[Finding, ...]:
@@ -71,7 +63,12 @@ def check_dataset(source: str | Path | EpisodeDataset, *, decode: bool = True) -
         found += [*times(dataset, entry, columns), *instruction(dataset, entry)]
         if decode:
             found += list(pictures(dataset, entry))
-    found += [*not_numbers(dataset, holes), *ranges(dataset, readable), *alignment(dataset, [columns for _, columns in readable])]
+    found += [
+        *not_numbers(dataset, holes),
+        *ranges(dataset, readable),
+        *constants(dataset, readable),
+        *alignment(dataset, [columns for _, columns in readable]),
+    ]
     return tuple(sorted(dict.fromkeys(found), key=lambda finding: finding.severity))  # a file that many episodes lie in is said once
 
 
@@ -163,96 +160,6 @@ def not_numbers(dataset: EpisodeDataset, holes: dict[str, list[Hole]]) -> Iterat
             found[0][0].table,
             found[0][0].index,
         )
-
-
-def ranges(dataset: EpisodeDataset, episodes: list[Read]) -> Iterator[Finding]:
-    """Actions and states outside their limits, or that never move."""
-    still: list[str] = []
-    for key, slots in described(dataset).items():
-        tables = [valid_rows(columns, key) for _, columns in episodes] if slots and fits(dataset, key) else []
-        if not tables:
-            continue
-        whole = np.concatenate(tables)
-        beyond: dict[tuple[bool, bool], list[Beyond]] = {}  # by whether limits are declared, and whether it is an error
-        for number, slot in enumerate(slots):
-            column = whole[:, number][np.isfinite(whole[:, number])]
-            if not len(column):
-                continue
-            low, high = limits(slot, column)
-            declared = np.isfinite(slot.low) or np.isfinite(slot.high)
-            least, most = far_limits(column)
-            wild = not declared and key == "action" and bool(column.min() < least or column.max() > most)
-            if wild:
-                low, high = least, most
-            outside = (column < low) | (column > high)
-            if outside.any():
-                first = next(i for i, table in enumerate(tables) if ((table[:, number] < low) | (table[:, number] > high)).any())
-                spans = f"{column.min():.4g} .. {column.max():.4g} {slot.unit}".rstrip()
-                within = f"{'its limits are' if declared else 'nearly all values lie far within'} {low:.4g} .. {high:.4g}"
-                told = f"{slot.name!r} spans {spans}; {within} ({int(outside.sum())} values outside)"
-                beyond.setdefault((bool(declared), bool(declared or wild)), []).append((first, slot.name, told))
-            if key == "action" and len(column) > 1 and column.max() == column.min():
-                still.append(f"{slot.name} = {column[0]:.4g}")
-        for (_, error), slots_beyond in beyond.items():
-            entry = episodes[min(first for first, _, _ in slots_beyond)][0]
-            others = [repr(name) for _, name, _ in slots_beyond[1:]]
-            more = f"; so it is with {len(others)} more: {', '.join(others)}" if others else ""
-            yield Finding(
-                "range",
-                f"{key} {slots_beyond[0][2]}{more}.",
-                "another unit, a normalised or a wrongly parsed column.",
-                "Correct the values, or the limits in the spec.",
-                entry.table,
-                entry.index,
-                "error" if error else "warning",
-            )
-    if still:
-        yield Finding(
-            "constant",
-            f"{len(still)} action slots never change: {', '.join(still)}.",
-            "unused joints, or channels that were not recorded.",
-            "Leave the slots out if they are unused; check the recording otherwise.",
-            dataset.root / "meta" / "info.json",
-            severity="warning",
-        )
-    for entry, columns in episodes:
-        table = valid_rows(columns, "action") if "action" in columns else np.zeros((0, 1))
-        if len(table) > 1 and (table == table[0]).all():
-            yield Finding(
-                "constant",
-                f"all actions are the same in {len(table)} rows.",
-                "the controller was not connected, or the wrong column was recorded.",
-                "Drop the episode, or record it again.",
-                entry.table,
-                entry.index,
-            )
-
-
-def valid_rows(columns: dict[str, NDArray[Any]], key: str) -> NDArray[np.float64]:
-    """A column as "n slots"; of actions only those that were executed and recorded, R unrolled."""
-    table = columns[key].astype(np.float64)
-    valid = columns.get(VALID)
-    if key == "action" and valid is not None:
-        rows: NDArray[np.float64] = (table if table.ndim == 3 else table[:, None])[valid & columns.get(LABELLED, np.True_)]
-        return rows
-    return table.reshape(-1, table.shape[-1])
-
-
-def limits(slot: Slot, column: NDArray[np.float64]) -> tuple[float, float]:
-    """Declared limits with a little tolerance; where there are none, twenty times the middle nine tenths on each side."""
-    if np.isfinite(slot.low) or np.isfinite(slot.high):
-        margin = 1e-4 * max(1.0, *(abs(x) for x in (slot.low, slot.high) if np.isfinite(x)))
-        return slot.low - margin, slot.high + margin
-    low, high = np.quantile(column, [0.05, 0.95])
-    span = 20 * (high - low) if high > low else np.inf
-    return float(low - span), float(high + span)
-
-
-def far_limits(column: NDArray[np.float64]) -> tuple[float, float]:
-    """FAR times the range of the middle 98 % on each side. Of few rows, too, the largest and smallest are not in the middle."""
-    low, high = np.quantile(column, 0.01, method="higher"), np.quantile(column, 0.99, method="lower")
-    span = FAR * (high - low) if high > low else np.inf
-    return float(low - span), float(high + span)
 
 
 # -- statistics, alignment, pictures -----------------------------------------------------------------------------------------------
