@@ -32,7 +32,7 @@ def test_what_fits_is_taken_over():
     ("options", "words"),
     [
         ({"sise": 64}, "dots has no option 'sise'. Did you mean 'size'"),
-        ({"zzz": 64}, "no option 'zzz'. It has path, size"),
+        ({"zzz": 64}, "no option 'zzz'. There are path, size"),
         ({"size": "foo"}, "size of dots is 'foo', expected a whole number. Give it"),
         ({"size": True}, "size of dots is True, expected a whole number"),
         ({"size": 6.5}, "is 6.5, expected a whole number"),

@@ -5,9 +5,9 @@ from typing import Literal
 
 from wam.evaluate.changes import Changes, changes_since
 from wam.evaluate.result import FOLDER, Published, evidence_of, published
-from wam.jobs.record import suggestion
 from wam.recipes.recipe import Recipe, all_recipes
 from wam.world import Spec
+from wam.world.names import suggestion
 
 PRESETS = {
     "tiny": "a laptop: two cores, no GPU",

@@ -4,12 +4,11 @@ Knows: worlds and their policies by module name (`wam.sim.worlds.NAME` with `mak
 Does not know: models, the command line.
 """
 
-import difflib
 import importlib
 import math
 import pkgutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +19,7 @@ import wam.sim.worlds
 from wam.data import DataSpec, Recorder, cut, open_dataset
 from wam.plan.control.rollout import rollout
 from wam.world import Env, Noise, Truth
+from wam.world.names import suggestion
 
 BATCH = 250  # episodes recorded together
 TRUTH = tuple(field.name for field in fields(Truth))
@@ -60,7 +60,7 @@ def record_world(
     if odd := {asked: share for asked, share in policies.items() if not 0 < share < math.inf}:
         raise ValueError(f"the shares of policies are {odd}, expected numbers above 0. Leave out a policy that shall not act.")
     if unknown := [asked for asked in truth or () if asked not in TRUTH and tuple(truth or ()) != ALL]:
-        raise ValueError(f"no truth is called {unknown[0]!r}. {suggestion(unknown[0], TRUTH)}")
+        raise ValueError(f"no truth is called {unknown[0]!r}. {suggestion(unknown[0], sorted(TRUTH))}")
     probe: Env = world.make(1, device=device, **(options or {}))
     truth = kept_truth(probe, truth)
     with Recorder(path, DataSpec.of_world(probe.spec, source=f"recorded in the {name} world of wam"), resume=resume) as recorder:
@@ -100,13 +100,6 @@ def kept_truth(env: Env, truth: Sequence[str] | None) -> tuple[str, ...]:
         knows = f"It knows {', '.join(known)}: ask for those, or none." if known else "It knows none: leave it out."
         raise ValueError(f"the world {env.spec.name!r} does not know the truth {lacking}. {knows}")
     return tuple(truth)
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """What was meant, or what there is."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, 1)
-    return f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(names)}."
 
 
 def _next(policies: Mapping[str, float], there: Mapping[str, int], episodes: int) -> tuple[str, int]:

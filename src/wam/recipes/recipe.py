@@ -3,7 +3,6 @@
 Knows: nothing of any one system.   Does not know: files, runs, the command line.
 """
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from wam.data import DataSpec
 from wam.plan.objectives import Objective
 from wam.train import Gradient, Online, Stage
 from wam.world import Planner, Spec, Statistics
+from wam.world.names import suggestion
 
 MACHINERY = ("latent_actions", "latents", "recipe", "run_file", "runs", "usual")  # modules of this package that are not recipes
 
@@ -115,8 +115,7 @@ def recipe_names() -> tuple[str, ...]:
 def load_recipe(name: str) -> Recipe:
     """The recipe of that module name; ValueError that suggests what was meant."""
     if name not in recipe_names():
-        near = difflib.get_close_matches(name, recipe_names(), 1)
-        hint = f"Did you mean {near[0]!r}?" if near else "`wam list` shows them all."
+        hint = suggestion(name, recipe_names(), otherwise="`wam list` shows them all.")
         raise ValueError(f"there is no recipe {name!r}. {hint}")
     recipe: Recipe = importlib.import_module(f"wam.recipes.{name}").RECIPE
     return recipe

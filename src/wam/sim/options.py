@@ -4,13 +4,13 @@ Reads the fields of the configuration's dataclass: plain types, Literal, tuples,
 Does not know: which values a world can draw; its configuration says that itself.
 """
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from wam.world import SpecError
+from wam.world.names import suggestion
 
 Config = TypeVar("Config")
 
@@ -24,8 +24,7 @@ def from_options(config: type[Config], options: Mapping[str, Any], world: str) -
     options = {name: _listed(hints.get(name), value) for name, value in options.items()}
     for name, value in options.items():
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            raise SpecError(f"{world} has no option {name!r}. " + (f"Did you mean {near[0]!r}?" if near else f"It has {', '.join(known)}."))
+            raise SpecError(f"{world} has no option {name!r}. {suggestion(name, known)}")
         if not fits(hints[name], value):
             raise SpecError(f"the option {name} of {world} is {value!r}, expected {words(hints[name])}. Give it such a value, or leave it out.")
     if missing := [name for name, needed in known.items() if needed and name not in options]:

@@ -165,5 +165,5 @@ def test_at_the_table_it_is_the_same_experiment(finished, tmp_path):
     assert found.world == "tabletop" and {cell.world for cell in found.cells} == {"tabletop"}
     assert found.rates[-1].arm == "oracle_future" and found.rates[-1].disagreement
     assert "told to push a block to a zone, or put a dish into the sink" in (tmp_path / "table" / PAGE).read_text()
-    with pytest.raises(ValueError, match=r"no setting in 'tabeltop'; did you mean 'tabletop'\?"):
+    with pytest.raises(ValueError, match=r"no setting in 'tabeltop'\. Did you mean 'tabletop'\?"):
         replace(asked, world="tabeltop")

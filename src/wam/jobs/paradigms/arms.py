@@ -4,7 +4,6 @@ Two arms of a question differ in one thing: the same network where that can be, 
 Does not know: data, worlds, how anything is measured.
 """
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +11,7 @@ from functools import partial
 from wam.jobs.paradigms.arm import Arm
 from wam.jobs.paradigms.staged import staged
 from wam.recipes import diffusion_policy, fast_wam, susie, uwm
+from wam.world.names import suggestion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +66,5 @@ def arms_named(names: Sequence[str] = ()) -> tuple[Arm, ...]:
     known = {arm.name: arm for arm in ARMS}
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            raise ValueError(f"there is no arm {name!r}. " + (f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(known)}."))
+            raise ValueError(f"there is no arm {name!r}. {suggestion(name, known)}")
     return tuple(arm for arm in ARMS if not names or arm.name in names)

@@ -3,7 +3,6 @@
 Knows: the simulators' own view of a row, for that instrument alone.   Does not know: what was asked, models.
 """
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from wam.jobs.paradigms.finder import Colours
 from wam.sim.worlds.push import NAMES, ZONES
+from wam.world.names import suggestion
 
 FIRST = "in distribution"
 SPLITS = (FIRST, "new appearance", "held-out pairs")
@@ -91,6 +91,5 @@ SETTINGS = MappingProxyType({"push": PUSH, "tabletop": TABLETOP})
 def setting_of(world: str) -> Setting:
     """By the world's name. ValueError that suggests what was meant."""
     if world not in SETTINGS:
-        near = difflib.get_close_matches(world, SETTINGS, 1)
-        raise ValueError(f"the experiment has no setting in {world!r}; " + (f"did you mean {near[0]!r}?" if near else f"it has {', '.join(SETTINGS)}."))
+        raise ValueError(f"the experiment has no setting in {world!r}. {suggestion(world, SETTINGS)}")
     return SETTINGS[world]

@@ -5,7 +5,6 @@ its seed, which gives the episode that the suite itself gives for `task_kwargs={
 bodies when it is loaded, keeps those of seed 0.
 """
 
-import difflib
 import math
 from collections import OrderedDict
 from typing import Any
@@ -16,6 +15,7 @@ from wam.sim.adapters.gym_spec import gymnasium_
 from wam.sim.adapters.mujoco_snapshots import Inside
 from wam.sim.engines.mujoco import library
 from wam.world import SpecError
+from wam.world.names import suggestion
 
 
 def suite() -> Any:
@@ -34,8 +34,7 @@ def domain_and_task(name: str) -> tuple[str, str]:
     """ "cartpole_swingup" -> ("cartpole", "swingup"). SpecError that suggests what was meant."""
     known = {f"{domain}_{task}": (domain, task) for domain, task in suite().ALL_TASKS}
     if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        raise SpecError(f"the control suite has no task {name!r}. " + (f"Did you mean {near[0]!r}?" if near else f"It has {', '.join(known)}."))
+        raise SpecError(f"the control suite has no task {name!r}. {suggestion(name, known)}")
     return known[name]
 
 
