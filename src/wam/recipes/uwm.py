@@ -26,7 +26,8 @@ CARD = Card(
     differs=(
         "Observed frames are clean tokens that only see each other, and are computed once per decision; a small convolutional encoder sums up the last one "
         "into AdaLN, as the paper's ResNet does.",
-        "At tiny, patches of pixels instead of an autoencoder's latents, and frames are asked for instead of velocities (2511.13720).",
+        "At tiny, patches of pixels between convolutions that draw over the last frame, instead of an autoencoder's latents, and frames are asked for "
+        "instead of velocities (2511.13720).",
         "AdaLN tells a token its own noise level; the paper tells all tokens both.",
         "No registers. Rectified flow instead of DDPM. A fifth of the training levels is exactly noise, where draws begin.",
         "What is unknown is left out where it is unknown to the end, instead of standing by as noise. Most of what is learned is the policy so.",
@@ -53,13 +54,13 @@ class UWMConfig(JointConfig):
     eye: int = 32
     condition: int = 128
     depth: int = 2
-    together: float = 0.125  # share of the rows that learn video and actions together, and of those that learn the video alone; all learn to act
+    together: float = 0.0625  # share of the rows that learn video and actions together, and of those that learn the video alone; all learn to act
     drawn: Literal["views", "independent", "coupled"] = "views"  # every view is learned; or both together alone, at levels of their own, or at one
 
 
 TINY = Preset(
-    config=UWMConfig(execute=1),
-    stages=joint_stages(steps=2800, batch=64, learning_rate=2e-3, past=1, horizon=4, video=0.25),
+    config=UWMConfig(execute=1, fine=32),
+    stages=joint_stages(steps=1800, batch=64, learning_rate=2e-3, past=1, horizon=4, video=0.25),
     size=32,
     skip=3,
     planner=CEM(samples=32, iterations=3, elites=4, spread=0.8, colour=1.0),
@@ -67,7 +68,7 @@ TINY = Preset(
     bf16=True,
 )
 ROBOT = replace(  # a few real episodes, every frame
-    TINY, config=replace(TINY.config, residual=True), stages=joint_stages(steps=1000, batch=32, learning_rate=2e-3, past=1, horizon=4), skip=1
+    TINY, config=UWMConfig(execute=1, residual=True, together=0.125), stages=joint_stages(steps=1000, batch=32, learning_rate=2e-3, past=1, horizon=4), skip=1
 )
 SMALL = Preset(
     config=UWMConfig(latent=8, patch=2, clean=False, together=0.5, attends=True, context=2, dim=384, depth=10, heads=6, condition=256, words=128, steps=10),
@@ -142,7 +143,7 @@ def independent(preset: Preset) -> Preset:
 RECIPE = Recipe(
     name="uwm",
     card=CARD,
-    presets={"tiny": TINY, "quick": TINY.shortened(0.67), "robot": ROBOT, "small": SMALL, "paper": PAPER},
+    presets={"tiny": TINY, "quick": TINY, "robot": ROBOT, "small": SMALL, "paper": PAPER},
     build=build,
     objective=GoalImage(earlier=0.5),  # for planning with its forward view: `wam control RUN --plan`
     mechanism=Mechanism(name="noise levels of video and actions are independent", off=coupled),

@@ -15,7 +15,7 @@ from wam.models.world_action.joint_assembly import JointConfig, joint_model
 from wam.models.world_action.joint_network import JointNetwork
 from wam.models.world_action.joint_programs import Lesson
 from wam.models.world_action.joint_situation import Given
-from wam.models.world_action.joint_tokens import ActionTokens, FrameTokens
+from wam.models.world_action.joint_tokens import ActionTokens, FrameTokens, PictureTokens
 from wam.nets.blocks.masks import EVERY, Rule
 from wam.nets.generate.laws import Fixed, Levels
 from wam.plan.control.chunks import Asynchronous
@@ -55,6 +55,12 @@ def test_conforms_as_a_world_model():
 def test_conforms_where_frames_are_drawn_as_differences():
     check_world_model(make("uwm", WORDS, 2, residual=True).as_world_model(), make=lambda: make("uwm", WORDS, 2, residual=True).as_world_model()).require()
     check_policy(make("imagine_first", residual=True).as_policy(), make=lambda: make("imagine_first", residual=True).as_policy()).require()
+
+
+def test_conforms_where_pictures_lie_between_convolutions():
+    changed = {"clean": True, "fine": 8}
+    check_world_model(make("uwm", WORDS, 2, **changed).as_world_model(), make=lambda: make("uwm", WORDS, 2, **changed).as_world_model()).require()
+    check_policy(make("imagine_first", **changed).as_policy(), make=lambda: make("imagine_first", **changed).as_policy()).require()
 
 
 def test_a_fresh_model_of_differences_leaves_the_last_frame_as_it_is():
@@ -119,9 +125,10 @@ def situation(model: JointModel, rows: int = ROWS):
 SEEN = {"uwm": (True, True), "fast": (False, False), "no_video": (False, False), "imagine_first": (True, False), "joint": (True, True)}
 
 
+@pytest.mark.parametrize("fine", [0, 8])
 @pytest.mark.parametrize("arm", SEEN)
-def test_no_gradient_flows_where_no_rule_lets_it(arm):
-    model = make(arm)
+def test_no_gradient_flows_where_no_rule_lets_it(arm, fine):
+    model = make(arm, fine=fine, clean=bool(fine))
     here, _ = situation(model)
     here = replace(here, frames=replace(here.frames, values=here.frames.values.requires_grad_()))
     x, level = states(model)
@@ -148,7 +155,7 @@ def test_observed_frames_computed_once_are_those_computed_along(arm):
     (once,) = network.answering(prefix, alone, ("actions",), None)(x, level)
     last = along[-1][:, -K:]
     assert network.parts(("actions",), x) == ((), alone)
-    assert torch.allclose(once, network.tokens["actions"].read(last), atol=1e-5)
+    assert torch.allclose(once, network.tokens["actions"].read(last, x["actions"], prefix.last), atol=1e-5)
 
 
 def test_a_video_that_stays_is_computed_once():
@@ -303,6 +310,11 @@ def test_a_network_that_cannot_be_is_refused():
         JointNetwork(net, {"video": tokens["video"]}, (Rule(EVERY, "observed"),), steps=K, context=1, condition=16)
     with pytest.raises(ValueError, match="cannot be cut into patches of 5"):
         FrameTokens((3, 16, 16), 16, patch=5)
+    with pytest.raises(ValueError, match="patch is 4 and channels 12"):
+        PictureTokens((3, 16, 16), 16, patch=4, channels=12)
+    for wrong in ({"clean": False}, {"residual": True}, {"latent": 4}):
+        with pytest.raises(ValueError, match="fine draws frames of pixels over the last one"):
+            make("uwm", **{"fine": 8, "clean": True, **wrong})
 
 
 def test_tokens_lie_where_their_numbers_are():
@@ -314,6 +326,24 @@ def test_tokens_lie_where_their_numbers_are():
     torch.nn.init.normal_(frames.leave[-1].weight)
     tokens = torch.zeros(1, 8, 6)
     tokens[0, 6, 0] = 1.0
-    shown = (frames.read(tokens) - frames.read(torch.zeros_like(tokens))).abs()[0] > 0
+    seen = x, x[:, 0]
+    shown = (frames.read(tokens, *seen) - frames.read(torch.zeros_like(tokens), *seen)).abs()[0] > 0
     assert shown[1, 0, 2:, :2].any() and not shown[0].any() and not shown[1, 0, :2].any() and not shown[1, 0, :, 2:].any()
     assert ActionTokens(3, 4).places([1, 2]).tolist() == [[1, 0, 0], [2, 0, 0]]
+
+
+def test_pictures_are_drawn_from_what_tokens_say_of_them_and_from_what_is_seen_near():
+    """Each frame by its own tokens, from its own noise and from the last frame observed; convolutions look a few pixels over the edge of a patch."""
+    torch.manual_seed(0)
+    frames = PictureTokens((1, 32, 32), 16, patch=8, channels=8)
+    x, last, tokens = torch.rand(1, 2, 1, 32, 32), torch.rand(1, 1, 32, 32), torch.rand(1, 32, 16)
+    fresh = frames.read(tokens, x, last)
+    assert torch.allclose(fresh, last[:, None] * torch.tensor(1.0).sigmoid())  # nothing was learned
+    torch.nn.init.normal_(frames.draw[-2].weight)
+    assert frames(x).shape == tokens.shape and frames.places([1, 2]).tolist()[16] == [2, 0, 0]
+    other = tokens.clone()
+    other[0, 16, 0] += 1  # second frame, top left
+    moved = (frames.read(other, x, last) - frames.read(tokens, x, last)).abs()[0, :, 0]
+    assert not moved[0].any() and moved[1, :8, :8].mean() > 5 * moved[1, 16:].mean()  # there, groups of channels are normalised differently
+    for noisy, before, where in ((x + torch.eye(2)[1].view(1, 2, 1, 1, 1), last, [False, True]), (x, last + 1, [True, True])):
+        assert (frames.read(tokens, noisy, before) - frames.read(tokens, x, last)).abs().amax((0, 2, 3, 4)).gt(1e-6).tolist() == where

@@ -7,7 +7,7 @@ from wam.models.observation_space.codec import Codec
 from wam.models.world_action.joint import JointModel
 from wam.models.world_action.joint_network import JointNetwork
 from wam.models.world_action.joint_programs import Lesson, Program
-from wam.models.world_action.joint_tokens import ActionTokens, FrameTokens
+from wam.models.world_action.joint_tokens import ActionTokens, FrameTokens, PictureTokens
 from wam.nets.blocks.masks import Rule
 from wam.nets.blocks.streams import StreamTransformer
 from wam.nets.generate.flow import Flow
@@ -24,6 +24,7 @@ class JointConfig:
     reduction: int = 4  # px per latent cell
     codec: int = 32  # channels of the autoencoder's first layer
     patch: int = 2  # cells per token, along each side
+    fine: int = 0  # channels of convolutions around patches of pixels, which draw over the last frame; 0 = patches alone
     dim: int = 128  # width of the video stream
     narrow: int = 0  # width of an action stream with weights of its own; 0 = actions share the video's weights
     depth: int = 6
@@ -59,13 +60,16 @@ def joint_model(
     """As configured, with rectified flows; instructions are read where there are sentences. SpecError without low-level actions or cameras."""
     if not acts.low_level:
         raise SpecError(f"a joint model draws low-level actions, and the data has {acts}. Record or convert a set with low-level actions.")
+    if config.fine and (not config.clean or config.residual or config.latent):
+        raise ValueError("fine draws frames of pixels over the last one: expected clean=True (frames are asked for), residual=False and latent=0 beside it.")
     codec = Codec(observes, latent=config.latent, reduction=config.reduction, width=config.codec)
     words = text_encoder(config.text, sentences, width=config.words) if sentences else None
     widths = (config.dim, config.narrow) if config.narrow else (config.dim,)
     asked = words.width if words is not None else 0
     net = StreamTransformer(widths, config.depth, config.heads, config.dim // config.heads, condition=config.condition, context=asked if config.attends else 0)
+    frames = PictureTokens(codec.shape, config.dim, patch=config.patch, channels=config.fine) if config.fine else None
     tokens = {
-        "video": FrameTokens(codec.shape, config.dim, patch=config.patch),
+        "video": frames or FrameTokens(codec.shape, config.dim, patch=config.patch),
         "actions": ActionTokens(acts.per_step * len(acts.low_level), widths[-1]),
     }
     eye = KeypointEncoder(codec.shape[0], config.condition, width=config.eye, condition=asked) if config.eye else None

@@ -42,14 +42,15 @@ class Prefix:
     cache: StreamCache
     groups: tuple[Group, ...]
     gist: Float[Tensor, "B 1 E"]  # of the instruction and of the last frame, for all tokens that follow
+    last: Float[Tensor, "B c h w"]  # frame observed, 0 where it is not known
 
     def repeat(self, count: int) -> "Prefix":
         """Each row `count` times in place."""
-        return replace(self, cache=self.cache.repeat(count), gist=self.gist.repeat_interleave(count, 0))
+        return replace(self, cache=self.cache.repeat(count), gist=self.gist.repeat_interleave(count, 0), last=self.last.repeat_interleave(count, 0))
 
     def first(self, rows: int) -> "Prefix":
         """The first rows alone."""
-        return replace(self, cache=self.cache.narrow("B", 0, rows), gist=self.gist[:rows])
+        return replace(self, cache=self.cache.narrow("B", 0, rows), gist=self.gist[:rows], last=self.last[:rows])
 
 
 @dataclass(frozen=True)
@@ -129,14 +130,14 @@ class JointNetwork(nn.Module):
         told = self.observed.expand(*frames.known.shape, -1)
         gist = self._gist(frames, words)
         cache = self._trace(None, layout, {OBSERVED: frames.shown}, {OBSERVED: told + gist}, words, rows).cache().at(layout.along)
-        return Prefix(replace(cache, count=frames.known.sum(1) * count), layout.groups, gist)
+        return Prefix(replace(cache, count=frames.known.sum(1) * count), layout.groups, gist, frames.shown[:, -1])
 
     def extend(self, prefix: Prefix, states: Values, levels: Values, words: Words | None) -> Prefix:
         """The prefix with streams that stay as they are."""
         layout = self._layout(prefix, tuple(states))
         cache, old = self._trace(prefix, layout, states, self._told(prefix, states, levels), words).cache().at(layout.along), prefix.cache
         joined = StreamCache(key=torch.cat([old.key, cache.key], 1), value=torch.cat([old.value, cache.value], 1), count=old.count + cache.count)
-        return Prefix(joined, (*prefix.groups, *layout.groups), prefix.gist)
+        return replace(prefix, cache=joined, groups=(*prefix.groups, *layout.groups))
 
     def answering(self, prefix: Prefix, kinds: tuple[str, ...], wanted: tuple[str, ...], words: Words | None) -> Answer:
         """What the network says of the `wanted` ones, beside which the other `kinds` stand."""
@@ -148,7 +149,7 @@ class JointNetwork(nn.Module):
             for stream, inside in zip(trace.tokens, layout.inside, strict=True):
                 if stream is not None:
                     found |= zip(inside, stream.split([self.steps * self._of(kind).count for kind in inside], 1), strict=True)
-            return tuple(self._of(kind).read(found[kind]) for kind in wanted)
+            return tuple(self._of(kind).read(found[kind], states[kind], prefix.last) for kind in wanted)
 
         return answer
 

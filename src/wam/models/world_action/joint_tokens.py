@@ -1,5 +1,8 @@
 """What a joint model's streams look like to its transformer: frames as patches, the actions of a step as one token, and back.
 
+Cells of an autoencoder's latents are patches alone. Pixels lie between convolutions: a token then says what is where, and leaves drawing it to
+them, which see the noisy frame and the last one observed.
+
 A stream has K model steps; a step is `count` tokens. Places are (time, row, column), time in model steps, 0 = the present frame.
 The R actions of a step are one token and not R: they belong to the one frame that they lead to, a step of the video and a step of
 the actions have one noise level each, and sequences stay short.
@@ -15,6 +18,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+GROUPS = 8  # of channels that are normalised together
+STAYS = 1.0  # logit of the share of the last frame that a pixel begins with
+
 
 class StreamTokens(nn.Module, ABC):
     """Numbers of T steps <-> tokens of T steps."""
@@ -27,8 +33,8 @@ class StreamTokens(nn.Module, ABC):
         """L = T * count tokens, step by step."""
 
     @abstractmethod
-    def read(self, tokens: Float[Tensor, "B L D"]) -> Float[Tensor, "B T ..."]:
-        """Numbers of the shape of the steps; zero as long as nothing was learned."""
+    def read(self, tokens: Float[Tensor, "B L D"], entered: Float[Tensor, "B T ..."], last: Float[Tensor, "B c h w"]) -> Float[Tensor, "B T ..."]:
+        """Numbers of the shape of the steps; zero as long as nothing was learned. `entered`: what became these tokens; `last`: the last frame observed."""
 
     @abstractmethod
     def places(self, times: Sequence[int]) -> Int[Tensor, "L 3"]:
@@ -51,20 +57,62 @@ class FrameTokens(StreamTokens):
 
     def forward(self, x: Float[Tensor, "B T c h w"]) -> Float[Tensor, "B L D"]:
         """See `StreamTokens`: row by row from the top left."""
-        cells = self.enter(x.flatten(0, 1)).flatten(2).transpose(1, 2) + self.cell
-        tokens: Tensor = cells.unflatten(0, x.shape[:2]).flatten(1, 2)
-        return tokens
+        return self._tokens(x.flatten(0, 1), len(x))
 
-    def read(self, tokens: Float[Tensor, "B L D"]) -> Float[Tensor, "B T c h w"]:
-        """See `StreamTokens`."""
-        cells = self.leave(tokens).unflatten(1, (-1, self.count))
-        frames = F.pixel_shuffle(cells.flatten(0, 1).transpose(1, 2).unflatten(2, self.grid), self.patch)
-        found: Tensor = frames.unflatten(0, cells.shape[:2])
-        return found
+    def read(self, tokens: Float[Tensor, "B L D"], entered: Float[Tensor, "B T c h w"], last: Float[Tensor, "B c h w"]) -> Float[Tensor, "B T c h w"]:
+        """See `StreamTokens`. Tokens alone say it."""
+        return self._frames(tokens, self.patch).unflatten(0, entered.shape[:2])
 
     def places(self, times: Sequence[int]) -> Int[Tensor, "L 3"]:
         """See `StreamTokens`."""
         return torch.cartesian_prod(torch.tensor(times), *(torch.arange(side) for side in self.grid))
+
+    def _tokens(self, frames: Float[Tensor, "N c h w"], rows: int) -> Float[Tensor, "B L D"]:
+        """A token per patch of each of the B * T frames."""
+        cells = self.enter(frames).flatten(2).transpose(1, 2) + self.cell
+        tokens: Tensor = cells.unflatten(0, (rows, -1)).flatten(1, 2)
+        return tokens
+
+    def _frames(self, tokens: Float[Tensor, "B L D"], patch: int) -> Float[Tensor, "N c h w"]:
+        """What each token says of its patch of `patch` x `patch`, laid out as frames."""
+        cells = self.leave(tokens).unflatten(1, (-1, self.count)).flatten(0, 1)
+        return F.pixel_shuffle(cells.transpose(1, 2).unflatten(2, self.grid), patch)
+
+
+class PictureTokens(FrameTokens):
+    """The same for pixels, between convolutions at half their size. Frames themselves are read, not velocities.
+
+    Going in, a token sums up what convolutions made of its patch. Going out, tokens scale and shift (FiLM, 1709.07871) what convolutions see in
+    the noisy frame and in the last one observed. From that, a picture is drawn, and for each pixel how much of it is left as it was in the last
+    frame (composited by masks, as in CDNA, 1605.07157): what stands still need not be learned.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], width: int, *, patch: int, channels: int):
+        super().__init__(shape, width, patch=patch)
+        if patch % 2 or channels % GROUPS:
+            raise ValueError(
+                f"patch is {patch} and channels {channels}: pictures are drawn at half their size by groups of channels, expected a "
+                f"multiple of 2 and one of {GROUPS}."
+            )
+        colours, cells = 4 * shape[0], patch // 2
+        self.look = nn.Sequential(nn.PixelUnshuffle(2), *_convolved(colours, channels), *_convolved(channels, channels))
+        self.enter = nn.Conv2d(channels, width, cells, stride=cells)
+        self.leave = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * channels * cells**2))
+        self.seen = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(2 * colours, channels, 3, padding=1), nn.GroupNorm(GROUPS, channels))
+        out = nn.Conv2d(channels, colours + 4, 3, padding=1)
+        self.draw = nn.Sequential(*_convolved(channels, channels), *_convolved(channels, channels), _close(out), nn.PixelShuffle(2))
+
+    def forward(self, x: Float[Tensor, "B T c h w"]) -> Float[Tensor, "B L D"]:
+        """See `StreamTokens`: row by row from the top left."""
+        return self._tokens(self.look(x.flatten(0, 1)), len(x))
+
+    def read(self, tokens: Float[Tensor, "B L D"], entered: Float[Tensor, "B T c h w"], last: Float[Tensor, "B c h w"]) -> Float[Tensor, "B T c h w"]:
+        """See `StreamTokens`; as long as nothing was learned, most of the last frame."""
+        scale, shift = self._frames(tokens, self.patch // 2).chunk(2, 1)
+        before = last[:, None].expand_as(entered)
+        seen = self.seen(torch.cat([entered, before], 2).flatten(0, 1))
+        drawn, stays = self.draw(F.gelu(seen * (1 + scale) + shift)).unflatten(0, entered.shape[:2]).split([entered.shape[2], 1], 2)
+        return torch.lerp(drawn, before.to(drawn.dtype), (stays + STAYS).sigmoid())
 
 
 class ActionTokens(StreamTokens):
@@ -81,8 +129,8 @@ class ActionTokens(StreamTokens):
         tokens: Tensor = self.enter(x)
         return tokens
 
-    def read(self, tokens: Float[Tensor, "B T D"]) -> Float[Tensor, "B T A"]:
-        """See `StreamTokens`."""
+    def read(self, tokens: Float[Tensor, "B T D"], entered: Float[Tensor, "B T A"], last: Float[Tensor, "B c h w"]) -> Float[Tensor, "B T A"]:
+        """See `StreamTokens`. Tokens alone say it."""
         found: Tensor = self.leave(tokens)
         return found
 
@@ -93,7 +141,15 @@ class ActionTokens(StreamTokens):
 
 def _closed(width: int, outputs: int) -> nn.Sequential:
     """A head that gives zero until something was learned."""
-    last = nn.Linear(width, outputs)
-    for parameter in last.parameters():
+    return nn.Sequential(nn.LayerNorm(width), _close(nn.Linear(width, outputs)))
+
+
+def _close(layer: nn.Module) -> nn.Module:
+    """The layer, which gives zero from now on until something was learned."""
+    for parameter in layer.parameters():
         nn.init.zeros_(parameter)
-    return nn.Sequential(nn.LayerNorm(width), last)
+    return layer
+
+
+def _convolved(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+    return nn.Conv2d(inputs, outputs, 3, padding=1), nn.GroupNorm(GROUPS, outputs), nn.GELU()
