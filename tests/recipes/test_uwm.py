@@ -29,7 +29,7 @@ def in_latents(preset):
     """With an autoencoder's stage before, as the larger presets have it."""
     stages = joint_stages(pictures=4, steps=4, batch=16, learning_rate=1e-3, past=2, horizon=4)
     small = narrow(preset)
-    return replace(small, config=replace(small.config, latent=4, patch=2, execute=2), stages=stages)
+    return replace(small, config=replace(small.config, latent=4, fine=0, patch=2, execute=2), stages=stages)
 
 
 def test_trains_loads_and_acts(tmp_path):
