@@ -61,7 +61,8 @@ class FrameTokens(StreamTokens):
 
     def read(self, tokens: Float[Tensor, "B L D"], entered: Float[Tensor, "B T c h w"], last: Float[Tensor, "B c h w"]) -> Float[Tensor, "B T c h w"]:
         """See `StreamTokens`. Tokens alone say it."""
-        return self._frames(tokens, self.patch).unflatten(0, entered.shape[:2])
+        found: Tensor = self._frames(tokens, self.patch).unflatten(0, entered.shape[:2])
+        return found
 
     def places(self, times: Sequence[int]) -> Int[Tensor, "L 3"]:
         """See `StreamTokens`."""
