@@ -19,7 +19,7 @@ from publish import Figure, publish
 from wam.data import DataSpec
 from wam.jobs.paradigms.cell import Cost
 from wam.jobs.paradigms.cost import cost_of
-from wam.jobs.paradigms.setting import OPTIONS
+from wam.jobs.paradigms.worlds import setting_of
 from wam.jobs.practise import as_shown
 from wam.models.world_action.joint import JointModel
 from wam.recipes import fast_wam
@@ -44,7 +44,8 @@ def cost(name: str, change: Callable[[Preset], Preset] | None, episodes: int) ->
     """Of deciding for one robot, over whole episodes."""
     recipe = load_recipe(name)
     preset = recipe.preset("tiny") if change is None else change(recipe.preset("tiny"))
-    world = as_shown(push.make(1, **{**OPTIONS, "size": SIZE}), preset)
+    setting = setting_of("push")
+    world = as_shown(push.make(1, **{**setting.options, "size": SIZE, "budget": setting.budget}), preset)
     data = DataSpec.of_world(world.spec)
     done, felt = (Moments(count=1, **{key: level(slots) for key, level in LEVELS.items()}) for slots in (data.acts.low_level, data.observes.proprio))
     known = Statistics(acts=data.acts, proprio_slots=data.observes.proprio, action=done, proprio=felt)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import torch
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from wam.check import check_target
@@ -50,7 +51,8 @@ def test_the_keys_file_of_the_page_on_serving_can_be_read(tmp_path):
     assert read_spec(tmp_path / "keys.json", Keys).proprio == {"joints": 7, "gripper": 1}
 
 
-GROUPS = {group.name: group.typer_instance for group in app.registered_groups}
+VERBS = get_command(app).commands
+GROUPS = {name: verb.commands for name, verb in VERBS.items() if hasattr(verb, "commands")}
 
 
 def commands(text):
@@ -61,9 +63,7 @@ def commands(text):
 
 def known():
     """The same for each command that there is."""
-    verbs = {(command.name or command.callback.__name__,) for command in app.registered_commands}
-    inside = {(name, command.name or command.callback.__name__) for name, group in GROUPS.items() for command in group.registered_commands}
-    return verbs | inside
+    return {(verb,) for verb in VERBS.keys() - GROUPS.keys()} | {(name, verb) for name, group in GROUPS.items() for verb in group}
 
 
 def test_commands_exist():
