@@ -30,6 +30,7 @@ CARD = Card(
         "instead of velocities (2511.13720).",
         "AdaLN tells a token its own noise level; the paper tells all tokens both.",
         "No registers. Rectified flow instead of DDPM. A fifth of the training levels is exactly noise, where draws begin.",
+        "Where the video alone is learned, three quarters of the rows show the actions as they were done.",
         "What is unknown is left out where it is unknown to the end, instead of standing by as noise. Most of what is learned is the policy so.",
         "A frame per model step, and the actions of a step are one token.",
         "At robot the video is drawn as the difference from the last frame: a room that was not seen before then stays itself.",
@@ -53,14 +54,14 @@ class UWMConfig(JointConfig):
     attends: bool = False
     eye: int = 32
     condition: int = 128
-    depth: int = 2
-    together: float = 0.0625  # share of the rows that learn video and actions together, and of those that learn the video alone; all learn to act
+    depth: int = 1
+    together: float = 0.125  # share of the rows that learn video and actions together, and of those that learn the video alone; all learn to act
     drawn: Literal["views", "independent", "coupled"] = "views"  # every view is learned; or both together alone, at levels of their own, or at one
 
 
 TINY = Preset(
     config=UWMConfig(execute=1, fine=32),
-    stages=joint_stages(steps=1650, batch=64, learning_rate=2e-3, past=1, horizon=4, video=0.25),
+    stages=joint_stages(steps=2000, batch=64, learning_rate=2e-3, past=1, horizon=4, video=0.25),
     size=32,
     skip=3,
     planner=CEM(samples=32, iterations=3, elites=4, spread=0.8, colour=1.0),
@@ -68,7 +69,7 @@ TINY = Preset(
     bf16=True,
 )
 ROBOT = replace(  # a few real episodes, every frame
-    TINY, config=UWMConfig(execute=1, residual=True, together=0.125), stages=joint_stages(steps=1000, batch=32, learning_rate=2e-3, past=1, horizon=4), skip=1
+    TINY, config=UWMConfig(execute=1, residual=True, depth=2), stages=joint_stages(steps=1000, batch=32, learning_rate=2e-3, past=1, horizon=4), skip=1
 )
 SMALL = Preset(
     config=UWMConfig(latent=8, patch=2, clean=False, together=0.5, attends=True, context=2, dim=384, depth=10, heads=6, condition=256, words=128, steps=10),
@@ -101,15 +102,16 @@ PAPER = Preset(
 
 
 LAW = Mixed(0.2, Fixed(1.0), Uniform())  # draws start at exactly 1
+DONE = Mixed(0.25, Fixed(1.0), Fixed(0.0))  # of actions beside which the video alone is learned: mostly known, as the forward view has them
 ACTION_LAW = Power(3.0)  # mostly near noise: what to do must come from what was seen (see `nets.generate.generation.action_generation`)
 
 
 def lessons(config: UWMConfig) -> tuple[Lesson, ...]:
-    """Both together at levels of their own, and each beside an unknown other; or both together alone."""
+    """Both together at levels of their own; the video of what is done, or of what is not known; and actions beside an unknown video. Or both together alone."""
     if config.drawn != "views":
         return (Lesson(Levels((ACTION_LAW, Same(0) if config.drawn == "coupled" else ACTION_LAW))),)
     together = Lesson(Levels((LAW, LAW)), share=config.together)
-    video = Lesson(Levels((LAW, Fixed(1.0))), learns=("video",), share=config.together)
+    video = Lesson(Levels((LAW, DONE)), learns=("video",), share=config.together)
     actions = Lesson(Levels((Fixed(1.0), ACTION_LAW)), learns=("actions",), draws=4)
     return together, video, actions
 
