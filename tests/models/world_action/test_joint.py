@@ -141,6 +141,19 @@ def test_no_gradient_flows_where_no_rule_lets_it(arm, fine):
         assert (seen is not None and bool(seen.any())) == sees == model.network.sees(who, whom)
 
 
+def test_a_frame_is_told_the_actions_that_lead_there_and_no_others():
+    """Beside what attention finds; where the video may not see the actions, nothing of them."""
+    model = make("uwm")
+    here, _ = situation(model)
+    x, level = states(model)
+    prefix = model.network.see(here.frames, None)
+    told = model.network._told(prefix, x, level)["video"]
+    other = {**x, "actions": x["actions"] + torch.tensor([0.0, 1.0])[:, None]}  # of the second step
+    assert (model.network._told(prefix, other, level)["video"] != told).any(-1)[0].tolist() == [False, True]
+    alone = model.network._told(prefix, {"video": x["video"]}, level)["video"]
+    assert (alone != told).any() and make("fast").network.done is None
+
+
 @pytest.mark.parametrize("arm", ["fast", "uwm"])
 def test_observed_frames_computed_once_are_those_computed_along(arm):
     model = make(arm)

@@ -29,6 +29,7 @@ from wam.nets.perceive.keypoints import KeypointEncoder
 from wam.nets.perceive.text import sentence
 
 OBSERVED = "observed"
+ACTIONS = "actions"
 
 Words = tuple[Float[Tensor, "B N D"], Bool[Tensor, "B N"]]  # tokens of the instruction, and which of them are real
 Values = Mapping[str, Tensor]  # of each stream, by kind
@@ -73,6 +74,8 @@ class JointNetwork(nn.Module):
     """`tokens` by kind, video first; `steps`: K; `context`: W observed frames; `condition`: E of the transformer's conditions; `words`: width of
     the instruction's, 0 = none. They are told by their mean, and by cross-attention where the transformer has a context.
 
+    Where the video may see the actions, each frame is also told those that lead there: attention alone did not find them in a short training.
+
     `eye`: sums up the last observed frame as E numbers that all tokens are told beside their noise level (UWM, 2504.02792, section III):
     where things are need not be found from patches first.
     """
@@ -102,6 +105,7 @@ class JointNetwork(nn.Module):
         self.eye = eye
         self.observed = nn.Parameter(torch.randn(condition) * 0.02)
         self._sees = {kind: self._reached(kind) for kind in (OBSERVED, *self.kinds)}
+        self.done = nn.Linear(self.shape(ACTIONS)[0] + condition, condition) if ACTIONS in tokens and self.sees(self.kinds[0], ACTIONS) else None
         if self._sees[OBSERVED] != {OBSERVED}:
             raise ValueError(f"observed frames are computed once, but rules let them see {sorted(self._sees[OBSERVED])}: expected only each other.")
 
@@ -181,8 +185,11 @@ class JointNetwork(nn.Module):
         return range(1 - self.context, 1) if kind == OBSERVED else range(1, self.steps + 1)
 
     def _told(self, prefix: Prefix, states: Values, levels: Values) -> dict[str, Tensor]:
-        """Conditions "B K E" of these streams."""
-        return {kind: self.level(levels[kind]) + self.place[kind] + prefix.gist for kind in states}
+        """Conditions "B K E" of these streams. A frame is told the actions that lead there, and how noisy they are, where it may see them."""
+        told = {kind: self.level(levels[kind]) + self.place[kind] + prefix.gist for kind in states}
+        if self.done is not None and self.kinds[0] in told and ACTIONS in told:
+            told[self.kinds[0]] = told[self.kinds[0]] + self.done(torch.cat([states[ACTIONS], self.level(levels[ACTIONS])], -1))
+        return told
 
     def _gist(self, frames: Recent, words: Words | None) -> Float[Tensor, "B 1 E"]:
         """What all tokens are told: the instruction, and what the eye makes of the last frame, where it is known."""
