@@ -28,7 +28,7 @@ CARD = Card(
         "into AdaLN, as the paper's ResNet does.",
         "At tiny, patches of pixels between convolutions that draw over the last frame, instead of an autoencoder's latents, and frames are asked for "
         "instead of velocities (2511.13720).",
-        "AdaLN tells a token its own noise level; the paper tells all tokens both.",
+        "AdaLN tells a token its own noise level, and those of a frame the actions that lead there, with theirs; the paper tells all tokens both levels.",
         "No registers. Rectified flow instead of DDPM. A fifth of the training levels is exactly noise, where draws begin.",
         "Where the video alone is learned, three quarters of the rows show the actions as they were done.",
         "What is unknown is left out where it is unknown to the end, instead of standing by as noise. Most of what is learned is the policy so.",
