@@ -30,7 +30,7 @@ CARD = Card(
         "instead of velocities (2511.13720).",
         "AdaLN tells a token its own noise level, and those of a frame the actions that lead there, with theirs; the paper tells all tokens both levels.",
         "No registers. Rectified flow instead of DDPM. A fifth of the training levels is exactly noise, where draws begin.",
-        "Where the video alone is learned, three quarters of the rows show the actions as they were done.",
+        "Where the video alone is learned, three quarters of the steps show the actions as they were done.",
         "What is unknown is left out where it is unknown to the end, instead of standing by as noise. Most of what is learned is the policy so.",
         "A frame per model step, and the actions of a step are one token.",
         "At robot the video is drawn as the difference from the last frame: a room that was not seen before then stays itself.",

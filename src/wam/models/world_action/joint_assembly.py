@@ -67,9 +67,10 @@ def joint_model(
     widths = (config.dim, config.narrow) if config.narrow else (config.dim,)
     asked = words.width if words is not None else 0
     net = StreamTransformer(widths, config.depth, config.heads, config.dim // config.heads, condition=config.condition, context=asked if config.attends else 0)
-    frames = PictureTokens(codec.shape, config.dim, patch=config.patch, channels=config.fine) if config.fine else None
     tokens = {
-        "video": frames or FrameTokens(codec.shape, config.dim, patch=config.patch),
+        "video": PictureTokens(codec.shape, config.dim, patch=config.patch, channels=config.fine)
+        if config.fine
+        else FrameTokens(codec.shape, config.dim, patch=config.patch),
         "actions": ActionTokens(acts.per_step * len(acts.low_level), widths[-1]),
     }
     eye = KeypointEncoder(codec.shape[0], config.condition, width=config.eye, condition=asked) if config.eye else None

@@ -74,7 +74,7 @@ class JointNetwork(nn.Module):
     """`tokens` by kind, video first; `steps`: K; `context`: W observed frames; `condition`: E of the transformer's conditions; `words`: width of
     the instruction's, 0 = none. They are told by their mean, and by cross-attention where the transformer has a context.
 
-    Where the video may see the actions, each frame is also told those that lead there: attention alone did not find them in a short training.
+    Where the video may see the actions, each frame is also told those that lead there: attention need not find them first.
 
     `eye`: sums up the last observed frame as E numbers that all tokens are told beside their noise level (UWM, 2504.02792, section III):
     where things are need not be found from patches first.
