@@ -8,6 +8,7 @@ from wam.jobs import learnability as job
 from wam.jobs.pages import learnable
 from wam.jobs.record import record_world
 from wam.recipes import load_recipe
+from wam.world import SpecError
 
 
 def test_two_arms_over_two_seeds(tmp_path, monkeypatch):
@@ -30,6 +31,10 @@ def test_two_arms_over_two_seeds(tmp_path, monkeypatch):
         assert row.seconds > 0 and len(row.places) == len(row.bodies) == len(row.still)
         assert row.gain == row.model - row.baseline and row.told == row.model - row.shuffled
     assert all(arm in learnable(found) for arm in arms)
+    more = job.learnability(*sets, tmp_path / "runs", tmp_path / "learn.json", seeds=1, arms=arms, earlier=found)
+    assert more.rows[: len(found.rows)] == found.rows and more.seeds == (0, 1, 2) and not more.older
+    with pytest.raises(SpecError, match="another set of arms"):
+        job.learnability(*sets, tmp_path / "runs", tmp_path / "learn.json", seeds=1, arms=arms[:1], earlier=found)
     assert job.picture_of(job.place_of(tmp_path / "runs", arms[0], 0), sets[1]).width > 100
     with pytest.raises(ValueError, match="there are no arms"):
         job.learnability(*sets, tmp_path / "runs", tmp_path / "learn.json", seeds=1, arms=("U-Net",))

@@ -14,10 +14,12 @@ from typing import Annotated
 
 import typer
 
+from wam.evaluate.adding import older_ones, require_same
 from wam.evaluate.card import BASELINES, MODEL, POSITION, SHUFFLED, Curve, RolloutCard
 from wam.evaluate.origin import Origin
 from wam.evaluate.result import FOLDER, Result
 from wam.evaluate.sources import Sources
+from wam.jobs.compare import following
 from wam.jobs.imagine import first_strip, imagine_run, imagined_sections
 from wam.jobs.windowing import windows_of
 from wam.recipes.latents import latent_stages
@@ -29,6 +31,10 @@ from wam.world import Spec
 
 WINDOWS, HORIZON = 256, 20
 NEAR, FAR = 8, 20  # steps ahead that are reported: pictures at the first, places at the second
+PROTOCOL = (
+    f"{WINDOWS} windows of episodes that were not trained on, 0.1 s per step; pixels count that move: where the truth "
+    "differs from the last frame seen. Places by a probe that reads true frames."
+)
 
 
 def _flow(preset: Preset) -> Preset:
@@ -88,33 +94,46 @@ class LearnabilityResult(Result):
     """Arms by seeds."""
 
     rows: tuple[Learned, ...]
+    older: tuple[int, ...] = ()  # of the seeds, what earlier sources measured, or of another recording of the data
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Of the trainings."""
+        return tuple(dict.fromkeys(row.seed for row in self.rows))
 
 
-def learnability(data: str, held_out: str, folder: Path, result: Path, *, seeds: int, arms: tuple[str, ...]) -> LearnabilityResult:
+def learnability(
+    data: str, held_out: str, folder: Path, result: Path, *, seeds: int, arms: tuple[str, ...], earlier: LearnabilityResult | None = None
+) -> LearnabilityResult:
     """Train and judge; writes `result`. Trained runs in `folder` (ARM-SEED) are used again, stopped ones go on.
 
-    ValueError for unknown arms.
+    `earlier`: figures to which `seeds` more trainings are added. ValueError for unknown arms, SpecError for figures of other arms or another protocol.
     """
     if unknown := sorted(set(arms) - set(ARMS)):
         raise ValueError(f"there are no arms {unknown}. Choose from {list(ARMS)}.")
     started, sources = time.monotonic(), Sources.of("wam.jobs.learnability", "wam.recipes.cosmos_predict")
-    rows, runs = [], list[Run]()
-    for seed in range(seeds):
+    rows, runs = list(earlier.rows if earlier else ()), list[Run]()
+    if earlier is not None:
+        require_same((("set of arms", sorted({row.arm for row in rows}), sorted(arms)), ("protocol", earlier.origin.protocol, PROTOCOL)))
+    counted = earlier.seeds if earlier else ()
+    new = following(counted, seeds)
+    for seed in new:
         for arm in arms:
             place = place_of(folder, arm, seed)
             run = train_recipe("cosmos_predict", data, place, change=ARMS[arm], seed=seed, resume=place.exists())
             runs.append(run)
             rows.append(learned(arm, seed, run, imagine_run(place, held_out, horizon=HORIZON, count=WINDOWS)[0].card))
+    learned_from = f"{run.trained_on.fingerprint}, held out {frames_for(run.preset, held_out).fingerprint()}"
     made = LearnabilityResult(
         rows=tuple(rows),
+        older=older_ones(earlier.origin, counted, earlier.older, learned_from) if earlier else (),
         origin=Origin.now(
             started=started,
-            protocol=f"{WINDOWS} windows of episodes that were not trained on, {1 / run.data.rate:.1f} s per step; pixels count that move: where the truth "
-            f"differs from the last frame seen. Places by a probe that reads true frames.",
-            seeds=f"training 0 to {seeds - 1}; windows drawn with seed 0",
+            protocol=PROTOCOL,
+            seeds=f"training {', '.join(map(str, (*counted, *new)))}; windows drawn with seed 0",
             sources=sources,
             recipe="cosmos_predict tiny",
-            data=f"{run.trained_on.fingerprint}, held out {frames_for(run.preset, held_out).fingerprint()}",
+            data=learned_from,
             statistics=run.trained_on.statistics,
             weights=sources_of(*runs),
         ),
@@ -173,16 +192,18 @@ def main(
     result: Annotated[Path, typer.Option(help="Where the result is written.", dir_okay=False)] = FOLDER / "learnability.json",
     seeds: Annotated[int, typer.Option(help="Trainings per arm.", min=1)] = 3,
     arms: Annotated[str, typer.Option(help="Names with semicolons between; otherwise all.")] = "",
+    add: Annotated[bool, typer.Option("--add", help="Keep the trainings whose figures --result holds, and train --seeds more.")] = False,
     sheet: Annotated[Path | None, typer.Option(help="Write what the first arm imagines (PNG) here.", dir_okay=False)] = None,
 ) -> None:
     """Train makes of a video model equally long, and judge them."""
-    named = tuple(arms.split(";")) if arms else tuple(ARMS)
-    for row in learnability(data, held_out, out, result, seeds=seeds, arms=named).rows:
+    named, earlier = tuple(arms.split(";")) if arms else tuple(ARMS), LearnabilityResult.read(result) if add else None
+    made = learnability(data, held_out, out, result, seeds=seeds, arms=named, earlier=earlier)
+    for row in made.rows:
         print(
             f"{row.arm}, seed {row.seed}: {row.model:.1f} dB, {row.gain:+.1f} over the best baseline, {row.told:+.1f} over wrong actions, {row.seconds:.0f} s"
         )
     if sheet is not None:
-        picture_of(place_of(out, named[0], 0), held_out).save(sheet)
+        picture_of(place_of(out, named[0], made.seeds[-1]), held_out).save(sheet)
 
 
 if __name__ == "__main__":

@@ -195,7 +195,9 @@ def learnable(result: LearnabilityResult) -> str:
         "above the same with wrong actions",
         f"m off at step {FAR}",
     )
-    table = Table(title="", columns=columns, rows=tuple(rows), numbers=(1,), note="Means over trainings, and each training's figure.")
+    table = Table(
+        title="", columns=columns, rows=tuple(rows), numbers=(1,), note=f"Means over trainings, and each training's figure{of_them(len(result.older))}."
+    )
     return f"{markdown(table)}\n\n{result.origin.protocol}"
 
 
