@@ -26,10 +26,12 @@ CARD = Card(
     differs=(
         "Observed frames are clean tokens that only see each other, and are computed once per decision; a small convolutional encoder sums up the last one "
         "into AdaLN, as the paper's ResNet does.",
-        "At tiny, patches of pixels between convolutions that draw over the last frame, instead of an autoencoder's latents, and frames are asked for "
-        "instead of velocities (2511.13720).",
-        "AdaLN tells a token its own noise level, and those of a frame the actions that lead there, with theirs; the paper tells all tokens both levels.",
-        "No registers. Rectified flow instead of DDPM. A fifth of the training levels is exactly noise, where draws begin.",
+        "At tiny, patches of pixels between convolutions that draw over the last frame and over copies of it that are moved as a whole (1605.07157), "
+        "instead of an autoencoder's latents, and frames are asked for instead of velocities (2511.13720).",
+        "AdaLN tells a token its own noise level, and those of a frame the actions that lead there, their sum, and their level; the paper tells all "
+        "tokens both levels.",
+        "No registers. Rectified flow instead of DDPM. A fifth of the training levels is exactly noise, where draws begin; of the video alone half, and "
+        "most others are near it.",
         "Where the video alone is learned, three quarters of the steps show the actions as they were done.",
         "What is unknown is left out where it is unknown to the end, instead of standing by as noise. Most of what is learned is the policy so.",
         "A frame per model step, and the actions of a step are one token.",
@@ -55,7 +57,7 @@ class UWMConfig(JointConfig):
     eye: int = 32
     condition: int = 128
     depth: int = 1
-    together: float = 0.125  # share of the rows that learn video and actions together, and of those that learn the video alone; all learn to act
+    together: float = 0.1  # share of the rows that learn video and actions together, and of those that learn the video alone; all learn to act
     drawn: Literal["views", "independent", "coupled"] = "views"  # every view is learned; or both together alone, at levels of their own, or at one
 
 
@@ -102,6 +104,7 @@ PAPER = Preset(
 
 
 LAW = Mixed(0.2, Fixed(1.0), Uniform())  # draws start at exactly 1
+VIDEO_LAW = Mixed(0.5, Fixed(1.0), Power(3.0))  # of the video alone: mostly near noise, where what is done must say what comes; less noisy frames show it
 DONE = Mixed(0.25, Fixed(1.0), Fixed(0.0))  # of actions beside which the video alone is learned: mostly known, as the forward view has them
 ACTION_LAW = Power(3.0)  # mostly near noise: what to do must come from what was seen (see `nets.generate.generation.action_generation`)
 
@@ -111,7 +114,7 @@ def lessons(config: UWMConfig) -> tuple[Lesson, ...]:
     if config.drawn != "views":
         return (Lesson(Levels((ACTION_LAW, Same(0) if config.drawn == "coupled" else ACTION_LAW))),)
     together = Lesson(Levels((LAW, LAW)), share=config.together)
-    video = Lesson(Levels((LAW, DONE)), learns=("video",), share=config.together)
+    video = Lesson(Levels((VIDEO_LAW, DONE)), learns=("video",), share=config.together)
     actions = Lesson(Levels((Fixed(1.0), ACTION_LAW)), learns=("actions",), draws=4)
     return together, video, actions
 

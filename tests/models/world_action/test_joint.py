@@ -142,7 +142,7 @@ def test_no_gradient_flows_where_no_rule_lets_it(arm, fine):
 
 
 def test_a_frame_is_told_the_actions_that_lead_there_and_no_others():
-    """Beside what attention finds; where the video may not see the actions, nothing of them."""
+    """From the last frame observed on, beside what attention finds; where the video may not see the actions, nothing of them."""
     model = make("uwm")
     here, _ = situation(model)
     x, level = states(model)
@@ -150,6 +150,8 @@ def test_a_frame_is_told_the_actions_that_lead_there_and_no_others():
     told = model.network._told(prefix, x, level)["video"]
     other = {**x, "actions": x["actions"] + torch.tensor([0.0, 1.0])[:, None]}  # of the second step
     assert (model.network._told(prefix, other, level)["video"] != told).any(-1)[0].tolist() == [False, True]
+    other = {**x, "actions": x["actions"] + torch.tensor([1.0, 0.0])[:, None]}  # of the first, which led to the second too
+    assert (model.network._told(prefix, other, level)["video"] != told).any(-1)[0].tolist() == [True, True]
     alone = model.network._told(prefix, {"video": x["video"]}, level)["video"]
     assert (alone != told).any() and make("fast").network.done is None
 
@@ -168,7 +170,7 @@ def test_observed_frames_computed_once_are_those_computed_along(arm):
     (once,) = network.answering(prefix, alone, ("actions",), None)(x, level)
     last = along[-1][:, -K:]
     assert network.parts(("actions",), x) == ((), alone)
-    assert torch.allclose(once, network.tokens["actions"].read(last, x["actions"], prefix.last), atol=1e-5)
+    assert torch.allclose(once, network.tokens["actions"].read(last, x["actions"], prefix.last, told["actions"]), atol=1e-5)
 
 
 def test_a_video_that_stays_is_computed_once():
@@ -324,7 +326,7 @@ def test_a_network_that_cannot_be_is_refused():
     with pytest.raises(ValueError, match="cannot be cut into patches of 5"):
         FrameTokens((3, 16, 16), 16, patch=5)
     with pytest.raises(ValueError, match="patch is 4 and channels 12"):
-        PictureTokens((3, 16, 16), 16, patch=4, channels=12)
+        PictureTokens((3, 16, 16), 16, patch=4, channels=12, condition=8)
     for wrong in ({"clean": False}, {"residual": True}, {"latent": 4}):
         with pytest.raises(ValueError, match="fine draws frames of pixels over the last one"):
             make("uwm", **{"fine": 8, "clean": True, **wrong})
@@ -339,7 +341,7 @@ def test_tokens_lie_where_their_numbers_are():
     torch.nn.init.normal_(frames.leave[-1].weight)
     tokens = torch.zeros(1, 8, 6)
     tokens[0, 6, 0] = 1.0
-    seen = x, x[:, 0]
+    seen = x, x[:, 0], torch.zeros(1, 2, 4)
     shown = (frames.read(tokens, *seen) - frames.read(torch.zeros_like(tokens), *seen)).abs()[0] > 0
     assert shown[1, 0, 2:, :2].any() and not shown[0].any() and not shown[1, 0, :2].any() and not shown[1, 0, :, 2:].any()
     assert ActionTokens(3, 4).places([1, 2]).tolist() == [[1, 0, 0], [2, 0, 0]]
@@ -348,15 +350,16 @@ def test_tokens_lie_where_their_numbers_are():
 def test_pictures_are_drawn_from_what_tokens_say_of_them_and_from_what_is_seen_near():
     """Each frame by its own tokens, from its own noise and from the last frame observed; convolutions look a few pixels over the edge of a patch."""
     torch.manual_seed(0)
-    frames = PictureTokens((1, 32, 32), 16, patch=8, channels=8)
-    x, last, tokens = torch.rand(1, 2, 1, 32, 32), torch.rand(1, 1, 32, 32), torch.rand(1, 32, 16)
-    fresh = frames.read(tokens, x, last)
-    assert torch.allclose(fresh, last[:, None] * torch.tensor(1.0).sigmoid())  # nothing was learned
+    frames = PictureTokens((1, 32, 32), 16, patch=8, channels=8, condition=4)
+    x, last, tokens, told = torch.rand(1, 2, 1, 32, 32), torch.rand(1, 1, 32, 32), torch.rand(1, 32, 16), torch.rand(1, 2, 4)
+    assert torch.allclose(frames.read(tokens, x, torch.ones_like(last), told), torch.ones(()), atol=0.05)  # nothing was learned, and nothing moves in white
     torch.nn.init.normal_(frames.draw[-2].weight)
     assert frames(x).shape == tokens.shape and frames.places([1, 2]).tolist()[16] == [2, 0, 0]
     other = tokens.clone()
     other[0, 16, 0] += 1  # second frame, top left
-    moved = (frames.read(other, x, last) - frames.read(tokens, x, last)).abs()[0, :, 0]
+    moved = (frames.read(other, x, last, told) - frames.read(tokens, x, last, told)).abs()[0, :, 0]
     assert not moved[0].any() and moved[1, :8, :8].mean() > 5 * moved[1, 16:].mean()  # there, groups of channels are normalised differently
-    for noisy, before, where in ((x + torch.eye(2)[1].view(1, 2, 1, 1, 1), last, [False, True]), (x, last + 1, [True, True])):
-        assert (frames.read(tokens, noisy, before) - frames.read(tokens, x, last)).abs().amax((0, 2, 3, 4)).gt(1e-6).tolist() == where
+    second = torch.eye(2)[1]
+    changed = ((x + second.view(1, 2, 1, 1, 1), last, told, [False, True]), (x, last + 1, told, [True, True]), (x, last, told + second[:, None], [False, True]))
+    for noisy, before, done, where in changed:
+        assert (frames.read(tokens, noisy, before, done) - frames.read(tokens, x, last, told)).abs().amax((0, 2, 3, 4)).gt(1e-6).tolist() == where

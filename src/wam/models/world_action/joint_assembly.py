@@ -68,7 +68,7 @@ def joint_model(
     asked = words.width if words is not None else 0
     net = StreamTransformer(widths, config.depth, config.heads, config.dim // config.heads, condition=config.condition, context=asked if config.attends else 0)
     tokens = {
-        "video": PictureTokens(codec.shape, config.dim, patch=config.patch, channels=config.fine)
+        "video": PictureTokens(codec.shape, config.dim, patch=config.patch, channels=config.fine, condition=config.condition)
         if config.fine
         else FrameTokens(codec.shape, config.dim, patch=config.patch),
         "actions": ActionTokens(acts.per_step * len(acts.low_level), widths[-1]),

@@ -74,7 +74,8 @@ class JointNetwork(nn.Module):
     """`tokens` by kind, video first; `steps`: K; `context`: W observed frames; `condition`: E of the transformer's conditions; `words`: width of
     the instruction's, 0 = none. They are told by their mean, and by cross-attention where the transformer has a context.
 
-    Where the video may see the actions, each frame is also told those that lead there: attention need not find them first.
+    Where the video may see the actions, each frame is also told those that lead there, and their sum since the last observed one: attention need not
+    find them first, and how far something has moved is near to a sum.
 
     `eye`: sums up the last observed frame as E numbers that all tokens are told beside their noise level (UWM, 2504.02792, section III):
     where things are need not be found from patches first.
@@ -105,7 +106,7 @@ class JointNetwork(nn.Module):
         self.eye = eye
         self.observed = nn.Parameter(torch.randn(condition) * 0.02)
         self._sees = {kind: self._reached(kind) for kind in (OBSERVED, *self.kinds)}
-        self.done = nn.Linear(self.shape(ACTIONS)[0] + condition, condition) if ACTIONS in tokens and self.sees(self.kinds[0], ACTIONS) else None
+        self.done = nn.Linear(2 * self.shape(ACTIONS)[0] + condition, condition) if ACTIONS in tokens and self.sees(self.kinds[0], ACTIONS) else None
         if self._sees[OBSERVED] != {OBSERVED}:
             raise ValueError(f"observed frames are computed once, but rules let them see {sorted(self._sees[OBSERVED])}: expected only each other.")
 
@@ -148,12 +149,13 @@ class JointNetwork(nn.Module):
         layout = self._layout(prefix, kinds)
 
         def answer(states: Values, levels: Values) -> tuple[Tensor, ...]:
-            trace = self._trace(prefix, layout, states, self._told(prefix, states, levels), words)
+            told = self._told(prefix, states, levels)
+            trace = self._trace(prefix, layout, states, told, words)
             found: dict[str, Tensor] = {}
             for stream, inside in zip(trace.tokens, layout.inside, strict=True):
                 if stream is not None:
                     found |= zip(inside, stream.split([self.steps * self._of(kind).count for kind in inside], 1), strict=True)
-            return tuple(self._of(kind).read(found[kind], states[kind], prefix.last) for kind in wanted)
+            return tuple(self._of(kind).read(found[kind], states[kind], prefix.last, told[kind]) for kind in wanted)
 
         return answer
 
@@ -185,10 +187,11 @@ class JointNetwork(nn.Module):
         return range(1 - self.context, 1) if kind == OBSERVED else range(1, self.steps + 1)
 
     def _told(self, prefix: Prefix, states: Values, levels: Values) -> dict[str, Tensor]:
-        """Conditions "B K E" of these streams. A frame is told the actions that lead there, and how noisy they are, where it may see them."""
+        """Conditions "B K E" of these streams. A frame is told the actions that lead there, their sum, and how noisy they are, where it may see them."""
         told = {kind: self.level(levels[kind]) + self.place[kind] + prefix.gist for kind in states}
         if self.done is not None and self.kinds[0] in told and ACTIONS in told:
-            told[self.kinds[0]] = told[self.kinds[0]] + self.done(torch.cat([states[ACTIONS], self.level(levels[ACTIONS])], -1))
+            done = states[ACTIONS]
+            told[self.kinds[0]] = told[self.kinds[0]] + self.done(torch.cat([done, done.cumsum(1), self.level(levels[ACTIONS])], -1))
         return told
 
     def _gist(self, frames: Recent, words: Words | None) -> Float[Tensor, "B 1 E"]:

@@ -1,7 +1,7 @@
 """What a joint model's streams look like to its transformer: frames as patches, the actions of a step as one token, and back.
 
 Cells of an autoencoder's latents are patches alone. Pixels lie between convolutions: a token then says what is where, and leaves drawing it to
-them, which see the noisy frame and the last one observed.
+them, which see the noisy frame, the last one observed, and copies of it that are moved as a step is told.
 
 A stream has K model steps; a step is `count` tokens. Places are (time, row, column), time in model steps, 0 = the present frame.
 The R actions of a step are one token and not R: they belong to the one frame that they lead to, a step of the video and a step of
@@ -18,8 +18,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wam.nets.blocks.shifts import Shifts
+
 GROUPS = 8  # of channels that are normalised together
-STAYS = 1.0  # logit of the share of the last frame that a pixel begins with
+MOVED = 3  # copies of the last frame that are moved as a step is told
+STAYS = 3.0  # logit of the share of the last frame that a pixel begins with
 
 
 class StreamTokens(nn.Module, ABC):
@@ -33,8 +36,13 @@ class StreamTokens(nn.Module, ABC):
         """L = T * count tokens, step by step."""
 
     @abstractmethod
-    def read(self, tokens: Float[Tensor, "B L D"], entered: Float[Tensor, "B T ..."], last: Float[Tensor, "B c h w"]) -> Float[Tensor, "B T ..."]:
-        """Numbers of the shape of the steps; zero as long as nothing was learned. `entered`: what became these tokens; `last`: the last frame observed."""
+    def read(
+        self, tokens: Float[Tensor, "B L D"], entered: Float[Tensor, "B T ..."], last: Float[Tensor, "B c h w"], told: Float[Tensor, "B T E"]
+    ) -> Float[Tensor, "B T ..."]:
+        """Numbers of the shape of the steps; zero as long as nothing was learned.
+
+        `entered`: what became these tokens; `last`: the last frame observed; `told`: what each step is told.
+        """
 
     @abstractmethod
     def places(self, times: Sequence[int]) -> Int[Tensor, "L 3"]:
@@ -59,7 +67,9 @@ class FrameTokens(StreamTokens):
         """See `StreamTokens`: row by row from the top left."""
         return self._tokens(x.flatten(0, 1), len(x))
 
-    def read(self, tokens: Float[Tensor, "B L D"], entered: Float[Tensor, "B T c h w"], last: Float[Tensor, "B c h w"]) -> Float[Tensor, "B T c h w"]:
+    def read(
+        self, tokens: Float[Tensor, "B L D"], entered: Float[Tensor, "B T c h w"], last: Float[Tensor, "B c h w"], told: Float[Tensor, "B T E"]
+    ) -> Float[Tensor, "B T c h w"]:
         """See `StreamTokens`. Tokens alone say it."""
         found: Tensor = self._frames(tokens, self.patch).unflatten(0, entered.shape[:2])
         return found
@@ -84,11 +94,12 @@ class PictureTokens(FrameTokens):
     """The same for pixels, between convolutions at half their size. Frames themselves are read, not velocities.
 
     Going in, a token sums up what convolutions made of its patch. Going out, tokens scale and shift (FiLM, 1709.07871) what convolutions see in
-    the noisy frame and in the last one observed. From that, a picture is drawn, and for each pixel how much of it is left as it was in the last
-    frame (composited by masks, as in CDNA, 1605.07157): what stands still need not be learned.
+    the noisy frame, in the last one observed, and in copies of it that are moved as a whole, by as much as the step is told. From that, a picture is
+    drawn, and for each pixel the shares of the last frame, of each copy and of the drawing (composited by masks, as in CDNA, 1605.07157): what stands
+    still need not be learned, and of what moves only how far.
     """
 
-    def __init__(self, shape: tuple[int, int, int], width: int, *, patch: int, channels: int):
+    def __init__(self, shape: tuple[int, int, int], width: int, *, patch: int, channels: int, condition: int):
         super().__init__(shape, width, patch=patch)
         if patch % 2 or channels % GROUPS:
             raise ValueError(
@@ -99,21 +110,27 @@ class PictureTokens(FrameTokens):
         self.look = nn.Sequential(nn.PixelUnshuffle(2), *_convolved(colours, channels), *_convolved(channels, channels))
         self.enter = nn.Conv2d(channels, width, cells, stride=cells)
         self.leave = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * channels * cells**2))
-        self.seen = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(2 * colours, channels, 3, padding=1), nn.GroupNorm(GROUPS, channels))
-        out = nn.Conv2d(channels, colours + 4, 3, padding=1)
+        self.seen = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d((2 + MOVED) * colours, channels, 3, padding=1), nn.GroupNorm(GROUPS, channels))
+        self.shifts = Shifts(condition, MOVED)
+        self.register_buffer("stays", torch.tensor([STAYS, *[0.0] * (MOVED + 1)])[:, None, None], persistent=False)
+        out = nn.Conv2d(channels, colours + 4 * (2 + MOVED), 3, padding=1)
         self.draw = nn.Sequential(*_convolved(channels, channels), *_convolved(channels, channels), _close(out), nn.PixelShuffle(2))
 
     def forward(self, x: Float[Tensor, "B T c h w"]) -> Float[Tensor, "B L D"]:
         """See `StreamTokens`: row by row from the top left."""
         return self._tokens(self.look(x.flatten(0, 1)), len(x))
 
-    def read(self, tokens: Float[Tensor, "B L D"], entered: Float[Tensor, "B T c h w"], last: Float[Tensor, "B c h w"]) -> Float[Tensor, "B T c h w"]:
+    def read(
+        self, tokens: Float[Tensor, "B L D"], entered: Float[Tensor, "B T c h w"], last: Float[Tensor, "B c h w"], told: Float[Tensor, "B T E"]
+    ) -> Float[Tensor, "B T c h w"]:
         """See `StreamTokens`; as long as nothing was learned, most of the last frame."""
         scale, shift = self._frames(tokens, self.patch // 2).chunk(2, 1)
-        before = last[:, None].expand_as(entered)
-        seen = self.seen(torch.cat([entered, before], 2).flatten(0, 1))
-        drawn, stays = self.draw(F.gelu(seen * (1 + scale) + shift)).unflatten(0, entered.shape[:2]).split([entered.shape[2], 1], 2)
-        return torch.lerp(drawn, before.to(drawn.dtype), (stays + STAYS).sigmoid())
+        shares = last[:, None].expand_as(entered)[:, :, None], self.shifts(last, told).to(entered.dtype)
+        known = torch.cat(shares, 2)
+        seen = self.seen(torch.cat([entered, known.flatten(2, 3)], 2).flatten(0, 1))
+        drawn, share = self.draw(F.gelu(seen * (1 + scale) + shift)).unflatten(0, entered.shape[:2]).split([entered.shape[2], known.shape[2] + 1], 2)
+        share = (share + self.stays).softmax(2)
+        return torch.einsum("btnhw,btnchw->btchw", share, torch.cat([known, drawn[:, :, None].to(known.dtype)], 2))
 
 
 class ActionTokens(StreamTokens):
@@ -130,7 +147,9 @@ class ActionTokens(StreamTokens):
         tokens: Tensor = self.enter(x)
         return tokens
 
-    def read(self, tokens: Float[Tensor, "B T D"], entered: Float[Tensor, "B T A"], last: Float[Tensor, "B c h w"]) -> Float[Tensor, "B T A"]:
+    def read(
+        self, tokens: Float[Tensor, "B T D"], entered: Float[Tensor, "B T A"], last: Float[Tensor, "B c h w"], told: Float[Tensor, "B T E"]
+    ) -> Float[Tensor, "B T A"]:
         """See `StreamTokens`. Tokens alone say it."""
         found: Tensor = self.leave(tokens)
         return found
