@@ -26,8 +26,8 @@ CARD = Card(
     differs=(
         "Small streams that learn from the data at hand; the paper's video stream is a pretrained model of five billion weights.",
         "A frame per model step, and the actions of a step are one token; the paper has four actions per frame, each a token.",
-        "No proprioception. At tiny, patches of pixels between convolutions that draw over the last frame and over copies of it that are moved as a "
-        "whole (1605.07157), and a small convolutional encoder beside them that tells all tokens where things are.",
+        "No proprioception. At tiny, patches of pixels between convolutions that draw over the last frame, and a small convolutional encoder beside "
+        "them that tells all tokens where things are.",
         "At robot the video is drawn as the difference from the last frame: a room that was not seen before then stays itself.",
         "At tiny an eighth of the rows learn the video, its error weighs a quarter of the actions', and every chunk is left after its first step.",
         "The imagine-first arm's clean video is a second pass in training, not a second copy in one sequence, which computes the same.",

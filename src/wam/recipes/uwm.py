@@ -56,8 +56,8 @@ class UWMConfig(JointConfig):
     attends: bool = False
     eye: int = 32
     condition: int = 128
-    depth: int = 1
-    together: float = 0.1  # share of the rows that learn video and actions together, and of those that learn the video alone; all learn to act
+    depth: int = 2
+    together: float = 0.05  # share of the rows that learn video and actions together, and of those that learn the video alone; all learn to act
     drawn: Literal["views", "independent", "coupled"] = "views"  # every view is learned; or both together alone, at levels of their own, or at one
 
 
@@ -71,7 +71,10 @@ TINY = Preset(
     bf16=True,
 )
 ROBOT = replace(  # a few real episodes, every frame
-    TINY, config=UWMConfig(execute=1, residual=True, depth=2), stages=joint_stages(steps=1000, batch=32, learning_rate=2e-3, past=1, horizon=4), skip=1
+    TINY,
+    config=UWMConfig(execute=1, residual=True, together=0.125),
+    stages=joint_stages(steps=1000, batch=32, learning_rate=2e-3, past=1, horizon=4),
+    skip=1,
 )
 SMALL = Preset(
     config=UWMConfig(latent=8, patch=2, clean=False, together=0.5, attends=True, context=2, dim=384, depth=10, heads=6, condition=256, words=128, steps=10),

@@ -326,7 +326,7 @@ def test_a_network_that_cannot_be_is_refused():
     with pytest.raises(ValueError, match="cannot be cut into patches of 5"):
         FrameTokens((3, 16, 16), 16, patch=5)
     with pytest.raises(ValueError, match="patch is 4 and channels 12"):
-        PictureTokens((3, 16, 16), 16, patch=4, channels=12, condition=8)
+        PictureTokens((3, 16, 16), 16, patch=4, channels=12, condition=8, moved=0)
     for wrong in ({"clean": False}, {"residual": True}, {"latent": 4}):
         with pytest.raises(ValueError, match="fine draws frames of pixels over the last one"):
             make("uwm", **{"fine": 8, "clean": True, **wrong})
@@ -350,9 +350,12 @@ def test_tokens_lie_where_their_numbers_are():
 def test_pictures_are_drawn_from_what_tokens_say_of_them_and_from_what_is_seen_near():
     """Each frame by its own tokens, from its own noise and from the last frame observed; convolutions look a few pixels over the edge of a patch."""
     torch.manual_seed(0)
-    frames = PictureTokens((1, 32, 32), 16, patch=8, channels=8, condition=4)
+    frames = PictureTokens((1, 32, 32), 16, patch=8, channels=8, condition=4, moved=2)
     x, last, tokens, told = torch.rand(1, 2, 1, 32, 32), torch.rand(1, 1, 32, 32), torch.rand(1, 32, 16), torch.rand(1, 2, 4)
-    assert torch.allclose(frames.read(tokens, x, torch.ones_like(last), told), torch.ones(()), atol=0.05)  # nothing was learned, and nothing moves in white
+    still = PictureTokens((1, 32, 32), 16, patch=8, channels=8, condition=4, moved=0)
+    assert torch.allclose(still.read(tokens, x, last, told), last[:, None] * torch.tensor(1.0).sigmoid())  # nothing was learned
+    white = frames.read(tokens, x, torch.ones_like(last), told)
+    assert torch.allclose(white, (torch.e + 2) / (torch.e + torch.tensor(3.0)))  # of a frame in which nothing can be seen to move
     torch.nn.init.normal_(frames.draw[-2].weight)
     assert frames(x).shape == tokens.shape and frames.places([1, 2]).tolist()[16] == [2, 0, 0]
     other = tokens.clone()

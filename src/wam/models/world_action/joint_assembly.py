@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from wam.models.observation_space.codec import Codec
 from wam.models.world_action.joint import JointModel
-from wam.models.world_action.joint_network import JointNetwork
+from wam.models.world_action.joint_network import ACTIONS, JointNetwork, reached
 from wam.models.world_action.joint_programs import Lesson, Program
 from wam.models.world_action.joint_tokens import ActionTokens, FrameTokens, PictureTokens
 from wam.nets.blocks.masks import Rule
@@ -14,6 +14,8 @@ from wam.nets.generate.flow import Flow
 from wam.nets.perceive.keypoints import KeypointEncoder
 from wam.nets.perceive.text import text_encoder
 from wam.world import ActionSpec, ObservationSpec, SpecError, Statistics
+
+MOVED = 3  # copies of the last frame, moved as a step is told, where it is told actions
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,12 @@ def joint_model(
     widths = (config.dim, config.narrow) if config.narrow else (config.dim,)
     asked = words.width if words is not None else 0
     net = StreamTransformer(widths, config.depth, config.heads, config.dim // config.heads, condition=config.condition, context=asked if config.attends else 0)
+    moved = MOVED if ACTIONS in reached("video", ("video", ACTIONS), rules) else 0
     tokens = {
-        "video": PictureTokens(codec.shape, config.dim, patch=config.patch, channels=config.fine, condition=config.condition)
+        "video": PictureTokens(codec.shape, config.dim, patch=config.patch, channels=config.fine, condition=config.condition, moved=moved)
         if config.fine
         else FrameTokens(codec.shape, config.dim, patch=config.patch),
-        "actions": ActionTokens(acts.per_step * len(acts.low_level), widths[-1]),
+        ACTIONS: ActionTokens(acts.per_step * len(acts.low_level), widths[-1]),
     }
     eye = KeypointEncoder(codec.shape[0], config.condition, width=config.eye, condition=asked) if config.eye else None
     network = JointNetwork(net, tokens, rules, steps=config.chunk, context=config.context, condition=config.condition, words=asked, eye=eye)

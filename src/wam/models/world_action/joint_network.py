@@ -105,7 +105,7 @@ class JointNetwork(nn.Module):
         self.heard = nn.Linear(words, condition) if words else None  # of the instruction, beside its words (see `VideoWorldModel`)
         self.eye = eye
         self.observed = nn.Parameter(torch.randn(condition) * 0.02)
-        self._sees = {kind: self._reached(kind) for kind in (OBSERVED, *self.kinds)}
+        self._sees = {kind: reached(kind, self.kinds, rules) for kind in (OBSERVED, *self.kinds)}
         self.done = nn.Linear(2 * self.shape(ACTIONS)[0] + condition, condition) if ACTIONS in tokens and self.sees(self.kinds[0], ACTIONS) else None
         if self._sees[OBSERVED] != {OBSERVED}:
             raise ValueError(f"observed frames are computed once, but rules let them see {sorted(self._sees[OBSERVED])}: expected only each other.")
@@ -160,16 +160,6 @@ class JointNetwork(nn.Module):
         return answer
 
     # -- inside ------------------------------------------------------------------------------------------------------
-
-    def _reached(self, kind: str) -> set[str]:
-        """All kinds that one sees, directly or through others, whatever the blocks."""
-        every, found, waiting = {OBSERVED, *self.kinds}, set[str](), [kind]
-        while waiting:
-            who = waiting.pop()
-            seen = set[str]().union(*(_named(rule.sees, every) for rule in self.rules if who in _named(rule.who, every)))
-            waiting += seen - found
-            found |= seen
-        return found
 
     def _of(self, kind: str) -> StreamTokens:
         """Observed frames are tokens like those of the video."""
@@ -236,6 +226,17 @@ class JointNetwork(nn.Module):
             context_valid=real,
             cache=prefix.cache if prefix is not None else None,
         )
+
+
+def reached(kind: str, kinds: Sequence[str], rules: Sequence[Rule]) -> set[str]:
+    """All kinds that one sees, directly or through others, whatever the blocks. `kinds`: of the streams."""
+    every, found, waiting = {OBSERVED, *kinds}, set[str](), [kind]
+    while waiting:
+        who = waiting.pop()
+        seen = set[str]().union(*(_named(rule.sees, every) for rule in rules if who in _named(rule.who, every)))
+        waiting += seen - found
+        found |= seen
+    return found
 
 
 def _named(kinds: str | tuple[str, ...], every: set[str]) -> set[str]:

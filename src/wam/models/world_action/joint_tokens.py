@@ -1,7 +1,7 @@
 """What a joint model's streams look like to its transformer: frames as patches, the actions of a step as one token, and back.
 
 Cells of an autoencoder's latents are patches alone. Pixels lie between convolutions: a token then says what is where, and leaves drawing it to
-them, which see the noisy frame, the last one observed, and copies of it that are moved as a step is told.
+them, which see the noisy frame, the last one observed, and copies of it that are moved as a step is told, where it is told actions.
 
 A stream has K model steps; a step is `count` tokens. Places are (time, row, column), time in model steps, 0 = the present frame.
 The R actions of a step are one token and not R: they belong to the one frame that they lead to, a step of the video and a step of
@@ -21,8 +21,7 @@ from torch.nn import functional as F
 from wam.nets.blocks.shifts import Shifts
 
 GROUPS = 8  # of channels that are normalised together
-MOVED = 3  # copies of the last frame that are moved as a step is told
-STAYS = 3.0  # logit of the share of the last frame that a pixel begins with
+STAYS = 1.0  # logit of the share of the last frame that a pixel begins with
 
 
 class StreamTokens(nn.Module, ABC):
@@ -99,7 +98,8 @@ class PictureTokens(FrameTokens):
     still need not be learned, and of what moves only how far.
     """
 
-    def __init__(self, shape: tuple[int, int, int], width: int, *, patch: int, channels: int, condition: int):
+    def __init__(self, shape: tuple[int, int, int], width: int, *, patch: int, channels: int, condition: int, moved: int):
+        """`condition`: E of what a step is told; `moved`: copies of the last frame, moved by that."""
         super().__init__(shape, width, patch=patch)
         if patch % 2 or channels % GROUPS:
             raise ValueError(
@@ -110,11 +110,10 @@ class PictureTokens(FrameTokens):
         self.look = nn.Sequential(nn.PixelUnshuffle(2), *_convolved(colours, channels), *_convolved(channels, channels))
         self.enter = nn.Conv2d(channels, width, cells, stride=cells)
         self.leave = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * channels * cells**2))
-        self.seen = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d((2 + MOVED) * colours, channels, 3, padding=1), nn.GroupNorm(GROUPS, channels))
-        self.shifts = Shifts(condition, MOVED)
-        self.register_buffer("stays", torch.tensor([STAYS, *[0.0] * (MOVED + 1)])[:, None, None], persistent=False)
-        out = nn.Conv2d(channels, colours + 4 * (2 + MOVED), 3, padding=1)
+        self.seen = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d((2 + moved) * colours, channels, 3, padding=1), nn.GroupNorm(GROUPS, channels))
+        out = nn.Conv2d(channels, colours + 4 * (1 + moved), 3, padding=1)
         self.draw = nn.Sequential(*_convolved(channels, channels), *_convolved(channels, channels), _close(out), nn.PixelShuffle(2))
+        self.shifts = Shifts(condition, moved) if moved else None
 
     def forward(self, x: Float[Tensor, "B T c h w"]) -> Float[Tensor, "B L D"]:
         """See `StreamTokens`: row by row from the top left."""
@@ -125,12 +124,14 @@ class PictureTokens(FrameTokens):
     ) -> Float[Tensor, "B T c h w"]:
         """See `StreamTokens`; as long as nothing was learned, most of the last frame."""
         scale, shift = self._frames(tokens, self.patch // 2).chunk(2, 1)
-        shares = last[:, None].expand_as(entered)[:, :, None], self.shifts(last, told).to(entered.dtype)
-        known = torch.cat(shares, 2)
-        seen = self.seen(torch.cat([entered, known.flatten(2, 3)], 2).flatten(0, 1))
-        drawn, share = self.draw(F.gelu(seen * (1 + scale) + shift)).unflatten(0, entered.shape[:2]).split([entered.shape[2], known.shape[2] + 1], 2)
-        share = (share + self.stays).softmax(2)
-        return torch.einsum("btnhw,btnchw->btchw", share, torch.cat([known, drawn[:, :, None].to(known.dtype)], 2))
+        copies = last[:, None, None].expand(-1, entered.shape[1], -1, -1, -1, -1)
+        if self.shifts is not None:
+            copies = torch.cat([copies, self.shifts(last, told).to(last.dtype)], 2)
+        seen = self.seen(torch.cat([entered, copies.flatten(2, 3)], 2).flatten(0, 1))
+        found = self.draw(F.gelu(seen * (1 + scale) + shift)).unflatten(0, entered.shape[:2])
+        drawn, share = found.split([entered.shape[2], copies.shape[2]], 2)
+        share = torch.cat([share[:, :, :1] + STAYS, share[:, :, 1:], torch.zeros_like(share[:, :, :1])], 2).softmax(2)
+        return (share[:, :, :, None] * torch.cat([copies, drawn[:, :, None].to(copies.dtype)], 2)).sum(2)
 
 
 class ActionTokens(StreamTokens):
