@@ -77,10 +77,13 @@ def build_video(config: VideoConfig, data: DataSpec, statistics: Statistics) -> 
     return video_model(config, seen, data.acts, statistics.for_proprio(()), data.rate, data.sentences)
 
 
-def joint_stages(*, steps: int, batch: int, learning_rate: float, past: int, horizon: int, pictures: int = 0, video: float = 1.0) -> tuple[Stage, ...]:
+def joint_stages(
+    *, steps: int, batch: int, learning_rate: float, past: int, horizon: int, pictures: int = 0, video: float = 1.0, eye: float = 1.0
+) -> tuple[Stage, ...]:
     """An autoencoder first, then video and actions together in its latents; both also from episodes whose actions nobody recorded.
 
-    With `pictures` = 0 there is no autoencoder, and the frames are pixels. `video`: weight of its error, beside 1 for that of the actions.
+    With `pictures` = 0 there is no autoencoder, and the frames are pixels. `video`: weight of its error, beside 1 for that of the actions. `eye`: of its
+    learning rate, beside 1 for the rest.
     """
     both = usual(
         {"video": video, "actions": 1.0},
@@ -93,6 +96,8 @@ def joint_stages(*, steps: int, batch: int, learning_rate: float, past: int, hor
         unlabelled=True,
         labelled=0.5,
     )
+    if eye != 1:
+        both = replace(both, factors={"network.eye": eye})
     if not pictures:
         return (Stage(name="joint", learner=both),)
     codec = replace(both, weights={"codec.reconstruction": 1.0, "codec.kl": 1e-3}, steps=pictures, learning_rate=1e-3, labelled=0.0)
