@@ -156,6 +156,11 @@ def test_a_frame_is_told_the_actions_that_lead_there_and_no_others():
     assert (alone != told).any() and make("fast").network.done is None
 
 
+def test_copies_of_the_last_frame_are_moved_where_the_video_is_told_actions():
+    moves = {arm: make(arm, fine=8, clean=True).network.tokens["video"].shifts is not None for arm in SEEN}
+    assert moves == {arm: video_sees_actions for arm, (_, video_sees_actions) in SEEN.items()}
+
+
 @pytest.mark.parametrize("arm", ["fast", "uwm"])
 def test_observed_frames_computed_once_are_those_computed_along(arm):
     model = make(arm)

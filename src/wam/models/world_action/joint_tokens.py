@@ -122,7 +122,7 @@ class PictureTokens(FrameTokens):
     def read(
         self, tokens: Float[Tensor, "B L D"], entered: Float[Tensor, "B T c h w"], last: Float[Tensor, "B c h w"], told: Float[Tensor, "B T E"]
     ) -> Float[Tensor, "B T c h w"]:
-        """See `StreamTokens`; as long as nothing was learned, most of the last frame."""
+        """See `StreamTokens`; as long as nothing was learned, mostly the last frame and its copies."""
         scale, shift = self._frames(tokens, self.patch // 2).chunk(2, 1)
         copies = last[:, None, None].expand(-1, entered.shape[1], -1, -1, -1, -1)
         if self.shifts is not None:

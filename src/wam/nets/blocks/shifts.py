@@ -1,7 +1,7 @@
 """Copies of a picture, each moved as a whole, by as much as a vector says: what a body leaves and enters need not be drawn anew.
 
 The share of each old pixel in a new one is a Gaussian about where it comes from, whose width says how sure that is: gradients reach
-across the picture at first, and copies get sharp. As the transformations of CDNA and STP (1605.07157, section 3.2), which give kernels
+across the picture at first, and copies get sharp. As the transformations of CDNA and STP (1605.07157, section 3), which give kernels
 of a few pixels, or sample four.
 """
 
