@@ -77,7 +77,7 @@ def test_arms_that_draw_both_together_differ_in_the_levels_alone():
     made = [RECIPE.build(change(narrow(RECIPE.presets["tiny"])).config, spec, statistics(spec)) for change in (coupled, independent, lambda preset: preset)]
     one, two, views = ([lesson.levels.draw(Noise.of(range(64)), 1) for lesson in model.lessons] for model in made)
     assert torch.equal(*one[0]) and not torch.equal(*two[0])
-    assert torch.equal(one[0][0], two[0][0]) and len(one) == len(two) == 1 and len(views) == 3  # the video's levels are the same in both
+    assert torch.equal(one[0][0], two[0][0]) and len(one) == len(two) == 1 and len(views) == 5  # the video's levels are the same in both
     assert replace(made[0].lessons[0], levels=None) == replace(made[1].lessons[0], levels=None)
     for model in made[:2]:
         rows = table(model.program, 3)

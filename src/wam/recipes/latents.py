@@ -100,7 +100,7 @@ def joint_stages(
         both = replace(both, factors={"network.eye": eye})
     if not pictures:
         return (Stage(name="joint", learner=both),)
-    codec = replace(both, weights={"codec.reconstruction": 1.0, "codec.kl": 1e-3}, steps=pictures, learning_rate=1e-3, labelled=0.0)
+    codec = replace(both, weights={"codec.reconstruction": 1.0, "codec.kl": 1e-3}, factors={}, steps=pictures, learning_rate=1e-3, labelled=0.0)
     return (
         Stage(name="pictures", learner=codec, parts=("codec",)),
         Stage(name="joint", after=("pictures",), learner=both, frozen=("codec",), derives=remember),

@@ -149,8 +149,8 @@ def build(config: SuSIEConfig, data: DataSpec, statistics: Statistics) -> nn.Mod
 
 
 def without_words(preset: Preset) -> Preset:
-    """Sub-goals are imagined without the instruction."""
-    return replace(preset, config=replace(preset.config, dropped_words=1.0))
+    """Sub-goals are imagined without the instruction: the video model cannot read."""
+    return replace(preset, config=replace(preset.config, reads=False, dropped_words=0.0, guidance=1.0))
 
 
 RECIPE = Recipe(

@@ -85,11 +85,12 @@ def build(config: UniPiConfig, data: DataSpec, statistics: Statistics) -> nn.Mod
     seen, known = replace(data.observes, proprio=(), points=0, state=None), statistics.for_proprio(())
     video = video_model(config, seen, data.acts, known, data.rate, data.sentences)
     grounder = ByInverseDynamics(InverseDynamics(seen, data.acts, known, dim=config.inverse))
-    return ImagineThenExecute(video, grounder, data.acts, chunk=config.chunk, execute=config.execute, rate=data.rate)
+    looks = config.dropped_frames < 1
+    return ImagineThenExecute(video, grounder, data.acts, chunk=config.chunk, execute=config.execute, rate=data.rate, looks=looks)
 
 
 def without_first_frame(preset: Preset) -> Preset:
-    """The video model never sees the present frame while it learns; it is only there when it imagines."""
+    """The video model never sees the present frame, neither while it learns nor when it imagines: words alone say what comes."""
     return replace(preset, config=replace(preset.config, dropped_frames=1.0))
 
 

@@ -30,10 +30,11 @@ CARD = Card(
         "instead of an autoencoder's latents, and frames are asked for instead of velocities (2511.13720).",
         "AdaLN tells a token its own noise level, and those of a frame the actions that lead there, their sum, and their level; the paper tells all "
         "tokens both levels.",
-        "No registers. Rectified flow instead of DDPM. A fifth of the training levels is exactly noise, where draws begin; of the video alone half, and "
-        "most others are near it.",
-        "Where the video alone is learned, three quarters of the steps show the actions as they were done.",
-        "What is unknown is left out where it is unknown to the end, instead of standing by as noise. Most of what is learned is the policy so.",
+        "No registers. Rectified flow instead of DDPM. Where both are learned together, a fifth of the levels is exactly noise, where draws begin; of the "
+        "video alone half, and most others are near it, as those of the actions alone are.",
+        "Each view has rows of its own: most learn to act, few the video after given actions, or after unknown ones, and what was done between given "
+        "frames, without the instruction, which would say it without them.",
+        "What is unknown to the end is left out, instead of standing by as noise.",
         "A frame per model step, and the actions of a step are one token.",
         "At robot the video is drawn as the difference from the last frame: a room that was not seen before then stays itself.",
         "At tiny the video's error weighs a quarter of the actions', the encoder beside the tokens learns three times as fast as they do, and every chunk "
@@ -58,7 +59,9 @@ class UWMConfig(JointConfig):
     eye: int = 32
     condition: int = 128
     depth: int = 2
+    leads: bool = True
     together: float = 0.05  # share of the rows that learn video and actions together, and of those that learn the video alone; all learn to act
+    inverse: float = 0.1  # share of the rows that learn what was done between frames
     drawn: Literal["views", "independent", "coupled"] = "views"  # every view is learned; or both together alone, at levels of their own, or at one
 
 
@@ -109,18 +112,21 @@ PAPER = Preset(
 
 LAW = Mixed(0.2, Fixed(1.0), Uniform())  # draws start at exactly 1
 VIDEO_LAW = Mixed(0.5, Fixed(1.0), Power(3.0))  # of the video alone: mostly near noise, where what is done must say what comes; less noisy frames show it
-DONE = Mixed(0.25, Fixed(1.0), Fixed(0.0))  # of actions beside which the video alone is learned: mostly known, as the forward view has them
 ACTION_LAW = Power(3.0)  # mostly near noise: what to do must come from what was seen (see `nets.generate.generation.action_generation`)
 
 
 def lessons(config: UWMConfig) -> tuple[Lesson, ...]:
-    """Both together at levels of their own; the video of what is done, or of what is not known; and actions beside an unknown video. Or both together alone."""
+    """A lesson for each view: both together at levels of their own, the video of what is done, and of what is not known, what was done between frames,
+    and what to do. Or both together alone.
+    """
     if config.drawn != "views":
         return (Lesson(Levels((ACTION_LAW, Same(0) if config.drawn == "coupled" else ACTION_LAW))),)
     together = Lesson(Levels((LAW, LAW)), share=config.together)
-    video = Lesson(Levels((VIDEO_LAW, DONE)), learns=("video",), share=config.together)
-    actions = Lesson(Levels((Fixed(1.0), ACTION_LAW)), learns=("actions",), draws=4)
-    return together, video, actions
+    forward = Lesson(Levels((VIDEO_LAW, Fixed(0.0))), learns=("video",), share=0.75 * config.together)
+    video = Lesson(Levels((VIDEO_LAW, Fixed(1.0))), learns=("video",), share=0.25 * config.together)
+    inverse = Lesson(Levels((Fixed(0.0), ACTION_LAW)), learns=("actions",), share=config.inverse, heard=False)
+    policy = Lesson(Levels((Fixed(1.0), ACTION_LAW)), learns=("actions",), draws=4)
+    return together, forward, video, inverse, policy
 
 
 def build(config: UWMConfig, data: DataSpec, statistics: Statistics) -> nn.Module:

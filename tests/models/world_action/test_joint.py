@@ -32,7 +32,7 @@ def make(arm: str = "uwm", sentences: tuple[str, ...] = (), cameras: int = 1, *,
     """A small one, all of whose gates are open unless it shall be fresh."""
     torch.manual_seed(0)
     spec = shown_by(cameras)
-    config, rules, lessons, program = replace(CONFIG, **changed), uwm.RULES, uwm.lessons(uwm.UWMConfig(together=0.5)), "policy"
+    config, rules, lessons, program = replace(CONFIG, **{"leads": arm == "uwm", **changed}), uwm.RULES, uwm.lessons(uwm.UWMConfig(together=0.5)), "policy"
     if arm != "uwm":
         config, rules, lessons, program = replace(config, narrow=8), fast_wam.rules(arm), fast_wam.lessons(arm), fast_wam.PROGRAMS[arm]
     observes, known = replace(spec.observes, proprio=()), statistics(spec).for_proprio(())
@@ -86,9 +86,7 @@ def test_given_frames_mean_the_same_to_a_model_of_differences():
 
 
 def test_conforms_as_a_video_model_that_is_told_no_actions():
-    report = check_world_model(make("fast").as_video(), make=lambda: make("fast").as_video())
-    failed = {finding.check for finding in report.findings if finding.status == "failed"}
-    assert failed <= {"actions_act_from_their_step_on"}  # there are no actions to choose differently
+    check_world_model(make("fast").as_video(), make=lambda: make("fast").as_video()).require()
 
 
 @pytest.mark.parametrize("arm", ["uwm", "fast", "joint", "imagine_first"])
@@ -142,7 +140,7 @@ def test_no_gradient_flows_where_no_rule_lets_it(arm, fine):
 
 
 def test_a_frame_is_told_the_actions_that_lead_there_and_no_others():
-    """From the last frame observed on, beside what attention finds; where the video may not see the actions, nothing of them."""
+    """From the last frame observed on, beside what attention finds, and as far as they are known; nothing of them in a model where they do not lead."""
     model = make("uwm")
     here, _ = situation(model)
     x, level = states(model)
@@ -152,13 +150,53 @@ def test_a_frame_is_told_the_actions_that_lead_there_and_no_others():
     assert (model.network._told(prefix, other, level)["video"] != told).any(-1)[0].tolist() == [False, True]
     other = {**x, "actions": x["actions"] + torch.tensor([1.0, 0.0])[:, None]}  # of the first, which led to the second too
     assert (model.network._told(prefix, other, level)["video"] != told).any(-1)[0].tolist() == [True, True]
+    unknown = {**level, "actions": torch.tensor([[1.0, 0.3]]).expand(ROWS, -1)}  # noise stands in the place of the first
+    silent = model.network._told(prefix, x, unknown)["video"]
+    torch.testing.assert_close(model.network._told(prefix, other, unknown)["video"], silent)
     alone = model.network._told(prefix, {"video": x["video"]}, level)["video"]
-    assert (alone != told).any() and make("fast").network.done is None
+    assert (alone != told).any() and make("joint").network.done is None
+    with pytest.raises(ValueError, match="rules let 'video' see no 'actions'"):
+        make("fast", leads=True)
 
 
-def test_copies_of_the_last_frame_are_moved_where_the_video_is_told_actions():
+def test_between_frames_what_was_done_is_learned_without_the_instruction():
+    """As the inverse view asks for it. What to do is learned with it."""
+    inverse, policy = (lesson for lesson in uwm.lessons(uwm.UWMConfig()) if lesson.learns == ("actions",))
+    for lesson, heard in ((replace(inverse, share=1.0), False), (policy, True)):
+        model, shown = make("uwm", WORDS), window(ROWS, CONFIG.context, K)
+        model.lessons = (lesson,)
+        asked = [model.loss(replace(shown, task=Task(instruction=torch.full((ROWS,), which))), noise=Noise.of(range(ROWS)))["actions"] for which in (0, 1)]
+        assert torch.equal(*asked) != heard
+
+
+def test_what_a_program_leaves_out_some_lesson_leaves_out():
+    """No view meets streams, or their absence, that nothing was learned in."""
+    learned = {(lesson.learns, lesson.absent) for lesson in uwm.lessons(uwm.UWMConfig())}
+    assert learned == {(("video", "actions"), ()), (("video",), ()), (("video",), ("actions",)), (("actions",), ()), (("actions",), ("video",))}
+
+
+def test_copies_of_the_last_frame_are_moved_where_actions_lead():
     moves = {arm: make(arm, fine=8, clean=True).network.tokens["video"].shifts is not None for arm in SEEN}
-    assert moves == {arm: video_sees_actions for arm, (_, video_sees_actions) in SEEN.items()}
+    assert moves == {arm: arm == "uwm" for arm in SEEN}
+
+
+def test_cameras_move_each_for_themselves():
+    """One may stand still where the other moves, and a pixel of one may be kept where that of the other is drawn."""
+    torch.manual_seed(0)
+    frames = PictureTokens((6, 32, 32), 16, patch=8, channels=8, condition=4, moved=1, cameras=2)
+    assert frames.shifts is not None
+    with torch.no_grad():
+        frames.shifts.where.weight.zero_()
+        frames.shifts.where.bias.copy_(torch.tensor([1.0, 0.0, -30.0, 0.0, 0.0, -30.0]))  # the first camera 4 px down; both sharp
+    last = torch.rand(1, 6, 32, 32)
+    copy = frames.shifts(last, torch.zeros(1, 1, 4))[0, 0, 0]
+    torch.testing.assert_close(copy[3:], last[0, 3:], atol=0.02, rtol=0)
+    torch.testing.assert_close(copy[:3, 4:], last[0, :3, :-4], atol=0.02, rtol=0)
+    with torch.no_grad():
+        frames.draw[-2].bias[24:].view(2, 2, 4)[0, 1] = 30.0  # the second camera keeps the last frame
+    read = frames.read(torch.zeros(1, 16, 16), torch.zeros(1, 1, 6, 32, 32), last, torch.zeros(1, 1, 4))[0, 0]
+    torch.testing.assert_close(read[3:], last[0, 3:])
+    assert (read[:3] - last[0, :3]).abs().max() > 0.1
 
 
 @pytest.mark.parametrize("arm", ["fast", "uwm"])

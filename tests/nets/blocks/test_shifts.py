@@ -41,3 +41,15 @@ def test_how_far_a_thing_moves_is_learned_from_what_is_told():
         learner.step()
     gain = UNIT * shifts.where.weight[:2].detach()
     assert torch.allclose(gain, 5 * torch.eye(2), atol=0.3)
+
+
+def test_places_are_exact_in_coarse_arithmetic():
+    """Under autocast, and not coarser than what it is given."""
+    shifts, picture = Shifts(2, 1), Noise.of([0]).uniform(3, 32, 32)
+    with torch.no_grad():
+        shifts.where.weight.zero_()
+        shifts.where.bias.copy_(torch.tensor([0.0, 0.0, -30.0]))
+    exact = shifts(picture, torch.zeros(1, 1, 2))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(shifts(picture, torch.zeros(1, 1, 2)), exact)
+    assert shifts.double()(picture.double(), torch.zeros(1, 1, 2, dtype=torch.float64)).dtype == torch.float64

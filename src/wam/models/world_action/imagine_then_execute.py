@@ -23,11 +23,24 @@ class Imagining(Record):
 
 
 class ImagineThenExecute(nn.Module, Imagines[Imagining], Reads):
-    """A policy. `acts`: what the grounder gives; `chunk`: steps of it per decision, of which `execute` are done."""
+    """A policy. `acts`: what the grounder gives; `chunk`: steps of it per decision, of which `execute` are done.
 
-    def __init__(self, video: VideoWorldModel, grounder: ByInverseDynamics | ByGoal, acts: ActionSpec, *, chunk: int, execute: int, rate: float):
+    `looks`: the video model is shown the present frame; one that learned without any frames must not be.
+    """
+
+    def __init__(
+        self,
+        video: VideoWorldModel,
+        grounder: ByInverseDynamics | ByGoal,
+        acts: ActionSpec,
+        *,
+        chunk: int,
+        execute: int,
+        rate: float,
+        looks: bool = True,
+    ):
         super().__init__()
-        self.video, self.grounder = video, grounder
+        self.video, self.grounder, self.looks = video, grounder, looks
         spec = video.spec
         self.spec = PolicySpec(observes=spec.observes, acts=acts, chunk=chunk, execute=execute, rate=rate, instructed=spec.instructed, sentences=spec.sentences)
 
@@ -53,7 +66,7 @@ class ImagineThenExecute(nn.Module, Imagines[Imagining], Reads):
         return self._imagined(memory, since, noise)[1]
 
     def _imagined(self, memory: Imagining, since: Past, noise: Noise | None) -> tuple[Grounded[Scene, Scene], Future]:
-        carry = self.video.observe(memory.carry, since, noise=noise)
+        carry = self.video.observe(memory.carry, since, noise=noise) if self.looks else memory.carry
         spec = self.video.spec
         steps = torch.ones(since.size("B"), spec.chunk, spec.consumes.per_step, dtype=torch.bool, device=carry.device)
         future = self.video.predict(carry, Actions(valid=steps), noise=noise.fork("imagine") if noise is not None else None)[1]

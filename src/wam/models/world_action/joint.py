@@ -154,7 +154,8 @@ class JointModel(nn.Module, Reads, Views, Continues[Situation]):
         video = self._streamed(Given(z[:, now:], done[:, now:].any(-1)), observed)
         actions = Given(self.scaled(stretch.actions)[:, now:], sure[:, now:].any(-1))
         prefix, given, losses = self.network.see(observed, words), {"video": video, "actions": actions}, dict[str, Tensor]()
-        learned = [self._learned(lesson, prefix, given, words, noise.fork(f"lesson {index}")) for index, lesson in enumerate(self.lessons)]
+        told = prefix, words
+        learned = [self._taught(lesson, observed, told, given, noise.fork(f"lesson {index}")) for index, lesson in enumerate(self.lessons)]
         found = dict[str, Tensor]()
         for kind in KINDS:  # a row counts the same in every lesson
             if every := [one[kind] for one in learned if kind in one]:
@@ -235,7 +236,7 @@ class JointModel(nn.Module, Reads, Views, Continues[Situation]):
 
     def _anchor(self, frames: Recent) -> Float[Tensor, "B #K c h w"]:
         """What the video stream is the difference from."""
-        last = frames.values[:, -1:]
+        last = frames.shown[:, -1:]
         return last if self.residual else torch.zeros_like(last)
 
     def _streamed(self, video: Given, frames: Recent) -> Given:
@@ -251,19 +252,21 @@ class JointModel(nn.Module, Reads, Views, Continues[Situation]):
         state = self.processes[kind].start(noise.normal(1, *shape, dtype=self.zero.dtype)[:, 0]).expand(rows, *shape)
         return state if given is None else _where(given.known, given.x, state)
 
-    def _learned(self, lesson: Lesson, prefix: Prefix, given: Mapping[str, Given], words: Words | None, noise: Noise) -> dict[str, Tensor]:
-        """Errors "B K ..." of what a lesson learns, the mean of its draws. What is not known is at level 1.
+    def _taught(self, lesson: Lesson, observed: Recent, told: tuple[Prefix, Words | None], given: Mapping[str, Given], noise: Noise) -> dict[str, Tensor]:
+        """Errors "B K ..." of what a lesson learns; rows that do not learn it have none. `told`: what all rows observed, and their instructions."""
+        rows = len(observed.known)
+        some, (prefix, words) = lesson.rows(rows), told
+        if lesson.heard:
+            prefix, words = prefix.first(some), None if words is None else (words[0][:some], words[1][:some])
+        else:
+            words = self._words(torch.full_like(noise.seed[:some], -1))
+            prefix = self.network.see(observed.narrow("B", 0, some), words)
+        here = {kind: Given(part.x[:some], part.known[:some]) for kind, part in given.items() if kind not in lesson.absent}
+        found = self._learned(lesson, prefix, here, words, noise.narrow("B", 0, some))
+        return {kind: F.pad(error, (*[0, 0] * (error.ndim - 1), 0, rows - some)) for kind, error in found.items()}
 
-        Rows that do not learn it have none.
-        """
-        given = {kind: part for kind, part in given.items() if kind not in lesson.absent}
-        if lesson.share < 1:
-            rows = len(prefix.gist)
-            some = lesson.rows(rows)
-            fewer = {kind: Given(part.x[:some], part.known[:some]) for kind, part in given.items()}
-            heard = None if words is None else (words[0][:some], words[1][:some])
-            found = self._learned(replace(lesson, share=1.0), prefix.first(some), fewer, heard, noise.narrow("B", 0, some))
-            return {kind: F.pad(error, (*[0, 0] * (error.ndim - 1), 0, rows - some)) for kind, error in found.items()}
+    def _learned(self, lesson: Lesson, prefix: Prefix, given: Mapping[str, Given], words: Words | None, noise: Noise) -> dict[str, Tensor]:
+        """Errors "B K ..." of what a lesson learns of these rows, the mean of its draws. What is not known is at level 1."""
         if lesson.draws > 1:
             count, once = lesson.draws, replace(lesson, draws=1)
             if stays := self.network.parts(lesson.learns, given)[0]:  # seen, and costly: one state of it for all draws

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from wam.models.observation_space.codec import Codec
 from wam.models.world_action.joint import JointModel
-from wam.models.world_action.joint_network import ACTIONS, JointNetwork, reached
+from wam.models.world_action.joint_network import ACTIONS, JointNetwork
 from wam.models.world_action.joint_programs import Lesson, Program
 from wam.models.world_action.joint_tokens import ActionTokens, FrameTokens, PictureTokens
 from wam.nets.blocks.masks import Rule
@@ -15,7 +15,7 @@ from wam.nets.perceive.keypoints import KeypointEncoder
 from wam.nets.perceive.text import text_encoder
 from wam.world import ActionSpec, ObservationSpec, SpecError, Statistics
 
-MOVED = 3  # copies of the last frame, moved as a step is told, where it is told actions
+MOVED = 3  # copies of the last frame, moved as a step is told, where actions lead
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class JointConfig:
     codec: int = 32  # channels of the autoencoder's first layer
     patch: int = 2  # cells per token, along each side
     fine: int = 0  # channels of convolutions around patches of pixels, which draw over the last frame; 0 = patches alone
+    leads: bool = False  # each frame is told the actions that lead there; where it is `fine`, copies of the last one move as they say
     dim: int = 128  # width of the video stream
     narrow: int = 0  # width of an action stream with weights of its own; 0 = actions share the video's weights
     depth: int = 6
@@ -63,21 +64,28 @@ def joint_model(
     if not acts.low_level:
         raise SpecError(f"a joint model draws low-level actions, and the data has {acts}. Record or convert a set with low-level actions.")
     if config.fine and (not config.clean or config.residual or config.latent):
-        raise ValueError("fine draws frames of pixels over the last one: expected clean=True (frames are asked for), residual=False and latent=0 beside it.")
+        raise ValueError(
+            f"fine draws frames of pixels over the last one: expected clean=True (frames are asked for), residual=False and latent=0 beside it, "
+            f"got clean={config.clean}, residual={config.residual}, latent={config.latent}."
+        )
     codec = Codec(observes, latent=config.latent, reduction=config.reduction, width=config.codec)
     words = text_encoder(config.text, sentences, width=config.words) if sentences else None
     widths = (config.dim, config.narrow) if config.narrow else (config.dim,)
     asked = words.width if words is not None else 0
     net = StreamTransformer(widths, config.depth, config.heads, config.dim // config.heads, condition=config.condition, context=asked if config.attends else 0)
-    moved = MOVED if ACTIONS in reached("video", ("video", ACTIONS), rules) else 0
+    moved = MOVED if config.leads else 0
     tokens = {
-        "video": PictureTokens(codec.shape, config.dim, patch=config.patch, channels=config.fine, condition=config.condition, moved=moved)
+        "video": PictureTokens(
+            codec.shape, config.dim, patch=config.patch, channels=config.fine, condition=config.condition, moved=moved, cameras=len(observes.cameras)
+        )
         if config.fine
         else FrameTokens(codec.shape, config.dim, patch=config.patch),
         ACTIONS: ActionTokens(acts.per_step * len(acts.low_level), widths[-1]),
     }
     eye = KeypointEncoder(codec.shape[0], config.condition, width=config.eye, condition=asked) if config.eye else None
-    network = JointNetwork(net, tokens, rules, steps=config.chunk, context=config.context, condition=config.condition, words=asked, eye=eye)
+    network = JointNetwork(
+        net, tokens, rules, steps=config.chunk, context=config.context, condition=config.condition, words=asked, eye=eye, leads=config.leads
+    )
     return JointModel(
         codec,
         network,

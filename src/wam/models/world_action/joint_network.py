@@ -74,8 +74,8 @@ class JointNetwork(nn.Module):
     """`tokens` by kind, video first; `steps`: K; `context`: W observed frames; `condition`: E of the transformer's conditions; `words`: width of
     the instruction's, 0 = none. They are told by their mean, and by cross-attention where the transformer has a context.
 
-    Where the video may see the actions, each frame is also told those that lead there, and their sum since the last observed one: attention need not
-    find them first, and how far something has moved is near to a sum.
+    `leads`: each frame is also told the actions that lead there, and their sum since the last observed one, as far as they are known: attention need
+    not find them first, and how far something has moved is near to a sum. ValueError where the video may not see the actions.
 
     `eye`: sums up the last observed frame as E numbers that all tokens are told beside their noise level (UWM, 2504.02792, section III):
     where things are need not be found from patches first.
@@ -92,6 +92,7 @@ class JointNetwork(nn.Module):
         condition: int,
         words: int = 0,
         eye: KeypointEncoder | None = None,
+        leads: bool = False,
     ):
         super().__init__()
         if len(net.widths) not in (1, len(tokens)):
@@ -106,7 +107,9 @@ class JointNetwork(nn.Module):
         self.eye = eye
         self.observed = nn.Parameter(torch.randn(condition) * 0.02)
         self._sees = {kind: reached(kind, self.kinds, rules) for kind in (OBSERVED, *self.kinds)}
-        self.done = nn.Linear(2 * self.shape(ACTIONS)[0] + condition, condition) if ACTIONS in tokens and self.sees(self.kinds[0], ACTIONS) else None
+        if leads and not self.sees(self.kinds[0], ACTIONS):
+            raise ValueError(f"frames are to be told the actions that lead there, but rules let {self.kinds[0]!r} see no {ACTIONS!r}. Leave leads out.")
+        self.done = nn.Linear(2 * self.shape(ACTIONS)[0] + condition, condition) if leads else None
         if self._sees[OBSERVED] != {OBSERVED}:
             raise ValueError(f"observed frames are computed once, but rules let them see {sorted(self._sees[OBSERVED])}: expected only each other.")
 
@@ -177,10 +180,10 @@ class JointNetwork(nn.Module):
         return range(1 - self.context, 1) if kind == OBSERVED else range(1, self.steps + 1)
 
     def _told(self, prefix: Prefix, states: Values, levels: Values) -> dict[str, Tensor]:
-        """Conditions "B K E" of these streams. A frame is told the actions that lead there, their sum, and how noisy they are, where it may see them."""
+        """Conditions "B K E" of these streams. Where actions lead, a frame is told those that lead there, their sum, and how noisy they are."""
         told = {kind: self.level(levels[kind]) + self.place[kind] + prefix.gist for kind in states}
         if self.done is not None and self.kinds[0] in told and ACTIONS in told:
-            done = states[ACTIONS]
+            done = states[ACTIONS] * (levels[ACTIONS] < 1)[..., None]  # noise would move all frames after it
             told[self.kinds[0]] = told[self.kinds[0]] + self.done(torch.cat([done, done.cumsum(1), self.level(levels[ACTIONS])], -1))
         return told
 

@@ -37,8 +37,9 @@ class Lesson:
 
     levels: Levels  # of video and actions
     learns: tuple[Kind, ...] = ("video", "actions")
-    share: float = 1.0  # of the rows that learn it: frames cost far more than actions
+    share: float = 1.0  # of the rows, the first ones, that learn it: frames cost far more than actions
     draws: int = 1  # of noise, for the same observed frames and what else stays: where what is learned is narrow, seeing costs more than drawing
+    heard: bool = True  # the instruction; what follows from frames alone is learned without it
 
     def rows(self, count: int) -> int:
         """How many of so many rows learn it; at least one."""

@@ -38,7 +38,7 @@ class StreamTokens(nn.Module, ABC):
     def read(
         self, tokens: Float[Tensor, "B L D"], entered: Float[Tensor, "B T ..."], last: Float[Tensor, "B c h w"], told: Float[Tensor, "B T E"]
     ) -> Float[Tensor, "B T ..."]:
-        """Numbers of the shape of the steps; zero as long as nothing was learned.
+        """Numbers of the shape of the steps.
 
         `entered`: what became these tokens; `last`: the last frame observed; `told`: what each step is told.
         """
@@ -69,7 +69,7 @@ class FrameTokens(StreamTokens):
     def read(
         self, tokens: Float[Tensor, "B L D"], entered: Float[Tensor, "B T c h w"], last: Float[Tensor, "B c h w"], told: Float[Tensor, "B T E"]
     ) -> Float[Tensor, "B T c h w"]:
-        """See `StreamTokens`. Tokens alone say it."""
+        """See `StreamTokens`. Tokens alone say it; zero as long as nothing was learned."""
         found: Tensor = self._frames(tokens, self.patch).unflatten(0, entered.shape[:2])
         return found
 
@@ -95,11 +95,11 @@ class PictureTokens(FrameTokens):
     Going in, a token sums up what convolutions made of its patch. Going out, tokens scale and shift (FiLM, 1709.07871) what convolutions see in
     the noisy frame, in the last one observed, and in copies of it that are moved as a whole, by as much as the step is told. From that, a picture is
     drawn, and for each pixel the shares of the last frame, of each copy and of the drawing (composited by masks, as in CDNA, 1605.07157): what stands
-    still need not be learned, and of what moves only how far.
+    still need not be learned, and of what moves only how far. Each camera moves by its own amounts and has shares of its own.
     """
 
-    def __init__(self, shape: tuple[int, int, int], width: int, *, patch: int, channels: int, condition: int, moved: int):
-        """`condition`: E of what a step is told; `moved`: copies of the last frame, moved by that."""
+    def __init__(self, shape: tuple[int, int, int], width: int, *, patch: int, channels: int, condition: int, moved: int, cameras: int = 1):
+        """`condition`: E of what a step is told; `moved`: copies of the last frame, moved by that; `cameras`: V, side by side as its channels."""
         super().__init__(shape, width, patch=patch)
         if patch % 2 or channels % GROUPS:
             raise ValueError(
@@ -111,9 +111,10 @@ class PictureTokens(FrameTokens):
         self.enter = nn.Conv2d(channels, width, cells, stride=cells)
         self.leave = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * channels * cells**2))
         self.seen = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d((2 + moved) * colours, channels, 3, padding=1), nn.GroupNorm(GROUPS, channels))
-        out = nn.Conv2d(channels, colours + 4 * (1 + moved), 3, padding=1)
+        self.shares = (1 + moved, cameras)  # of a pixel, beside that of the drawing
+        out = nn.Conv2d(channels, colours + 4 * (1 + moved) * cameras, 3, padding=1)
         self.draw = nn.Sequential(*_convolved(channels, channels), *_convolved(channels, channels), _close(out), nn.PixelShuffle(2))
-        self.shifts = Shifts(condition, moved) if moved else None
+        self.shifts = Shifts(condition, moved, cameras) if moved else None
 
     def forward(self, x: Float[Tensor, "B T c h w"]) -> Float[Tensor, "B L D"]:
         """See `StreamTokens`: row by row from the top left."""
@@ -129,9 +130,10 @@ class PictureTokens(FrameTokens):
             copies = torch.cat([copies, self.shifts(last, told).to(last.dtype)], 2)
         seen = self.seen(torch.cat([entered, copies.flatten(2, 3)], 2).flatten(0, 1))
         found = self.draw(F.gelu(seen * (1 + scale) + shift)).unflatten(0, entered.shape[:2])
-        drawn, share = found.split([entered.shape[2], copies.shape[2]], 2)
+        drawn, share = found[:, :, : entered.shape[2]], found[:, :, entered.shape[2] :].unflatten(2, self.shares)
         share = torch.cat([share[:, :, :1] + STAYS, share[:, :, 1:], torch.zeros_like(share[:, :, :1])], 2).softmax(2)
-        return (share[:, :, :, None] * torch.cat([copies, drawn[:, :, None].to(copies.dtype)], 2)).sum(2)
+        every = torch.cat([copies, drawn[:, :, None].to(copies.dtype)], 2).unflatten(3, (self.shares[1], -1))
+        return (share[:, :, :, :, None] * every).sum(2).flatten(2, 3)
 
 
 class ActionTokens(StreamTokens):
@@ -151,7 +153,7 @@ class ActionTokens(StreamTokens):
     def read(
         self, tokens: Float[Tensor, "B T D"], entered: Float[Tensor, "B T A"], last: Float[Tensor, "B c h w"], told: Float[Tensor, "B T E"]
     ) -> Float[Tensor, "B T A"]:
-        """See `StreamTokens`. Tokens alone say it."""
+        """See `StreamTokens`. Tokens alone say it; zero as long as nothing was learned."""
         found: Tensor = self.leave(tokens)
         return found
 

@@ -167,7 +167,7 @@ class JointWorldModel(nn.Module):
 
 
 class JointInverse(nn.Module, Infers):
-    """The actions between frames, K at a time, each K after what came before them."""
+    """The actions between frames, K at a time, each K after what came before them. No instruction is told: what was done shows in the frames."""
 
     def __init__(self, model: "JointModel"):
         super().__init__()
