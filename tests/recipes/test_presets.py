@@ -15,6 +15,7 @@ from wam.models.state_space.latent.dino_wm import DinoWMConfig
 from wam.recipes import all_recipes, load_recipe
 from wam.sim.worlds.push import PushConfig, PushWorld
 from wam.train import Gradient, Online
+from wam.train.optimise import adamw
 from wam.train.parts import learners, learning
 from wam.world import Future, Noise, Past, Task, Window
 
@@ -67,6 +68,7 @@ def test_a_training_step_of_every_stage(recipe, preset, tmp_path):
         assert isinstance(learner, Gradient)
         rows = window(spec, learner)
         with learning(model, stage) as parameters:
+            assert adamw(learner, parameters).param_groups
             losses = {
                 f"{prefix}{name}": value for prefix, part in learners(model, stage).items() for name, value in part.loss(rows, noise=Noise.of(range(4))).items()
             }

@@ -83,9 +83,7 @@ def joint_model(
         ACTIONS: ActionTokens(acts.per_step * len(acts.low_level), widths[-1]),
     }
     eye = KeypointEncoder(codec.shape[0], config.condition, width=config.eye, condition=asked) if config.eye else None
-    network = JointNetwork(
-        net, tokens, rules, steps=config.chunk, context=config.context, condition=config.condition, words=asked, eye=eye, leads=config.leads
-    )
+    network = JointNetwork(net, tokens, rules, steps=config.chunk, context=config.context, condition=config.condition, words=asked, eye=eye, leads=config.leads)
     return JointModel(
         codec,
         network,

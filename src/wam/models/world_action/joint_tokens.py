@@ -133,7 +133,8 @@ class PictureTokens(FrameTokens):
         drawn, share = found[:, :, : entered.shape[2]], found[:, :, entered.shape[2] :].unflatten(2, self.shares)
         share = torch.cat([share[:, :, :1] + STAYS, share[:, :, 1:], torch.zeros_like(share[:, :, :1])], 2).softmax(2)
         every = torch.cat([copies, drawn[:, :, None].to(copies.dtype)], 2).unflatten(3, (self.shares[1], -1))
-        return (share[:, :, :, :, None] * every).sum(2).flatten(2, 3)
+        shown: Tensor = (share[:, :, :, :, None] * every).sum(2).flatten(2, 3)
+        return shown
 
 
 class ActionTokens(StreamTokens):
