@@ -160,13 +160,15 @@ def test_a_frame_is_told_the_actions_that_lead_there_and_no_others():
 
 
 def test_between_frames_what_was_done_is_learned_without_the_instruction():
-    """As the inverse view asks for it. What to do is learned with it."""
+    """As the inverse view asks for it. What to do is learned with it; where all is, there is no such view."""
     inverse, policy = (lesson for lesson in uwm.lessons(uwm.UWMConfig()) if lesson.learns == ("actions",))
     for lesson, heard in ((replace(inverse, share=1.0), False), (policy, True)):
         model, shown = make("uwm", WORDS), window(ROWS, CONFIG.context, K)
         model.lessons = (lesson,)
         asked = [model.loss(replace(shown, task=Task(instruction=torch.full((ROWS,), which))), noise=Noise.of(range(ROWS)))["actions"] for which in (0, 1)]
         assert torch.equal(*asked) != heard
+    with pytest.raises(SpecError, match="only learned its actions with the instruction"):
+        make("imagine_first", WORDS).as_inverse()
 
 
 def test_what_a_program_leaves_out_some_lesson_leaves_out():

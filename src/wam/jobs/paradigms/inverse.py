@@ -2,10 +2,12 @@
 
 The frames are of the expert's own held-out episodes, so what it did next is known. Off generated frames the error is that of imagining and of
 reading together: a video of another good way counts as an error too.
-Does not know: training. Only arms that imagine and read actions off frames have these figures.
+Does not know: training. Only arms that imagine and read actions off frames have these figures: a video model with inverse dynamics, and a joint
+model, by its views.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,28 +19,55 @@ from wam.evaluate.intervals import Interval, bootstrap_mean
 from wam.jobs.paradigms.cell import InverseErrors
 from wam.models.world_action.grounding import ByInverseDynamics
 from wam.models.world_action.imagine_then_execute import ImagineThenExecute
+from wam.models.world_action.joint import JointModel
 from wam.plan.control.rollout import rollout
 from wam.use.futures import pictures
-from wam.world import Actions, Future, Noise, Policy
+from wam.world import Actions, Future, Infers, Noise, Observation, Policy, SpecError, Window, concatenate
 
 
-def inverse_errors(
-    model: ImagineThenExecute, world: Any, expert: Policy[Any], seeds: Sequence[int], *, skip: int, usual: Sequence[float]
-) -> InverseErrors | None:
-    """On the expert's episodes with these seeds, one per row of `world`; windows do not overlap. None for a grounder of another kind.
+@dataclass(frozen=True)
+class Reader:
+    """How a model reads actions off frames, and what it imagines after a window's past: `steps` frames."""
+
+    inverse: Infers
+    imagine: Callable[[Window, Noise], Future]
+    steps: int
+
+
+def reader_of(model: Any) -> Reader | None:
+    """None for a model that does not do both."""
+    if isinstance(model, ImagineThenExecute):
+        if not isinstance(model.grounder, ByInverseDynamics):
+            return None
+        inverse: Infers = model.grounder.inverse
+        video: Any = model.video
+    elif isinstance(model, JointModel):
+        try:
+            inverse, video = model.as_inverse(), model.as_video()
+        except SpecError:
+            return None
+    else:
+        return None
+
+    def imagine(window: Window, noise: Noise) -> Future:
+        carry = video.observe(video.begin(len(window.valid), window.task), window.past)
+        imagined: Future = video.predict(carry, Actions(valid=torch.ones_like(window.actions.valid)), noise=noise)[1]
+        return imagined
+
+    return Reader(inverse, imagine, video.spec.chunk)
+
+
+def inverse_errors(reader: Reader, world: Any, expert: Policy[Any], seeds: Sequence[int], *, skip: int, usual: Sequence[float], device: str) -> InverseErrors:
+    """On the expert's episodes with these seeds, one per row of `world`; windows do not overlap.
 
     Distances are of the slots in metres: turns and openings have units of their own.
     `usual`: the mean action "A" of the training data, which always answering counts as the trivial reader.
     """
-    if not isinstance(model.grounder, ByInverseDynamics):
-        return None
     done = rollout(world, expert, world.spec.budget, seeds=seeds)
-    steps = model.video.spec.chunk
     frames = frames_of(cut(done.to("cpu"), world.spec.sentences), DataSpec.of_world(world.spec)).in_table(world.spec.sentences)
-    windows = WindowDataset(frames, past=1, horizon=steps, skip=skip, stride=steps * skip)
-    indices, device = torch.arange(len(windows)), next(model.parameters()).device
-    window = windows.batch(indices).to(device)
-    memory, noise = model.begin(len(window.valid), window.task), Noise.of(indices, device)
+    windows = WindowDataset(frames, past=1, horizon=reader.steps, skip=skip, stride=reader.steps * skip)
+    indices = torch.arange(len(windows))
+    window, noise = windows.batch(indices).to(device), Noise.of(indices, device)
     true, episode = window.actions.low_level, windows.episode_of(indices)
     assert true is not None and window.future.observation is not None  # the world has low-level actions and pictures
     known = window.valid[..., None] & window.actions.valid
@@ -48,15 +77,14 @@ def inverse_errors(
         assert found is not None
         return bootstrap_mean(per_window((found - true)[..., metres].norm(dim=-1), known), groups=episode)
 
-    def read(future: Future) -> Tensor | None:
-        actions: Actions = model.grounder.ground(window.past, future, window.task)
-        return actions.low_level
+    def read(frames: Observation | None) -> Tensor | None:
+        assert frames is not None
+        shown = concatenate([pictures(window.past.observation), pictures(frames)], "T")
+        return reader.inverse.infer_actions(shown, noise=noise.fork("read")).narrow("T", 1).low_level
 
     with torch.no_grad():
-        real = Future(observation=pictures(window.future.observation))
-        return InverseErrors(
-            real=error(read(real)), generated=error(read(model.imagine(memory, window.past, noise=noise))), mean=error(true.new_tensor(usual).expand_as(true))
-        )
+        imagined = reader.imagine(window, noise.fork("imagine")).observation
+        return InverseErrors(real=error(read(window.future.observation)), generated=error(read(imagined)), mean=error(true.new_tensor(usual).expand_as(true)))
 
 
 def per_window(values: Float[Tensor, "B H R"], known: Bool[Tensor, "B H R"]) -> Float[Tensor, "B"]:

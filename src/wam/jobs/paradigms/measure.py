@@ -19,10 +19,9 @@ from wam.jobs.paradigms.acting import acting
 from wam.jobs.paradigms.cell import Cell, Outcomes, Wanted
 from wam.jobs.paradigms.cost import cost_of
 from wam.jobs.paradigms.finder import Finder, Sights, fit_finder
-from wam.jobs.paradigms.inverse import inverse_errors
+from wam.jobs.paradigms.inverse import inverse_errors, reader_of
 from wam.jobs.paradigms.setting import BATCH, PLANNED, Asked, policy_of_world, world_of
 from wam.jobs.paradigms.worlds import FIRST, SPLITS, Sought
-from wam.models.world_action.imagine_then_execute import ImagineThenExecute
 from wam.plan.control.rollout import rollout
 from wam.recipes.runs import Run
 from wam.world import Imagines, Noise, Observation
@@ -52,13 +51,12 @@ def measure(wanted: Wanted, run: Run | None, asked: Asked, finder: Finder, data:
     if run is not None:
         one, shadow = (world_of(asked, FIRST, 1) for _ in range(2))
         cost = cost_of(*acting(wanted.arm, run, asked, one, shadow), evaluation_seeds(TIMED))
-    imagines = run is not None and wanted.arm.acts == "model" and isinstance(run.model, ImagineThenExecute)
-    later = evaluation_seeds(asked.goals, LATER)
+    reader = reader_of(run.model) if run is not None and wanted.arm.acts == "model" else None
     inverse = None
-    if imagines and run is not None and run.statistics.action is not None:
-        world = world_of(asked, FIRST, asked.goals)
-        expert = policy_of_world("expert", asked, world)
-        inverse = inverse_errors(run.model, world, expert, later, skip=run.preset.skip, usual=run.statistics.action.mean)
+    if reader is not None and run is not None and run.statistics.action is not None:
+        world, later = world_of(asked, FIRST, asked.goals), evaluation_seeds(asked.goals, LATER)
+        expert, usual = policy_of_world("expert", asked, world), run.statistics.action.mean
+        inverse = inverse_errors(reader, world, expert, later, skip=run.preset.skip, usual=usual, device=asked.device)
     cell = Cell(
         arm=wanted.arm.name,
         labels=wanted.labels,

@@ -95,7 +95,7 @@ class JointModel(nn.Module, Reads, Views, Continues[Situation]):
         return JointWorldModel(self, "video")
 
     def as_inverse(self) -> JointInverse:
-        """What was done between given frames. SpecError where the actions do not see the video."""
+        """What was done between given frames. SpecError where the actions do not see the video, or were only learned with an instruction."""
         return JointInverse(self)
 
     @property

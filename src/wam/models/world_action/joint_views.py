@@ -174,6 +174,11 @@ class JointInverse(nn.Module, Infers):
         _require(model, "actions", "it is no inverse dynamics")
         if not model.network.sees("actions", "video"):
             raise SpecError("actions do not see the video in this model, so they cannot be read off it. Take a model whose actions do.")
+        if model.sentences and not model.dropped_words and not any("actions" in lesson.learns and not lesson.heard for lesson in model.lessons):
+            raise SpecError(
+                "this model only learned its actions with the instruction, which frames alone do not bring. Train it with a lesson of actions "
+                "that is not told it (heard=False), or with dropped_words."
+            )
         self.model = model
 
     @torch.no_grad()
