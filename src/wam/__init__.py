@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from wam.recipes.runs import Run
 
 
-def load(folder: "str | Path", *, device: str = "cpu") -> "Run":
-    """A trained run, ready to imagine and to act. Raises wam.train.CheckpointError where it is incomplete."""
+def load(folder: "str | Path", *, device: str = "cpu", stopped: bool = False) -> "Run":
+    """A trained run, ready to imagine and to act. Raises wam.train.CheckpointError where it is incomplete; `stopped`: half a training will do."""
     from wam.recipes.runs import load
 
-    return load(folder, device=device)
+    return load(folder, device=device, stopped=stopped)

@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import json
 import os
@@ -241,3 +242,20 @@ def test_intrinsics_follow_the_size() -> None:
     camera = replace(spec.observes.cameras["top"], intrinsics=(10.0, 20.0, 8.0, 8.0))
     spec = replace(spec, observes=replace(spec.observes, cameras={"top": camera}))
     assert cache.spec_for(spec, ["top"], (8, 32)).observes.cameras["top"].intrinsics == (20.0, 10.0, 16.5, 3.75)
+
+
+def test_a_disk_without_room_is_an_error_in_words(dataset: EpisodeDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A map whose pages cannot be written would end the process."""
+
+    def full(handle: int, start: int, size: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(DataError, match=r"needs \d+\.\d GB, and \d+\.\d GB are free"):
+        cached_frames(dataset)
+    assert not list((dataset.root / "cache").iterdir())
+
+
+def test_many_frames_are_resized_as_each_alone() -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (130, 3, 24, 20), np.uint8)
+    assert np.array_equal(resize_area(frames, (8, 10)), np.concatenate([resize_area(frame[None], (8, 10)) for frame in frames]))

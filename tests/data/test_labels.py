@@ -63,10 +63,25 @@ def test_labels_survive_the_disk(tmp_path):
 def test_a_step_of_several_frames_is_known_where_all_of_it_is():
     told = EPISODES[0].narrow("T", 0, 7)
     labelled = torch.tensor([[False, True, True, False, True, True, False]])  # to the first frame nothing led
-    windows = WindowDataset(frames_of([replace(told, actions=replace(told.actions, labelled=labelled))], FRAMES.spec), horizon=3, skip=2)
+    frames = frames_of([replace(told, actions=replace(told.actions, labelled=labelled))], FRAMES.spec)
+    windows = WindowDataset(frames, horizon=3, skip=2, unlabelled=True)
     window = windows.batch(torch.tensor([0]))
     assert window.actions.known().all(-1).tolist() == [[True, False, False]]
-    assert WindowDataset(windows.frames, horizon=6).batch(torch.tensor([0])).actions.known()[0, :, 0].tolist() == labelled[0, 1:].tolist()
+    assert WindowDataset(frames, horizon=6, unlabelled=True).batch(torch.tensor([0])).actions.known()[0, :, 0].tolist() == labelled[0, 1:].tolist()
+
+
+def test_models_that_need_actions_get_no_window_with_a_step_that_nobody_knows():
+    """Where an episode's actions are known in part; else they would take its zeros for actions."""
+    labelled = torch.tensor([[False, True, True, False, True, True, True]])
+    told = EPISODES[0].narrow("T", 0, 7)
+    frames = frames_of([replace(told, actions=replace(told.actions, labelled=labelled))], FRAMES.spec)
+    for past, horizon, skip, edges in ((1, 1, 1, False), (1, 2, 1, False), (2, 1, 1, True), (1, 1, 2, False)):
+        every, known = (WindowDataset(frames, past=past, horizon=horizon, skip=skip, edges=edges, unlabelled=unlabelled) for unlabelled in (True, False))
+        windows = every.batch(torch.arange(len(every)))
+        steps = torch.cat([windows.past.actions.known() | ~windows.past.actions.valid, windows.actions.known() | ~windows.actions.valid], 1)
+        assert known._now.tolist() == every._now[steps.all(-1).all(-1).numpy()].tolist() and len(known) < len(every)
+    with pytest.raises(DataError, match="any whole window"):
+        WindowDataset(frames, horizon=5)
 
 
 def test_a_choice_of_episodes_keeps_its_own_labels(tmp_path):
@@ -97,5 +112,5 @@ def test_few_labels_are_shown_more_often():
 
 def test_nothing_labelled_is_said_so():
     frames = replace(FRAMES, fields={**FRAMES.fields, "actions.labelled": np.zeros(len(FRAMES.fields["actions.valid"]), np.bool_)})
-    with pytest.raises(DataError, match=r"nobody recorded the actions of any of these .* learns from video alone"):
+    with pytest.raises(DataError, match=r"nobody recorded the actions of any whole window of these .* learns from video alone"):
         WindowDataset(frames, past=1, horizon=1)

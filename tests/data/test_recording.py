@@ -454,3 +454,23 @@ def test_every_file_operation_of_closing_may_be_the_last(tmp_path: Path, monkeyp
         if survived == 2:
             break
     assert survived == 2 and budget > 10
+
+
+def test_a_set_whose_index_was_copied_in_part_is_refused_and_nothing_of_it_goes(tmp_path: Path) -> None:
+    """Files that no row names would else be taken for those of a recording that was killed."""
+    record(tmp_path / "set", toy_spec())
+    (index,) = (tmp_path / "set" / "meta" / "episodes").rglob("*.parquet")
+    index.unlink()
+    before = sorted(tmp_path.rglob("*"))
+    for opens in (lambda: open_dataset(tmp_path / "set"), lambda: Recorder(tmp_path / "set", toy_spec(), resume=True)):
+        with pytest.raises(DataError, match=r"counts 4 episodes, meta/episodes lists 0(.|\n)*copied in part"):
+            opens()
+    assert [path for path in before if not path.exists()] == []
+
+
+def test_a_rate_that_is_not_that_of_the_frames_is_refused(tmp_path: Path) -> None:
+    record(tmp_path / "set", toy_spec())
+    path = tmp_path / "set" / "meta" / "info.json"
+    path.write_text(path.read_text().replace('"fps": 10', '"fps": 30'))
+    with pytest.raises(DataError, match="says 10 steps per second, the frames were recorded at 30"):
+        open_dataset(tmp_path / "set")

@@ -61,6 +61,23 @@ def test_a_refused_training_touches_nothing(data, other, tmp_path):
     assert not (tmp_path / "misspelt").exists()
 
 
+def test_half_a_training_is_looked_at_and_not_judged(data, other, tmp_path):
+    run = fit(data, tmp_path / "run")
+    (head,) = (run.folder / "checkpoints").glob("*/checkpoint.json")
+    told = json.loads(head.read_text())
+    head.write_text(json.dumps(told | {"place": told["place"] | {"ended": False, "step": 1}}))
+    for judged in (
+        load,
+        lambda folder: control_runs([folder], "push", goals=1, bars=Bars(Console(quiet=True))),
+        lambda folder: export(folder, tmp_path / "exported"),
+    ):
+        with pytest.raises(train.CheckpointError, match=r"not over: it was stopped after step 1 of stage 'world'.*--resume"):
+            judged(run.folder)
+    found, page = imagine_run(run.folder, other, horizon=2, count=4)
+    assert found.verdicts.uses_conditions is None and "stopped after step 1" in " ".join(found.notes) and "stopped after step 1" in page.read_text()
+    assert load(run.folder, stopped=True).left and not run.left
+
+
 def test_a_changed_preset_loads_as_it_was_trained(data, tmp_path):
     run = fit(data, tmp_path / "run", change=lambda preset: replace(small(without_regulariser(preset)), skip=2))
     again = load(tmp_path / "run")

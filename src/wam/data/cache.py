@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wam.data.cache_folder import written
+from wam.data.cache_folder import new_array, written
 from wam.data.columns import flatten
 from wam.data.dataset import EpisodeDataset
 from wam.data.errors import DataError
@@ -141,7 +141,7 @@ def fill(
             values = resized(path, rest(path, tensor), size)
             if path not in arrays:
                 shape = (dataset.frames, *values.shape[1:])
-                arrays[path] = np.lib.format.open_memmap(folder / f"{path}.npy", "w+", values.dtype, shape)
+                arrays[path] = new_array(folder / f"{path}.npy", values.dtype, shape)
             if values.shape[1:] != arrays[path].shape[1:]:
                 raise DataError(
                     f"{path} has shape {values.shape[1:]}, earlier episodes have {arrays[path].shape[1:]}.",

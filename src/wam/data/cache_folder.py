@@ -6,6 +6,7 @@ began it.
 Does not know: what lies in a cache, but for `of` in its meta.json, which says what set it is of.
 """
 
+import errno
 import fcntl
 import os
 import re
@@ -15,6 +16,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from wam.data.errors import DataError
 from wam.data.files import sync
@@ -53,6 +58,24 @@ def written(place: Path, of: str, *, own: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         os.close(lock)
+
+
+def new_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]:
+    """A memory-mapped array whose room on the disk is taken now: a disk that gets full later ends the process. DataError where there is not enough."""
+    made: NDArray[Any] = np.lib.format.open_memmap(path, "w+", dtype, shape)
+    try:
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return made  # a file system that takes no room beforehand
+        need, free = path.stat().st_size / 1e9, shutil.disk_usage(path.parent).free / 1e9
+        raise DataError(
+            f"{path.name} needs {need:.1f} GB, and {free:.1f} GB are free.",
+            remedy="Make room, choose another place (folder=), or smaller pictures (size=).",
+            path=path.parent,
+        ) from error
+    return made
 
 
 def unfinished(place: Path) -> Path:

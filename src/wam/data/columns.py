@@ -130,6 +130,8 @@ def episode_from(columns: Mapping[str, NDArray[Any]], spec: DataSpec, length: in
             values = values[:, 0].long() - 1
         elif key.startswith(FLOW):
             values = (values.float() - FLOW_ZERO).unflatten(2, (3, -1))[:, 0] / FLOW_PER_METRE
+        if key == "next.success":
+            values[-2:-1] |= values[-1:]  # some writers tell the outcome in the last row, which is dropped
         if is_shifted(path) or key == "next.success":
             values = led_to(values, first=FIRST.get(path, 0))
         parts[path] = values[None]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from wam.data.files import put, replace_text
-from wam.data.index import FACTS, consolidated_rows, pending_entries, pending_facts, pending_folders, pending_number, read_tasks
+from wam.data.index import FACTS, consolidated_rows, pending_entries, pending_facts, pending_folders, pending_number, read_tasks, require_whole
 from wam.data.layout import (
     CHUNK,
     DATA_MEGABYTES,
@@ -221,8 +221,12 @@ def pooled_statistics(root: Path) -> dict[str, dict[str, Any]]:
 
 
 def recover(root: Path) -> None:
-    """After a kill: remove half-written files and files that no episode points to; finish a committed consolidation."""
+    """After a kill: remove half-written files and files that no episode points to; finish a committed consolidation.
+
+    DataError, before anything is removed, for a set whose index is not whole.
+    """
     rows = consolidated_rows(root)
+    require_whole(root, DatasetInfo.read(root), len(rows))
     for place in (RECORDING, "meta", "data", "videos"):
         for path in [*(root / place).rglob("*.writing")]:
             shutil.rmtree(path) if path.is_dir() else path.unlink()

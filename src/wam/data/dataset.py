@@ -193,6 +193,14 @@ def open_dataset(path: str | Path, *, spec: DataSpec | None = None) -> EpisodeDa
     except SpecError as error:
         cause = "meta/info.json was written by hand or by another tool."
         raise DataError(str(error), cause=cause, remedy="Correct the shapes and names there.", path=root / "meta/info.json") from error
+    if abs(used.rate / info.fps - 1) > 0.01:
+        told = "meta/wam.json" if meaning is not None else "the given spec"
+        raise DataError(
+            f"{told} says {used.rate:g} steps per second, the frames were recorded at {info.fps:g}.",
+            cause="models would take the one for the other, and act too fast or too slowly.",
+            remedy="Give the spec the rate of the frames; a slower clock is the preset's `skip`.",
+            path=root / "meta/info.json",
+        )
     lost = {camera_name(key) for key in index.missing_videos}
     cameras = {name: camera for name, camera in used.observes.cameras.items() if name not in lost}
     if lost:

@@ -54,6 +54,10 @@ class Frames:
         found = self.fields.get("actions.labelled")
         return np.ones(len(self.fields["actions.valid"]), np.bool_) if found is None else found
 
+    def acted(self) -> NDArray[np.bool_]:
+        """Of each frame "F": was anything done before it, known or not."""
+        return np.asarray(self.fields["actions.valid"].any(-1))
+
     def with_labels(self, share: float, seed: int = 0) -> "Frames":
         """The actions of a share of the episodes alone; the others become video without labels. At least one episode keeps its own.
 

@@ -65,6 +65,7 @@ def read_index(root: Path, info: DatasetInfo) -> Index:
 def read_v3(root: Path, info: DatasetInfo) -> tuple[list[EpisodeEntry], tuple[str, ...]]:
     """Consolidated episodes from meta/episodes, then those of an open recording."""
     rows = consolidated_rows(root)
+    require_whole(root, info, len(rows))
     tasks = list(read_tasks(root)) if rows else []
     try:
         entries = [_v3_entry(root, info, row) for row in rows]
@@ -78,6 +79,17 @@ def read_v3(root: Path, info: DatasetInfo) -> tuple[list[EpisodeEntry], tuple[st
         entries.append(entry)
         tasks += [task for task in entry.tasks if task not in tasks]
     return entries, tuple(tasks)
+
+
+def require_whole(root: Path, info: DatasetInfo, listed: int) -> None:
+    """DataError where meta/episodes lists fewer episodes than were counted: no file may be taken for one that nobody needs, no set for a smaller one."""
+    if info.total_episodes > listed:
+        raise DataError(
+            f"meta/info.json counts {info.total_episodes} episodes, meta/episodes lists {listed}.",
+            cause="files of meta/episodes are missing: the set was copied in part.",
+            remedy=RESTORE,
+            path=root / "meta" / "episodes",
+        )
 
 
 def consolidated_rows(root: Path) -> list[dict[str, Any]]:

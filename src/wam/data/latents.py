@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from wam.data.cache_folder import new_array
 from wam.data.columns import assemble
 from wam.data.frames import Frames
 from wam.world.records import Latent, Observation
@@ -59,7 +60,7 @@ def _write(frames: Frames, encode: Callable[[Observation], Latent], path: Path) 
             with torch.no_grad():
                 found = encode(assemble(frames.gather(numbers[:, None], seen), frames.spec).observation).z[:, 0].half().cpu().numpy()
             if latents is None:
-                latents = np.lib.format.open_memmap(partial, "w+", np.float16, (rows, *found.shape[1:]))
+                latents = new_array(partial, np.float16, (rows, *found.shape[1:]))
             latents[numbers] = found
         assert isinstance(latents, np.memmap)
         latents.flush()

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from wam.data.errors import DataError
 
+AT_ONCE = 64  # frames that are resized together
+
 
 def encode_png(frame: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
     """One frame "c h w" (uint8 RGB with c = 3, or uint16 depth with c = 1) as PNG bytes, bit for bit."""
@@ -57,8 +59,11 @@ def resize_area(frames: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.
     if (height, width) == size:
         return frames
     rows, columns = area_weights(height, size[0]), area_weights(width, size[1])
-    mixed: NDArray[np.float32] = rows @ frames.astype(np.float32) @ columns.T
-    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    found = np.empty((*frames.shape[:-2], *size), np.uint8)
+    for start in range(0, len(frames), AT_ONCE):
+        mixed: NDArray[np.float32] = rows @ frames[start : start + AT_ONCE].astype(np.float32) @ columns.T
+        found[start : start + AT_ONCE] = np.clip(np.rint(mixed), 0, 255)
+    return found
 
 
 def area_weights(old: int, new: int) -> NDArray[np.float32]:

@@ -36,7 +36,7 @@ class WindowDataset:
     horizon: int = 1  # H, steps after now
     skip: int = 1  # k, recorded frames per model step
     stride: int = 1  # recorded frames from one window to the next
-    unlabelled: bool = False  # also windows of episodes whose actions nobody recorded
+    unlabelled: bool = False  # also windows with steps whose actions nobody recorded
     labelled: float = 0.0  # least share of windows whose actions are known; where they are fewer, each stands several times
     edges: bool = False  # also windows that overhang an episode's ends (masked); short episodes give one in any case
     truth: bool = False  # hand on what only the simulator knew
@@ -51,9 +51,9 @@ class WindowDataset:
         object.__setattr__(self, "_now", self._numbered())
         if not len(self):
             longest = int(self.frames.lengths.max(initial=0))
-            if longest > self.skip and not (self.unlabelled or self.frames.labelled().any()):
+            if longest > self.skip and not self.unlabelled:
                 raise DataError(
-                    f"nobody recorded the actions of any of these {len(self.frames.lengths)} episodes.",
+                    f"nobody recorded the actions of any whole window of these {len(self.frames.lengths)} episodes.",
                     cause="the column actions.labelled says so.",
                     remedy="Choose episodes with actions, or a model that learns from video alone (unlabelled = True).",
                 )
@@ -69,10 +69,12 @@ class WindowDataset:
         found: list[tuple[int, int]] = []
         known: list[tuple[int, int]] = []
         labelled = self.frames.labelled()
+        silent = np.concatenate([[0], np.cumsum(~labelled & self.frames.acted())])  # frames before each one of which nobody knows what led there
         for episode, (start, length) in enumerate(zip(self.frames.starts.tolist(), self.frames.lengths.tolist(), strict=True)):
             told = bool(labelled[start : start + length].any())
             if not (self.unlabelled or told):
                 continue
+            whole = self.unlabelled or silent[start + length] == silent[start]
             last = length - 1 - self.skip  # at least one real step must follow
             full = range((self.past - 1) * self.skip, length - self.horizon * self.skip, self.stride)
             if self.edges:
@@ -81,9 +83,14 @@ class WindowDataset:
                 now = full
             else:
                 now = range(min((self.past - 1) * self.skip, last), last + 1)[:1] if last >= 0 else range(0)
-            (known if told else found).extend((episode, step) for step in now)
+            (known if told else found).extend((episode, step) for step in now if whole or self._told(silent, start, length, step))
         again = math.ceil(self.labelled / (1 - self.labelled) * len(found) / len(known)) if known else 1
         return np.array(sorted(known * max(1, again) + found), np.int64).reshape(-1, 2)
+
+    def _told(self, silent: NDArray[np.int64], start: int, length: int, now: int) -> bool:
+        """Is it known of every step of a window what was done?"""
+        first, end = max(0, now + 1 - self.past * self.skip), min(length, now + self.horizon * self.skip + 1)
+        return bool(silent[start + end] == silent[start + first])
 
     @property
     def too_short(self) -> tuple[int, ...]:

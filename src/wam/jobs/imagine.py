@@ -58,7 +58,7 @@ def imagine_run(
     background pictures and no probes. `tried`: where different actions are tried from the same starts. `sheet`: a file for
     the strips of the first window, as PNG. ValueError for a horizon that no episode fills, and for the training data itself.
     """
-    started, run = time.monotonic(), load(folder, device=device)
+    started, run = time.monotonic(), load(folder, device=device, stopped=True)
     chunk = run.imagining.spec.chunk
     horizon = -(-horizon // chunk) * chunk
     sources = Sources.of("wam.jobs.imagine", f"wam.recipes.{run.recipe.name}", *([f"wam.sim.worlds.{tried.world}"] if tried is not None else []))
@@ -86,6 +86,8 @@ def imagine_run(
         branches_per_start=BRANCHES,
     )
     notes = [] if told else [UNTOLD]
+    if run.left:
+        notes.append(f"Its training is not over: {run.left}. So no verdict.")
     if learned is None:
         notes.append(f"{ABSENT.format(short(run.trained_on.data))} Name where it lies now with --training.")
     if len({knows_poses(window) for window in both}) == 2:
@@ -115,7 +117,7 @@ def imagine_run(
             origin_section(origin),
         ),
     )
-    verdicts = Verdicts(conforms=check_world_model(run.imagining).ok, uses_conditions=uses_conditions(card))
+    verdicts = Verdicts(conforms=check_world_model(run.imagining).ok, uses_conditions=None if run.left else uses_conditions(card))
     return ImaginedResult(card=card, told=told, notes=tuple(notes), origin=origin, verdicts=verdicts), page.save(run.folder / "report.html")
 
 

@@ -53,7 +53,9 @@ def play(
         if error.name != "websockets":
             raise
         raise ImportError('playing needs the extra "serve": pip install "wam[serve]"') from error
-    console, run = console or Console(), load(folder, device=device)
+    console, run = console or Console(), load(folder, device=device, stopped=True)
+    if run.left:
+        console.print(f"[yellow]note:[/] the training of {escape(str(folder))} is not over: {run.left}.", soft_wrap=True)
     make, about = sessions(run, world=world, options=options or {}, data=data, seed=seed, device=device)
     make()  # what does not fit is said now, and not in a browser
     server = PlayServer(make, title=f"{run.name}, {about}", host=host, port=port, token=token)

@@ -40,6 +40,7 @@ class Run:
     seed: int
     labels: float = 1.0  # share of the episodes whose actions were shown
     sources: Sources | None = None  # that its training began with; None = not known
+    left: str = ""  # in words, what a stopped training still had to do
 
     @property
     def name(self) -> str:
@@ -296,10 +297,19 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def load(folder: str | Path, *, device: str = "cpu") -> Run:
-    """A trained run, ready to imagine and to act. CheckpointError where it is incomplete or of a recipe outside `wam.recipes`."""
+def load(folder: str | Path, *, device: str = "cpu", stopped: bool = False) -> Run:
+    """A trained run, ready to imagine and to act.
+
+    CheckpointError where files are missing, for a recipe outside `wam.recipes`, and where its training was not ended, unless `stopped` ones
+    will do.
+    """
     folder = Path(folder)
     checkpoint = train.load(folder)
+    if checkpoint.place.left and not stopped:
+        raise CheckpointError(
+            f"the training of {folder} is not over: {checkpoint.place.left}, and figures of half a training say nothing. Finish it by the command "
+            "that began it, with --resume."
+        )
     about = checkpoint.provenance
     if not about.recipe:
         raise CheckpointError(
@@ -314,8 +324,20 @@ def load(folder: str | Path, *, device: str = "cpu") -> Run:
     preset = replace(base, config=config, size=told.size, skip=told.skip)
     model: Any = recipe.build(config, told.shows, about.statistics)
     checkpoint.restore(model)
-    known = about.statistics
-    return Run(folder, recipe, _named(told), preset, model.to(device).eval(), told.shows, known, told.trained_on, told.seed, told.labels, told.sources)
+    return Run(
+        folder=folder,
+        recipe=recipe,
+        preset_name=_named(told),
+        preset=preset,
+        model=model.to(device).eval(),
+        data=told.shows,
+        statistics=about.statistics,
+        trained_on=told.trained_on,
+        seed=told.seed,
+        labels=told.labels,
+        sources=told.sources,
+        left=checkpoint.place.left,
+    )
 
 
 def sources_of(*runs: Run) -> Sources:

@@ -46,6 +46,14 @@ class Place:
     seed: int = 0
     stages: tuple[Mapping[str, Any], ...] = ()  # all stages of the run, as resolved
 
+    @property
+    def left(self) -> str:
+        """What a run still has to do, in words; "" where it is over."""
+        if self.ended and self.index + 1 >= len(self.stages):
+            return ""
+        after = f", before {', '.join(repr(stage['name']) for stage in self.stages[self.index + 1 :])}" if self.index + 1 < len(self.stages) else ""
+        return f"it was stopped after step {self.step} of stage {self.stage!r}{after}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:

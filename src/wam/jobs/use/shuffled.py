@@ -50,7 +50,7 @@ def control_of(run: Run, folder: Path, *, device: str = "cpu", show: bool = True
     data = data_of(run)
     if data is None:
         if folder.is_dir():
-            return require_control(load(folder, device=device), run)
+            return require_control(load(folder, device=device, stopped=True), run)
         told = run.trained_on.data
         raise ValueError(f"the control in {folder} must be trained on what {run.name} learned from, and {told} is not here. Copy that data set to its place.")
     return train_recipe(
@@ -83,9 +83,9 @@ def require_control(found: Run, run: Run) -> Run:
     )
     if differ := "; ".join(f"{what} {wanted} was expected, it has {there}" for what, wanted, there in pairs if wanted != there):
         raise CheckpointError(f"{found.folder} is no control of {run.folder}: {differ}. Name another folder: where there is none, a control is trained.")
-    if not place.ended or place.index + 1 < len(place.stages):
+    if place.left:
         raise CheckpointError(
-            f"{found.folder} was stopped after step {place.step} of stage {place.stage!r}, and what it learns from, {run.trained_on.data}, is not here. "
+            f"the training of {found.folder} is not over: {place.left}; and what it learns from, {run.trained_on.data}, is not here. "
             "Copy that data set to its place, and it is finished."
         )
     return found
