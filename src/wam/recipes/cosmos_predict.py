@@ -17,9 +17,10 @@ CARD = Card(
     differs=(
         "At tiny a U-Net in pixels that sees the clean frames, and gives the mean of the next frame in one pass, by regression, instead of drawing it "
         "by flow: see the learnability table (docs/video.md).",
-        "No text at tiny: play has no instructions.",
-        "Remembered frames are noisy while it learns, against errors that add up; the paper distils instead. The preset rollout is tiny that keeps "
-        "the first frame in sight and learns for longer, then after frames that it drew itself: a world to act in for longer.",
+        "Text at paper alone: play has no instructions.",
+        "At tiny remembered frames are noisy while it learns, against errors that add up; the paper distils instead, and our small and paper do neither. "
+        "The preset rollout is tiny that keeps the first frame in sight and learns for longer, then after frames that it drew itself: a world to act in "
+        "for longer. It hardly meets fewer than two clean frames.",
     ),
     data="frames of one or more cameras; low-level actions and instructions where it is to be told them",
     uses=("imagine", "control", "a world to act in"),

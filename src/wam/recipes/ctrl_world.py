@@ -34,6 +34,7 @@ class CtrlWorldConfig(VideoConfig):
     chunk: int = 4
     context: int = 2
     context_noise: float = 0.3
+    dropped_frames: float = 0.2  # an episode begins with one frame
 
 
 TINY = Preset(

@@ -20,6 +20,7 @@ CARD = Card(
         "At tiny by regression, which has no error of temporal differences.",
         "The latent action model is convolutional, see adaworld.",
         "Low-level actions are first fitted to the codes, as in AdaWorld; the paper begins their first layer anew.",
+        "At tiny a frame has one recorded action, so none is relative to another.",
         "Actions that are absolute (joint angles) must be recorded as changes; the paper re-bases them while loading.",
         "No text, and no distillation into a causal student of four steps.",
     ),
@@ -96,5 +97,5 @@ RECIPE = Recipe(
     presets={"tiny": TINY, "small": SMALL, "paper": PAPER},
     build=build,
     objective=GoalImage(earlier=0.5),
-    mechanism=Mechanism(name="relative actions, frame by frame, against one vector per clip", off=one_vector_per_clip),
+    mechanism=Mechanism(name="an action per frame against one vector per clip", off=one_vector_per_clip),
 )
