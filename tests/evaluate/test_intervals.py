@@ -5,7 +5,18 @@ import math
 import pytest
 import torch
 
-from wam.evaluate.intervals import bootstrap_mean, bootstrap_means, bootstrap_ratio, paired_by_seed, paired_difference, wilson
+from wam.evaluate.intervals import (
+    Spread,
+    bootstrap_mean,
+    bootstrap_means,
+    bootstrap_ratio,
+    difference_over_trainings,
+    over_trainings,
+    paired_difference,
+    rate_over_trainings,
+    student,
+    wilson,
+)
 
 
 @pytest.mark.parametrize("successes", [0, 1, 7, 50, 99, 100])
@@ -89,8 +100,63 @@ def test_bootstrap_ratio_is_paired():
         bootstrap_ratio(under, torch.zeros(50))
 
 
-def test_goals_that_all_seeds_share_are_drawn_once_for_all() -> None:
+def test_starts_that_all_trainings_share_count_once() -> None:
     """Three equal trainings know no more than one."""
     one = (torch.rand(1, 60, generator=torch.Generator().manual_seed(0)) < 0.4).double()
-    alone, thrice = paired_by_seed(one), paired_by_seed(one.repeat(3, 1))
-    assert thrice.low == pytest.approx(alone.low, abs=0.02) and thrice.high == pytest.approx(alone.high, abs=0.02)
+    alone, thrice = over_trainings(one), over_trainings(one.repeat(3, 1))
+    assert (thrice.low, thrice.high) == (pytest.approx(alone.low), pytest.approx(alone.high))
+    error = float(one.std()) / math.sqrt(60)
+    assert alone.high - alone.value == pytest.approx(2.001 * error, rel=1e-3)  # Student, 59 degrees of freedom
+
+
+@pytest.mark.parametrize(("freedom", "quantile"), [(1, 12.706), (1.5, 6.0), (2, 4.303), (3, 3.182), (10, 2.228), (120, 1.980), (1e6, 1.960)])
+def test_student_is_the_published_table(freedom, quantile):
+    assert student(freedom) == pytest.approx(quantile, rel=1e-3 if freedom != 1.5 else 0.05)
+
+
+@pytest.mark.parametrize(("trainings", "between", "along"), [(2, 1.0, 0.0), (3, 1.0, 0.0), (3, 0.3, 1.0), (3, 0.0, 1.0), (5, 0.5, 0.5)])
+def test_means_over_trainings_and_starts_are_covered(trainings, between, along):
+    """Where trainings differ most, where starts do, and where both. A bootstrap of three trainings covers three times in four."""
+    generator, hits, draws = torch.Generator().manual_seed(0), 0, 400
+    for _ in range(draws):
+        of_training, of_start, rest = (torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((trainings, 1), (1, 40), (trainings, 40)))
+        found = over_trainings(between * of_training + along * of_start + rest)
+        hits += found.low <= 0 <= found.high
+    assert hits / draws >= 0.9  # Satterthwaite is near, not exact, with two
+
+
+def test_rates_are_never_surer_than_independent_starts_would_make_them():
+    solved = torch.ones(3, 50, dtype=torch.bool)
+    assert rate_over_trainings(solved) == wilson(150, 150) and rate_over_trainings(solved[:1]) == wilson(50, 50)
+    assert difference_over_trainings(solved, solved) == paired_difference(solved.flatten(), solved.flatten())
+    apart = torch.arange(50).expand(2, 50) < torch.tensor([[40], [10]])
+    assert (wide := rate_over_trainings(apart)).low == 0 and wide.high == 1 and wide.value == 0.5, "80 and 20 per cent say nothing of a third"
+
+
+def test_how_much_trainings_differ_is_learned_from_all_that_there_are():
+    """Eight systems trained twice, one trained once: its interval covers the rate of its recipe, where one over starts alone hardly does."""
+    generator, share, hits, alone = torch.Generator().manual_seed(0), 0.05, 0, 0
+
+    def trained(rate, trainings):
+        of_training = (rate + math.sqrt(share * rate * (1 - rate)) * torch.randn(trainings, 1, generator=generator)).clamp(0, 1)
+        return torch.rand(trainings, 100, generator=generator) < of_training
+
+    for _ in range(300):
+        spread = Spread.of([trained(rate, 2) for rate in torch.linspace(0.2, 0.8, 8).tolist()])
+        solved = trained(0.6, 1)
+        found, narrow = spread.rate(solved), wilson(int(solved.sum()), 100)
+        hits += found.low <= 0.6 <= found.high
+        alone += narrow.low <= 0.6 <= narrow.high
+    assert 0.92 <= hits / 300 <= 1 and alone / 300 < 0.75
+
+
+def test_without_several_trainings_intervals_are_over_starts_alone():
+    solved, other = torch.arange(100).expand(1, 100) < 63, torch.arange(100).expand(1, 100) < 40
+    assert Spread.of([solved, other.expand(1, 100)]) == Spread() == Spread.of([torch.ones(3, 100, dtype=torch.bool)])
+    found, closed = Spread().rate(solved), wilson(63, 100)
+    assert (found.low, found.high) == (pytest.approx(closed.low, abs=2e-3), pytest.approx(closed.high, abs=2e-3))  # Student with 99 degrees of freedom
+    apart, newcombe = Spread().difference(solved, other), paired_difference(solved[0], other[0])
+    assert (apart.low, apart.high) == (pytest.approx(newcombe.low, abs=2e-3), pytest.approx(newcombe.high, abs=2e-3))
+    known = Spread(share=0.05, freedom=8)
+    assert known.rate(solved).low < found.low - 0.05 and known.difference(solved, other).low < 0 < apart.low
+    assert known.rate(solved.expand(4, 100)).low > known.rate(solved).low

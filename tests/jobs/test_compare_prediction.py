@@ -29,13 +29,16 @@ def test_half_the_error_everywhere_is_three_decibels_for_certain():
 
 
 def test_the_interval_covers_trainings_and_episodes():
-    """One training better, one worse: which are drawn decides. One of many episodes decides alone: whether it is drawn decides."""
+    """One training better, one worse: two say next to nothing. One of many episodes decides alone: whether it is drawn decides."""
     off = torch.ones(2, 40, dtype=torch.float64)
     trainings = decibels_by_seed(torch.tensor([[0.5], [2.0]], dtype=torch.float64).expand(2, 40), off)
-    assert trainings.low == pytest.approx(-10 * math.log10(2)) and trainings.high == pytest.approx(10 * math.log10(2))
-    one = torch.ones_like(off)
+    reach = 10 * math.log10(2) * 12.706  # standard error of two, and Student's t with one degree of freedom
+    assert trainings.low == pytest.approx(trainings.value - reach, rel=1e-3) and trainings.high == pytest.approx(trainings.value + reach, rel=1e-3)
+    one = torch.ones(1, 40, dtype=torch.float64)
     one[:, 0] = 40.0
-    assert (episodes := decibels_by_seed(one, off)).low < -3 < episodes.value < episodes.high == 0.0
+    assert (episodes := decibels_by_seed(one, off[:1])).low < -3 < episodes.value < episodes.high == 0.0
+    both = decibels_by_seed(one.expand(2, 40), off)
+    assert both.low < -3 < both.high, "equal trainings leave the episodes"
 
 
 def test_draws_in_which_nothing_moves_say_nothing():

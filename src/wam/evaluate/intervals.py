@@ -1,12 +1,14 @@
 """How sure a figure is: Wilson and Newcombe for successes, bootstrap for means.
 
 Sources: Wilson (1927) for one proportion; Newcombe (1998), "Improved confidence intervals for the difference between binomial
-proportions based on paired data", method 10, for two arms over the same episodes; percentile bootstrap over groups for the
-rest. All intervals are two-sided, 95 % unless said otherwise.
+proportions based on paired data", method 10, for two arms over the same episodes; Student's t over trainings and starts; percentile
+bootstrap over groups for the rest, which needs many groups: of three trainings it draws the lowest three times in every 27. All intervals are
+two-sided, 95 % unless said otherwise.
 Footgun: windows cut from one episode are not independent. Give the bootstrap the episode of each as its group.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -32,20 +34,17 @@ def wilson(successes: int, episodes: int, confidence: float = CONFIDENCE) -> Int
     """Success rate in 0 .. 1. ValueError without episodes."""
     if not 0 <= successes <= episodes or episodes < 1:
         raise ValueError(f"{successes} successes in {episodes} episodes make no rate; at least one episode is needed.")
-    z, rate = _z(confidence), successes / episodes
-    centre = rate + z * z / (2 * episodes)
-    reach = z * math.sqrt(rate * (1 - rate) / episodes + z * z / (4 * episodes**2))
-    scale = 1 + z * z / episodes
-    low = 0.0 if successes == 0 else (centre - reach) / scale  # exactly 0 and 1 at the ends, where rounding would miss them
-    high = 1.0 if successes == episodes else (centre + reach) / scale
-    return Interval(value=rate, low=low, high=high)
+    return _scored(successes / episodes, episodes, _z(confidence))
 
 
 def paired_difference(first: Bool[Tensor, "N"], second: Bool[Tensor, "N"], confidence: float = CONFIDENCE) -> Interval:
     """Rate of `first` minus rate of `second` over the same N episodes. Newcombe's method keeps a width where all pairs agree."""
-    count = len(first)
-    one, two = (wilson(int(arm.sum()), count, confidence) for arm in (first, second))
-    phi = _correlation(first, second)
+    one, two = (wilson(int(arm.sum()), len(arm), confidence) for arm in (first, second))
+    return _newcombe(one, two, _correlation(first, second))
+
+
+def _newcombe(one: Interval, two: Interval, phi: float) -> Interval:
+    """The difference of two rates with this correlation."""
     down = (one.value - one.low) ** 2 - 2 * phi * (one.value - one.low) * (two.high - two.value) + (two.high - two.value) ** 2
     up = (one.high - one.value) ** 2 - 2 * phi * (one.high - one.value) * (two.value - two.low) + (two.value - two.low) ** 2
     value = one.value - two.value
@@ -101,15 +100,105 @@ def bootstrap_mean(values: Float[Tensor, "N"], *, groups: Int[Tensor, "N"] | Non
     return Interval(value=float(mean), low=float(low), high=float(high))
 
 
-def paired_by_seed(difference: Float[Tensor, "seeds goals"], resamples: int = 10_000) -> Interval:
-    """Mean of paired differences with a crossed bootstrap: seeds are drawn, and goals, which all seeds share."""
-    seeds, goals = difference.shape
-    chance = torch.Generator().manual_seed(0)
-    which = torch.randint(0, seeds, (resamples, seeds), generator=chance)
-    goal = torch.randint(0, goals, (resamples, goals), generator=chance)
-    means = difference[which[:, :, None], goal[:, None, :]].mean((1, 2))
-    low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=means.dtype)).tolist()
-    return Interval(value=float(difference.mean()), low=low, high=high)
+def over_trainings(values: Float[Tensor, "S G"]) -> Interval:
+    """Mean of what S trainings gave on G starts, which they share: how far another training on other starts may lie from it.
+
+    Both vary, each with its own share of the variance of the mean (two-way random effects; Searle, Casella and McCulloch 1992, chapter 4), and
+    Student's t takes the degrees of freedom of the sum (Satterthwaite 1946): with two or three trainings that differ the interval is wide, as it must
+    be. A single training says nothing of others: then the interval is over starts alone.
+    """
+    trainings, starts = values.shape
+    mean, by_training, by_start = values.mean(), values.mean(1), values.mean(0)
+    rest = values - by_training[:, None] - by_start + mean
+    freedom = (trainings - 1, starts - 1, (trainings - 1) * (starts - 1))
+    sums = (starts * (by_training - mean).square().sum(), trainings * (by_start - mean).square().sum(), rest.square().sum())
+    squares = [float(total) / free if free else 0.0 for total, free in zip(sums, freedom, strict=True)]
+    between, along, left = squares
+    whole = max(between + along - left, between, along)  # times S G, the variance of the mean; never less than either part
+    if not whole:
+        return Interval(value=float(mean), low=float(mean), high=float(mean))
+    free = whole**2 / sum(part**2 / each for part, each in zip(squares, freedom, strict=True) if each)
+    reach = student(max(1.0, free)) * math.sqrt(whole / values.numel())
+    return Interval(value=float(mean), low=float(mean) - reach, high=float(mean) + reach)
+
+
+def rate_over_trainings(solved: Bool[Tensor, "S G"]) -> Interval:
+    """Success rate of S trainings on G shared starts: Wilson's for one; of several, `over_trainings`, and never narrower than Wilson's of all."""
+    return _within(wilson(int(solved.sum()), solved.numel()), solved, 0.0)
+
+
+def difference_over_trainings(first: Bool[Tensor, "S G"], second: Bool[Tensor, "S G"]) -> Interval:
+    """Rate of `first` minus rate of `second`, paired by training and start: Newcombe's for one training; of several, as `rate_over_trainings`."""
+    return _within(paired_difference(first.flatten(), second.flatten()), first.double() - second.double(), -1.0)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How much trainings of one system differ, beyond what their starts explain: a rate p varies by `share` * p * (1 - p) from training to training."""
+
+    share: float = 0.0
+    freedom: int = 0  # trainings that this is known from, less one of each system; 0: nothing is known of it
+
+    @staticmethod
+    def of(systems: Sequence[Bool[Tensor, "_S _G"]]) -> "Spread":
+        """From systems that were trained several times, those at 0 and 1 apart: of how few trainings two of one system say little, all together more."""
+        rates = [solved.double().mean(1) for solved in systems if len(solved) > 1]
+        rates = [each for each in rates if 0 < float(each.mean()) < 1]
+        freedom = sum(len(each) - 1 for each in rates)
+        if not freedom:
+            return Spread()
+        apart = sum(float((each - each.mean()).square().sum() / (each.mean() * (1 - each.mean()))) for each in rates)
+        return Spread(share=apart / freedom, freedom=freedom)
+
+    def rate(self, solved: Bool[Tensor, "S G"]) -> Interval:
+        """Wilson's interval of so many independent starts as these trainings on shared starts are worth, with Student's t."""
+        z, worth = self._reach(solved)
+        return _scored(float(solved.double().mean()), worth, z)
+
+    def difference(self, first: Bool[Tensor, "S G"], second: Bool[Tensor, "P G"]) -> Interval:
+        """Rate of `first` minus rate of `second` on the same starts, by Newcombe's method 10; what pairs share is of the starts alone."""
+        one, two = self.rate(first), self.rate(second)
+        rows = min(len(first), len(second))
+        shared = min(self._reach(each)[1] / first.shape[1] for each in (first, second))
+        return _newcombe(one, two, shared * _correlation(first[:rows].flatten(), second[:rows].flatten()))
+
+    def _reach(self, solved: Tensor) -> tuple[float, float]:
+        """Student's t, and how many independent starts the outcomes are worth."""
+        trainings, starts = solved.shape
+        parts = (self.share / trainings, 1 / starts)
+        free = sum(parts) ** 2 / sum(part**2 / many for part, many in zip(parts, (self.freedom, starts - 1), strict=True) if many) if starts > 1 else 1.0
+        return student(max(1.0, free)), 1 / sum(parts)
+
+
+def student(freedom: float, confidence: float = CONFIDENCE) -> float:
+    """The t that Student's distribution stays within by this chance, for any degrees of freedom from 1 on.
+
+    With t = sqrt(f) tan(a), the density over the angle a goes with cos(a) to the power f - 1.
+    """
+    if freedom > 1e4:
+        return _z(confidence)
+    angle = torch.linspace(0, math.pi / 2, 100_001, dtype=torch.float64)
+    chance = torch.cumulative_trapezoid(angle.cos().clamp_min(0) ** (freedom - 1), angle)
+    reached = int(torch.searchsorted(chance, confidence * float(chance[-1])))
+    return math.sqrt(freedom) * math.tan(float(angle[reached + 1]))
+
+
+def _scored(rate: float, episodes: float, z: float) -> Interval:
+    """Wilson's interval."""
+    centre = rate + z * z / (2 * episodes)
+    reach = z * math.sqrt(rate * (1 - rate) / episodes + z * z / (4 * episodes**2))
+    scale = 1 + z * z / episodes
+    low = 0.0 if rate == 0 else (centre - reach) / scale  # exactly 0 and 1 at the ends, where rounding would miss them
+    high = 1.0 if rate == 1 else (centre + reach) / scale
+    return Interval(value=rate, low=low, high=high)
+
+
+def _within(least: Interval, values: Tensor, lowest: float) -> Interval:
+    """The wider of both ends, from `lowest` to 1."""
+    if len(values) == 1:
+        return least
+    found = over_trainings(values.double())
+    return Interval(value=least.value, low=max(lowest, min(least.low, found.low)), high=min(1.0, max(least.high, found.high)))
 
 
 def _z(confidence: float) -> float:

@@ -1,7 +1,7 @@
 """One system trained several times, judged over the same starts, beside the best of the trivial policies.
 
-Outcomes of several trainings on the same starts are not independent: beside the Wilson interval of all of them together stands
-each training's own rate, and the difference to the trivial policy is drawn over trainings and over the starts that they share.
+Outcomes of several trainings on the same starts are not independent: intervals are over trainings and over the starts that they share, and beside
+them stands each training's own rate.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from wam.evaluate.intervals import Interval, paired_by_seed, wilson
+from wam.evaluate.intervals import Interval, difference_over_trainings, rate_over_trainings
 from wam.evaluate.success import SuccessRow
 from wam.world import Spec
 
@@ -32,11 +32,11 @@ def pooled(trained: Sequence[SuccessRow], trivial: Sequence[SuccessRow]) -> Pool
     if len({(row.world, row.seeds, row.steps) for row in (*trained, *trivial)}) > 1:
         raise ValueError("the rows differ in world, starts or budget, so they cannot be compared. Measure all of them with one list of seeds.")
     best = max(trivial, key=lambda row: row.success)
-    solved = torch.tensor([row.outcomes for row in trained], dtype=torch.float64)
+    solved = torch.tensor([row.outcomes for row in trained])
     return Pooled(
-        success=wilson(int(solved.sum()), solved.numel()),
+        success=rate_over_trainings(solved),
         per_training=tuple(row.success for row in trained),
         seconds_per_decision=sum(row.seconds_per_decision for row in trained) / len(trained),
         trivial=best.name,
-        over_trivial=paired_by_seed(solved - torch.tensor(best.outcomes, dtype=torch.float64)),
+        over_trivial=difference_over_trainings(solved, torch.tensor(best.outcomes).expand_as(solved)),
     )

@@ -1,7 +1,7 @@
 """The mechanism comparison: a recipe with its idea on and off, same data, steps, seeds and goals; judged by success in a world.
 
 `compare_prediction` judges by predictions instead. The verdict is "effect", "null" or "reversed" by whether the 95 % interval of the
-difference in success excludes zero; no verdict rests on fewer than three trainings of each arm. The interval is a bootstrap over training seeds
+difference in success excludes zero; no verdict rests on fewer than three trainings of each arm. The interval is Student's over training seeds
 and over goals, which all seeds share.
 """
 
@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 
 from wam.evaluate.adding import older_ones, require_same
-from wam.evaluate.intervals import Interval, paired_by_seed
+from wam.evaluate.intervals import Interval, difference_over_trainings
 from wam.evaluate.result import Result, Verdicts, verdict_on
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds, measure_success, require_judged
@@ -76,8 +76,8 @@ def compare_mechanism(
         policy = run.read(env.spec.sentences).policy()
         runs.append(run)
         outcomes[arm].append(measure_success(env, policy, name=arm, seeds=evaluation_seeds(goals)).outcomes)
-    on, off = (torch.tensor(outcomes[arm], dtype=torch.float64) for arm in ("on", "off"))
-    difference = paired_by_seed(on - off)
+    on, off = (torch.tensor(outcomes[arm]) for arm in ("on", "off"))
+    difference = difference_over_trainings(on, off)
     comparison = MechanismComparison(
         mechanism=mechanism,
         difference=difference,

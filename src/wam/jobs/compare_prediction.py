@@ -17,7 +17,7 @@ from torch import Tensor
 
 from wam.evaluate.adding import older_ones, require_same
 from wam.evaluate.imagine import imagine
-from wam.evaluate.intervals import Interval
+from wam.evaluate.intervals import Interval, student
 from wam.evaluate.measure import picture_errors
 from wam.evaluate.result import Result, Verdicts, in_words, verdict_on
 from wam.evaluate.sources import Sources
@@ -196,14 +196,25 @@ def decibels(error: float) -> float:
     return -10 * math.log10(error)
 
 
-def decibels_by_seed(on: Float[Tensor, "S E"], off: Float[Tensor, "S E"], resamples: int = RESAMPLES) -> Interval:
-    """10 log10(sum off / sum on), its interval by a crossed bootstrap: trainings are drawn, and episodes, which all trainings share."""
-    chance = torch.Generator().manual_seed(0)
-    which, episode = (torch.randint(0, many, (resamples, many), generator=chance) for many in on.shape)
-    drawn = [torch.stack([rows[some][:, others].sum() for some, others in zip(which, episode, strict=True)]) for rows in (on, off)]
-    some = drawn[0] > 0  # not those in which nothing moves: their errors are 0 in both arms
-    low, high = (10 * (drawn[1][some] / drawn[0][some]).log10()).quantile(torch.tensor([0.025, 0.975], dtype=on.dtype)).tolist()
-    return Interval(value=10 * math.log10(float(off.sum() / on.sum())), low=low, high=high)
+def decibels_by_seed(on: Float[Tensor, "S E"], off: Float[Tensor, "S E"]) -> Interval:
+    """10 log10(sum off / sum on). Its interval is over episodes by bootstrap; of several trainings also over these, by Student's t of both together."""
+    value, over_episodes = 10 * math.log10(float(off.sum() / on.sum())), _decibels_over_episodes(on.sum(0), off.sum(0))
+    each = 10 * (off.sum(1) / on.sum(1)).log10()
+    if len(each) == 1:
+        low, high = over_episodes.quantile(torch.tensor([0.025, 0.975], dtype=on.dtype)).tolist()
+        return Interval(value=value, low=low, high=high)
+    parts, freedom = (float(each.var()) / len(each), float(over_episodes.var())), (len(each) - 1, on.shape[1] - 1)
+    whole = sum(parts)
+    free = whole**2 / sum(part**2 / some for part, some in zip(parts, freedom, strict=True)) if whole else 1.0
+    reach = student(max(1.0, free)) * math.sqrt(whole)
+    return Interval(value=value, low=value - reach, high=value + reach)
+
+
+def _decibels_over_episodes(on: Float[Tensor, "E"], off: Float[Tensor, "E"]) -> Float[Tensor, "R"]:
+    """Of resampled episodes, without those samples in which nothing moves: their errors are 0 in both arms."""
+    drawn = torch.randint(0, len(on), (RESAMPLES, len(on)), generator=torch.Generator().manual_seed(0))
+    model, other = on[drawn].sum(1), off[drawn].sum(1)
+    return 10 * (other[model > 0] / model[model > 0]).log10()
 
 
 def prediction_summary(found: PredictionComparison) -> Table:

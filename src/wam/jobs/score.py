@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from wam.data import open_dataset
-from wam.evaluate.intervals import Interval, paired_by_seed
+from wam.evaluate.intervals import Interval, over_trainings
 from wam.evaluate.result import EPISODES, TRAININGS, Result, Verdicts, enough, verdict_on
 from wam.evaluate.returns import ReturnRow, measure_return
 from wam.evaluate.sources import Sources
@@ -72,11 +72,11 @@ def score_runs(
         if progress is not None:
             progress(done + 1, len(arms))
     on, off = returns_of(rows, "on"), returns_of(rows, "off")
-    over_off, over_trivial = paired_by_seed(on - off) if len(off) else None, paired_by_seed(on - returns_of(rows, best.name))
+    over_off, over_trivial = over_trainings(on - off) if len(off) else None, over_trainings(on - returns_of(rows, best.name))
     return ScoreResult(
         world=str(place),
         rows=tuple(rows),
-        reached=paired_by_seed(on),
+        reached=over_trainings(on),
         mechanism=run.recipe.mechanism.name if over_off is not None and run.recipe.mechanism is not None else "",
         over_off=over_off,
         trivial=best.name,

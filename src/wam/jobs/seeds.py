@@ -1,7 +1,7 @@
 """The demonstration's claim over several training seeds: one row per policy, outcomes of all seeds together, as results/*.json.
 
-The same goals are tried with every training seed, so outcomes are not independent: beside the pooled Wilson interval stands
-each seed's own rate, and the interval of the difference to the trivial policy is drawn over seeds and goals.
+The same goals are tried with every training seed, so outcomes are not independent: intervals are over trainings and goals, and beside them
+stands each seed's own rate.
 The first seed's model is also checked for conformance and judged open loop, on fresh episodes.
 """
 
@@ -14,7 +14,7 @@ from rich.console import Console
 
 from wam.check import check_world_model
 from wam.evaluate.card import CLEAR, RolloutCard
-from wam.evaluate.intervals import Interval, paired_by_seed, wilson
+from wam.evaluate.intervals import Interval, difference_over_trainings, rate_over_trainings
 from wam.evaluate.origin import Origin
 from wam.evaluate.result import EPISODES, TRAININGS, Result, Verdicts, enough
 from wam.evaluate.sources import Sources
@@ -52,13 +52,13 @@ def run_seeds(folder: Path, result: Path, *, seeds: int, goals: int, console: Co
         found, _ = act(run, config, console, references=seed == 0)
         rows += found
         outcomes.append(next(row.outcomes for row in found if row.name == "lewm"))
-    solved = torch.tensor(outcomes, dtype=torch.float64)
-    trivial = torch.tensor(next(row.outcomes for row in rows if row.name == "drive_to_goal"), dtype=torch.float64)
-    over_trivial = paired_by_seed(solved - trivial)
+    solved = torch.tensor(outcomes)
+    trivial = torch.tensor(next(row.outcomes for row in rows if row.name == "drive_to_goal"))
+    over_trivial = difference_over_trainings(solved, trivial.expand_as(solved))
     made = SeedResult(
-        success=wilson(int(solved.sum()), solved.numel()),
+        success=rate_over_trainings(solved),
         over_trivial=over_trivial,
-        per_seed=tuple(solved.mean(1).tolist()),
+        per_seed=tuple(solved.double().mean(1).tolist()),
         rows=tuple(rows),
         card=card,
         verdicts=Verdicts(

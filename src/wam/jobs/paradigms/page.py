@@ -60,8 +60,8 @@ def plots(found: ParadigmResult) -> tuple[Section, ...]:
         Figures(
             title="Success over known actions",
             items=tuple(Captioned(pictures=(("", label_curves(each, arms)),), caption=split) for split, each in curves.items()),
-            note="All arms see the video of every demonstration; along the axis, the actions of more of them are known. Vertical lines are 95 % Wilson "
-            "intervals over all trainings and starts. Grey: policies that learn nothing.",
+            note="All arms see the video of every demonstration; along the axis, the actions of more of them are known. Vertical lines are 95 % "
+            "intervals over trainings and starts. Grey: policies that learn nothing.",
         )
     ]
     for share in columns or NOTHING:

@@ -1,18 +1,19 @@
 """All cells together: rates pooled over trainings, differences over the starts that arms share, and what is missing.
 
-Outcomes of several trainings on the same starts are not independent: beside the Wilson interval of all of them stands each training's own
-rate, and differences are drawn over trainings and over starts (`paired_by_seed`; with a single training, over starts alone). An arm is
+Outcomes of several trainings on the same starts are not independent: intervals are over trainings and starts, and beside them stands each training's
+own rate. How much trainings differ is taken from all arms that have several (`evaluate.intervals.Spread`): two of one arm say next to nothing of it,
+and a single one nothing at all. An arm is
 compared with another at the same label share, in the same split, over the training seeds that both have; an arm that learns nothing stands
 beside every share.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from wam.evaluate.intervals import Interval, paired_by_seed, paired_difference, wilson
+from wam.evaluate.intervals import Interval, Spread
 from wam.evaluate.result import Result
 from wam.jobs.paradigms.arm import Arm
 from wam.jobs.paradigms.arms import BASELINE, QUESTIONS
@@ -100,7 +101,7 @@ def grouped(cells: Sequence[Cell]) -> Group:
 def rates(cells: Sequence[Cell], arms: Sequence[Arm]) -> tuple[Rate, ...]:
     """A line per arm, label share and split, in the order of the arms."""
     groups, order = grouped(cells), [arm.name for arm in arms]
-    found = []
+    spread, found = spreads(groups.values()), []
     for (arm, labels), group in sorted(groups.items(), key=lambda item: (order.index(item[0][0]), item[0][1] or 0.0)):
         for split in SPLITS:
             parts = [cell.split(split) for cell in group]
@@ -112,9 +113,9 @@ def rates(cells: Sequence[Cell], arms: Sequence[Arm]) -> tuple[Rate, ...]:
                     arm=arm,
                     labels=labels,
                     split=split,
-                    success=wilson(int(solved.sum()), solved.numel()),
+                    success=spread[split].rate(solved) if group[0].seed is not None else Spread().rate(solved),
                     per_training=tuple(part.success.value for part in parts),
-                    over_cloning=difference(group, cloning, split),
+                    over_cloning=difference(group, cloning, split, spread[split]),
                     disagreement=tuple(part.disagreement.value for part in parts if part.disagreement is not None),
                     floor=sum(floors) / len(floors) if floors else None,
                 )
@@ -125,11 +126,12 @@ def rates(cells: Sequence[Cell], arms: Sequence[Arm]) -> tuple[Rate, ...]:
 def answers(cells: Sequence[Cell]) -> tuple[Answer, ...]:
     """A line per question, label share and split that both arms were measured in."""
     groups, found = grouped(cells), []
+    spread = spreads(groups.values())
     for question in QUESTIONS:
         for labels in sorted({cell.labels for cell in cells if cell.labels is not None}):
             first, second = (groups.get((name, labels), []) for name in (question.first, question.second))
             for split in SPLITS:
-                apart = difference(first, second, split)
+                apart = difference(first, second, split, spread[split])
                 if apart is not None:
                     trainings = len(seeds_of(first) & seeds_of(second))
                     told = dict(asks=question.asks, first=question.first, second=question.second)
@@ -137,15 +139,18 @@ def answers(cells: Sequence[Cell]) -> tuple[Answer, ...]:
     return tuple(found)
 
 
-def difference(first: Sequence[Cell], second: Sequence[Cell], split: str) -> Interval | None:
+def spreads(groups: Iterable[Sequence[Cell]]) -> dict[str, Spread]:
+    """Of each split, how much trainings of an arm that learns differ: from all arms and label shares with several."""
+    learned = [group for group in groups if group[0].seed is not None]
+    return {split: Spread.of([torch.stack([cell.split(split).outcomes() for cell in group]) for group in learned]) for split in SPLITS}
+
+
+def difference(first: Sequence[Cell], second: Sequence[Cell], split: str, spread: Spread) -> Interval | None:
     """Rate of the first minus rate of the second, over the trainings that both have; None where there are none."""
     shared = sorted(seeds_of(first) & seeds_of(second))
     if not shared:
         return None
-    one, two = (outcomes(cells, shared, split) for cells in (first, second))
-    if len(shared) == 1:  # Newcombe's interval keeps a width where all pairs agree
-        return paired_difference(one[0], two[0])
-    return paired_by_seed(one.double() - two.double())
+    return spread.difference(*(outcomes(cells, shared, split) for cells in (first, second)))
 
 
 def outcomes(cells: Sequence[Cell], seeds: Sequence[int], split: str) -> Tensor:

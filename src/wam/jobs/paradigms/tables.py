@@ -11,6 +11,10 @@ from wam.jobs.paradigms.worlds import FIRST, SPLITS, setting_of
 from wam.show.report import Table
 from wam.show.words import duration, percent, points
 
+OVER = (
+    "Intervals are over trainings and starts: of each arm, trainings are taken to differ as much as those of all arms that have several; where none has, "
+    "intervals are over starts alone."
+)
 NOTHING: tuple[float | None, ...] = (None,)  # the only column where nothing was learned
 
 
@@ -62,9 +66,9 @@ def success_table(found: ParadigmResult, split: str) -> Table:
         numbers=tuple(range(1, 1 + len(heads))),
         note=""
         if split != FIRST
-        else "Solved at the end, all trainings together, with the 95 % Wilson interval, and in brackets each training where there are several; in points, "
-        f"the difference to cloning that sees cameras alone, as the other learned arms do ({BASELINE}), at the same label share, with its interval over "
-        "trainings and starts; a star where that does not hold 0. "
+        else "Solved at the end, all trainings together, with the 95 % interval, and in brackets each training where there are several; in points, "
+        f"the difference to cloning that sees cameras alone, as the other learned arms do ({BASELINE}), at the same label share, with its interval; "
+        f"a star where that does not hold 0. {OVER} "
         "'random' and 'expert' learn nothing, so they are the same at every share.",
     )
 
@@ -96,7 +100,7 @@ def answers_table(answers: Sequence[Answer]) -> Table:
         columns=("question", "difference", "actions known", *SPLITS, "trainings"),
         rows=tuple(rows),
         numbers=(2, 3, 4, 5, 6),
-        note="Points of success, first arm minus second, with 95 % intervals over trainings and starts. A star: the interval does not hold 0. "
+        note="Points of success, first arm minus second, with 95 % intervals as above. A star: the interval does not hold 0. "
         "Without one, no difference was found, which does not say that there is none.",
     )
 

@@ -17,7 +17,7 @@ import torch
 from wam.data import DataSpec, Recorder, cut, open_dataset
 from wam.data.fresh import new_set
 from wam.data.joining import join
-from wam.evaluate.intervals import Interval, paired_by_seed, wilson
+from wam.evaluate.intervals import Interval, difference_over_trainings, rate_over_trainings
 from wam.evaluate.result import Result
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds, measure_success
@@ -77,7 +77,7 @@ class Learner(Spec):
     """One arm, over its trainings."""
 
     name: str
-    success: Interval  # of all trainings and starts; Wilson
+    success: Interval  # over trainings and starts
     learned_from: tuple[int, ...]  # episodes, training by training
     outcomes: tuple[tuple[bool, ...], ...]  # training by start
 
@@ -134,13 +134,13 @@ def improve(folder: Path, out: Path, asked: ImproveTest, *, bars: Bars) -> Impro
             row = measure_success(env, student.policy(), name=name, seeds=evaluation_seeds(asked.goals), progress=bars.task(f"{name}, training {seed}"))
             outcomes[name].append(row.outcomes)
             learned[name].append(len(open_dataset(data)))
-    solved = {name: torch.tensor(rows, dtype=torch.float64) for name, rows in outcomes.items()}
+    solved = {name: torch.tensor(rows) for name, rows in outcomes.items()}
     return ImproveResult(
         learners=tuple(
-            Learner(name=name, success=wilson(int(rows.sum()), rows.numel()), learned_from=tuple(learned[name]), outcomes=tuple(outcomes[name]))
+            Learner(name=name, success=rate_over_trainings(rows), learned_from=tuple(learned[name]), outcomes=tuple(outcomes[name]))
             for name, rows in solved.items()
         ),
-        differences=tuple(paired_by_seed(solved[name] - solved[DEMONSTRATIONS]) for name in (IMAGINED, LIVED)),
+        differences=tuple(difference_over_trainings(solved[name], solved[DEMONSTRATIONS]) for name in (IMAGINED, LIVED)),
         tried=asked.episodes,
         judge=score,
         model=run.name,
@@ -283,6 +283,7 @@ def learners_summary(found: ImproveResult) -> Table:
         columns=("learns from", "episodes", "solved at the end", "training by training", "minus demonstrations alone"),
         rows=tuple(rows),
         numbers=(1, 2, 3, 4),
-        note=f"{len(found.learners[0].outcomes[0])} held-out starts, the same for all, with Wilson intervals over all trainings; differences in points, with "
-        f"intervals over trainings and starts. Each policy tried {found.tried} other starts; what the judge (in the model) or the world calls solved was kept.",
+        note=f"{len(found.learners[0].outcomes[0])} held-out starts, the same for all; differences in points. Intervals are over trainings and "
+        f"starts, of one training over starts alone. Each policy tried {found.tried} other starts; what the judge (in the model) or the world calls solved "
+        "was kept.",
     )
