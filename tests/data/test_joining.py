@@ -14,6 +14,7 @@ from wam.data import DataError, DataSpec, Recorder, cut, open_dataset
 from wam.data.dataset import EpisodeDataset
 from wam.data.fresh import new_set
 from wam.data.joining import join
+from wam.data.meaning import IMAGINED
 from wam.data.recording import being_recorded
 from wam.data.splitting import select, split
 from wam.plan.control.rollout import rollout
@@ -22,13 +23,23 @@ from wam.sim.worlds.push import PushConfig, PushWorld
 from wam.world import Noise, Truth, Uniform
 
 
-def recorded(path, seeds, world=None, **dropped):
+def recorded(path, seeds, world=None, source="", **dropped):
     world = world or PushWorld(len(seeds), PushConfig(budget=4))
     episodes = cut(rollout(world, Uniform(world.spec), 4, seeds=seeds, noise=Noise.of(seeds), truth=True), world.spec.sentences, source=path.name)
-    with Recorder(path, DataSpec.of_world(world.spec, source=f"made for {path.name}")) as recorder:
+    with Recorder(path, DataSpec.of_world(world.spec, source=source or f"made for {path.name}")) as recorder:
         for episode in episodes:
             recorder.write(replace(episode, **dropped))
     return path
+
+
+def test_what_was_imagined_is_known_of_a_joined_set(tmp_path):
+    """In either order: it must not be taken for a start of something else, nor the whole for what one model imagined."""
+    told = '{"seed": 0}'
+    made, real = recorded(tmp_path / "made", [1], source=f"{IMAGINED}{told}"), recorded(tmp_path / "real", [2])
+    assert open_dataset(made).spec.imagined == told and not open_dataset(real).spec.partly_imagined
+    for number, sets in enumerate(((made, real), (real, made), (made, tmp_path / "0"))):
+        whole = open_dataset(join(sets, tmp_path / str(number))).spec
+        assert whole.partly_imagined and whole.imagined is None and whole.source.count("joined: ") == 1
 
 
 def test_all_episodes_in_order_with_what_all_have(tmp_path):

@@ -197,7 +197,10 @@ def test_runs_that_differ_in_their_seed_are_judged_together(data, other, tmp_pat
     fit(data, tmp_path / "run")
     fit(data, tmp_path / "again", seed=1)
     fit(other, tmp_path / "other")
+    train_recipe("lewm", data, tmp_path / "longer", change=small, steps=3, seed=2, show=False)
     with Bars(Console(quiet=True)) as bars:
+        with pytest.raises(SpecError, match=r"differ in steps of training: {'world': 2} and {'world': 3}"):
+            control_runs([tmp_path / "run", tmp_path / "longer"], "push", goals=2, bars=bars)
         found, _ = control_runs([tmp_path / "run", tmp_path / "again"], "push", goals=2, options={"budget": 40}, bars=bars)
         with pytest.raises(SpecError, match="differ in training data"):
             control_runs([tmp_path / "run", tmp_path / "other"], "push", goals=2, bars=bars)

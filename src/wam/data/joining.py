@@ -17,13 +17,14 @@ from wam.data.dataset import EpisodeDataset, open_dataset
 from wam.data.episode import Episode
 from wam.data.errors import DataError
 from wam.data.fresh import new_set
-from wam.data.meaning import DataSpec
+from wam.data.meaning import IMAGINED, DataSpec
 from wam.data.recording import Recorder, Storage
 from wam.world.records import Truth
 from wam.world.spec import Spec
 
 SHOWN = 8  # differences that are named
 OPTIONAL = ("reward", "alive", "success")
+JOINED = "joined: "  # begins the source of a set that was imagined in part
 MEANT = ("facts", "physical", "objects")  # fields of a spec that say what truth is of
 
 
@@ -121,13 +122,15 @@ def _spec(specs: Sequence[DataSpec], meant: set[str]) -> DataSpec:
     """Of the joined set, with these fields that say what truth is of."""
     first = specs[0]
     felt = tuple(slot for slot in first.observes.proprio if all(slot in one.observes.proprio for one in specs))
+    sources = [*dict.fromkeys(spec.source.removeprefix(JOINED) for spec in specs if spec.source)]
+    mixed = len(sources) > 1 and any(IMAGINED in source for source in sources)  # no longer a set that one model imagined
     return DataSpec(
         observes=replace(first.observes, proprio=felt),
         acts=first.acts,
         rate=first.rate,
         sentences=tuple(dict.fromkeys(sentence for spec in specs for sentence in spec.sentences)),
         embodiment=first.embodiment,
-        source="; ".join(dict.fromkeys(spec.source for spec in specs if spec.source)),
+        source=JOINED * mixed + "; ".join(sources),
         **{name: getattr(first, name) for name in meant},
     )
 

@@ -38,8 +38,13 @@ class DataSpec(Spec):
 
     @property
     def imagined(self) -> str | None:
-        """What is told of the model that imagined the set; None of one that was recorded."""
+        """What is told of the model that imagined the set; None of one that was recorded, or joined of several."""
         return self.source.removeprefix(IMAGINED) if self.source.startswith(IMAGINED) else None
+
+    @property
+    def partly_imagined(self) -> bool:
+        """Was any of it imagined, be it one of several joined sets?"""
+        return IMAGINED in self.source
 
     @staticmethod
     def of_world(world: EnvSpec, source: str = "") -> "DataSpec":

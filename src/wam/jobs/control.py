@@ -225,6 +225,7 @@ def require_alike(runs: Sequence[Run]) -> Run:
             ("clock (frames a step)", first.preset.skip, other.preset.skip),
             ("share of the actions that were shown", first.labels, other.labels),
             ("training data", first.trained_on.fingerprint, other.trained_on.fingerprint),
+            ("steps of training", first.took or other.took, other.took or first.took),
         ):
             if mine != theirs:
                 raise SpecError(

@@ -6,8 +6,8 @@ Knows: recipes, data, training, planning.   Does not know: the command line.
 
 import hashlib
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class Run:
     labels: float = 1.0  # share of the episodes whose actions were shown
     sources: Sources | None = None  # that its training began with; None = not known
     left: str = ""  # in words, what a stopped training still had to do
+    took: Mapping[str, int] = field(default_factory=dict)  # steps of each gradient stage; none where it is not known (an exported run)
 
     @property
     def name(self) -> str:
@@ -260,7 +261,7 @@ def _chosen(name: str, preset: str, change: Callable[[Preset], Preset] | None, s
 
 def _apart(preset: Preset, frames: Frames) -> int:
     """Frames of the set per model step: the preset's, of which an imagined set has left out some already. SpecError where the two clocks do not meet."""
-    done = 1 if frames.spec.imagined is None else frames.spec.acts.per_step
+    done = frames.spec.acts.per_step if frames.spec.partly_imagined else 1
     if preset.skip % done:
         raise SpecError(f"the set was imagined with {done} actions per step, the preset makes steps of {preset.skip}. Imagine with a model of the same clock.")
     return preset.skip // done
@@ -337,6 +338,7 @@ def load(folder: str | Path, *, device: str = "cpu", stopped: bool = False) -> R
         labels=told.labels,
         sources=told.sources,
         left=checkpoint.place.left,
+        took={stage["name"]: stage["learner"]["steps"] for stage in checkpoint.place.stages if "steps" in stage["learner"]},
     )
 
 

@@ -70,7 +70,7 @@ def control_of(run: Run, folder: Path, *, device: str = "cpu", show: bool = True
 
 def require_control(found: Run, run: Run) -> Run:
     """A run that was loaded as the control of another. CheckpointError where it learned something else, from something else, or not to its end."""
-    place, base = train.load(found.folder).place, run.preset_name.removesuffix(", changed")
+    base = run.preset_name.removesuffix(", changed")
     pairs = (
         ("recipe", run.recipe.name, found.recipe.name),
         ("preset", f"{base}, changed", found.preset_name),  # with the actions of others
@@ -83,9 +83,9 @@ def require_control(found: Run, run: Run) -> Run:
     )
     if differ := "; ".join(f"{what} {wanted} was expected, it has {there}" for what, wanted, there in pairs if wanted != there):
         raise CheckpointError(f"{found.folder} is no control of {run.folder}: {differ}. Name another folder: where there is none, a control is trained.")
-    if place.left:
+    if found.left:
         raise CheckpointError(
-            f"the training of {found.folder} is not over: {place.left}; and what it learns from, {run.trained_on.data}, is not here. "
+            f"the training of {found.folder} is not over: {found.left}; and what it learns from, {run.trained_on.data}, is not here. "
             "Copy that data set to its place, and it is finished."
         )
     return found
@@ -98,9 +98,10 @@ def steps_of(run: Run) -> dict[str, int]:
 
 def as_trained(run: Run) -> Preset:
     """The preset of a run with the steps that it really took; those of the preset where the run does not say (it was exported)."""
-    took = {stage["name"]: stage["learner"].get("steps") for stage in train.load(run.folder).place.stages}
     stages = (
-        replace(stage, learner=replace(stage.learner, steps=took[stage.name])) if isinstance(stage.learner, train.Gradient) and stage.name in took else stage
+        replace(stage, learner=replace(stage.learner, steps=run.took[stage.name]))
+        if isinstance(stage.learner, train.Gradient) and stage.name in run.took
+        else stage
         for stage in run.preset.stages
     )
     return replace(run.preset, stages=tuple(stages))

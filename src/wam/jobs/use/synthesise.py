@@ -138,7 +138,7 @@ def begins(run: Run, wanted: Wanted, place: Place | None, count: int) -> tuple[S
         env = place.shown(min(BATCH, count), run.preset)
         return world_starts(env, range(wanted.seed, wanted.seed + count)), env.spec.budget
     frames, (fewest, most) = frames_for(run.preset, wanted.data), run.world_model.spec.context
-    if frames.spec.imagined is not None:
+    if frames.spec.partly_imagined:
         raise ValueError(f"{wanted.data} was imagined by a model itself, and episodes are to start from what was really seen. Name the recorded set.")
     if wanted.only_solved:
         assert place is not None  # a judge learns in it
