@@ -450,3 +450,7 @@ def test_a_replay_runs_to_its_end_and_a_server_that_goes_is_told() -> None:
             assert browser.evaluate(text("steps")) == "4" and browser.evaluate(DOT) == [8, 8]
             assert not browser.evaluate("document.getElementById('truth-top').parentElement.hidden")
         browser.wait(f"{text('status')} === 'not connected'")
+        browser.evaluate("document.querySelector('#starts button').click()")
+        browser.press("ArrowRight")
+        assert browser.evaluate(text("status")) == "not connected" and "The server is gone" in browser.evaluate(text("trouble"))
+        assert not browser.evaluate("document.getElementById('trouble').hidden")

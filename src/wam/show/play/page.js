@@ -45,11 +45,13 @@ socket.onmessage = ({ data }) => {
 };
 socket.onclose = () => {
   setMode("gone");
+  for (const control of document.querySelectorAll("#starts button, #look, #replay, #chance")) control.disabled = true;
   trouble($("trouble").textContent || "The server is gone. Start it again, then load this page again.");
 };
 
 function ask(command) {
   clearTimeout(timer);
+  if (socket.readyState !== WebSocket.OPEN) return;
   if (busy) {
     queue.push(command);
     return;
@@ -92,7 +94,7 @@ function received(data) {
   }
   told();
   if (mode === "gone") setMode("waiting");
-  if (frame.over && frame.replaying) setMode("ended");
+  if (frame.over && frame.replaying && !queue.length) setMode("ended"); // unless a reset is on its way
   answered();
 }
 
@@ -293,6 +295,8 @@ function setMode(now) {
 }
 
 function reset(more = {}) {
+  if (socket.readyState !== WebSocket.OPEN) return;
+  $("trouble").textContent = ""; // what is told when the server goes is told anew
   $("trouble").hidden = true;
   tapped.clear();
   setMode("waiting");
