@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from tests.data.toy import toy_episode, toy_spec
+from wam.cli import app
 from wam.data import DataError, Recorder, open_dataset
 from wam.data.pictures import encode_png
 from wam.data.validation import check_dataset
@@ -459,3 +461,16 @@ def test_no_such_set(tmp_path: Path) -> None:
     write_v2(tmp_path)
     with pytest.raises(DataError, match="the set has 3 episodes"):
         open_dataset(tmp_path).read(3)
+
+
+def test_what_a_new_set_will_not_hold_is_told(tmp_path: Path) -> None:
+    """Columns that no episode has a place for are not copied by `wam data select`."""
+    with Recorder(tmp_path / "set", toy_spec()) as recorder:
+        for seed in range(2):
+            recorder.write(toy_episode(recorder.spec, 4, seed))
+    edit(tmp_path / "set", lambda info: info["features"].update({"observation.effort": {"dtype": "float32", "shape": [2], "names": None}}) or info)
+    for path in (tmp_path / "set" / "data").rglob("*.parquet"):
+        table = pq.read_table(path)
+        pq.write_table(table.append_column("observation.effort", pa.array([[0.0, 1.0]] * len(table), pa.list_(pa.float32()))), path)
+    told = CliRunner().invoke(app, ["data", "select", str(tmp_path / "set"), "--out", str(tmp_path / "new"), "--keep", "0"])
+    assert told.exit_code == 0 and "not read: observation.effort" in told.output

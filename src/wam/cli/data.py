@@ -1,11 +1,13 @@
 """`wam data`: look at data sets, check them, convert and join them."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from wam.cli.common import AsJson, show, writable
 
@@ -115,6 +117,7 @@ def data_split(
     from wam.show.bars import Bars
 
     with Bars(Console(stderr=True)) as bars:
+        tell_notes([source], bars.progress.console)
         chosen = split(source, out, held, count=held_out, seed=seed, progress=bars.task("episodes"))
     told = {"out": str(out), "held": str(held), "held_out": list(chosen)}
     show(told, f"{out}: to learn from\n{held}: held out, episodes {', '.join(map(str, chosen))} of {source}", as_json)
@@ -135,8 +138,18 @@ def data_select(
     if (keep is None) == (drop is None):
         raise ValueError("say which episodes to keep (--keep 0-49,60), or which to leave out (--drop 3,12-14): one of the two.")
     with Bars(Console(stderr=True)) as bars:
+        tell_notes([source], bars.progress.console)
         chosen = select(source, out, numbers_in(keep or drop or ""), drop=keep is None, progress=bars.task("episodes"))
     show({"path": str(out), "episodes": list(chosen)}, f"{out} holds {len(chosen)} episodes of {source}", as_json)
+
+
+def tell_notes(sources: Sequence[str], console: Console) -> None:
+    """What of these sets cannot be read, and so will not be in what is made of them."""
+    from wam.data.dataset import open_dataset
+
+    for source in sources:
+        for note in open_dataset(source).notes:
+            console.print(f"[yellow]note:[/] {escape(str(note))}", soft_wrap=True)
 
 
 def numbers_in(text: str) -> set[int]:
@@ -163,6 +176,7 @@ def data_join(
     from wam.show.bars import Bars
 
     with Bars(Console(stderr=True)) as bars:
+        tell_notes(sources, bars.progress.console)
         path = join(sources, out, progress=bars.task("episodes"), tell=bars.progress.console.print)
     count = len(open_dataset(path))
     show({"path": str(path), "episodes": count}, f"joined: {path} holds {count} episodes", as_json)
