@@ -53,13 +53,15 @@ def test_a_world_that_judges_nothing_is_not_controlled():
 
 
 def test_runs_that_differ_in_more_than_their_seed_are_not_one_system(tmp_path):
-    def run(seed: int, labels: float = 1.0, skip: int = 3, width: int = 8) -> SimpleNamespace:
+    def run(seed: int, labels: float = 1.0, skip: int = 3, width: int = 8, steps: int = 5) -> SimpleNamespace:
         trained_on, preset = SimpleNamespace(fingerprint="f"), SimpleNamespace(skip=skip, config=width)
-        return SimpleNamespace(name="lewm tiny", folder=tmp_path, seed=seed, labels=labels, preset=preset, trained_on=trained_on)
+        took = {"world": steps} if steps else {}
+        return SimpleNamespace(name="lewm tiny", folder=tmp_path, seed=seed, labels=labels, preset=preset, trained_on=trained_on, took=took)
 
     first = run(0)
-    assert require_alike([first, run(1)]) is first
-    for other, what in (({"labels": 0.05}, "share of the actions"), ({"skip": 1}, "clock"), ({"width": 16}, "configuration")):
+    assert require_alike([first, run(1)]) is first and require_alike([first, run(1, steps=0)]) is first  # an exported run does not say
+    different = (({"labels": 0.05}, "share of the actions"), ({"skip": 1}, "clock"), ({"width": 16}, "configuration"), ({"steps": 6}, "steps of training"))
+    for other, what in different:
         with pytest.raises(SpecError, match=f"differ in {what}"):
             require_alike([first, run(1, **other)])
     assert source_of(SimpleNamespace(trained_on=SimpleNamespace(world="", data="runs/push"), labels=0.05)) == "push, actions of 5%"
@@ -99,6 +101,7 @@ def test_what_learns_is_said_of_three_trainings_and_a_hundred_episodes(monkeypat
             preset=SimpleNamespace(config=None, skip=1),
             labels=1.0,
             trained_on=SimpleNamespace(fingerprint="f", statistics="s", world="", data="runs/push"),
+            took={"world": 5},
         )
 
     def acts(run, world, *, goals, deciding, references, **rest):
