@@ -131,7 +131,7 @@ def episode_from(columns: Mapping[str, NDArray[Any]], spec: DataSpec, length: in
         elif key.startswith(FLOW):
             values = (values.float() - FLOW_ZERO).unflatten(2, (3, -1))[:, 0] / FLOW_PER_METRE
         if key == "next.success":
-            values[-2:-1] |= values[-1:]  # some writers tell the outcome in the last row, which is dropped
+            values = torch.cat([values[:-2], values[-2:-1] | values[-1:], values[-1:]])  # some writers tell the outcome in the last row, which is dropped
         if is_shifted(path) or key == "next.success":
             values = led_to(values, first=FIRST.get(path, 0))
         parts[path] = values[None]

@@ -134,7 +134,10 @@ def difference_over_trainings(first: Bool[Tensor, "S G"], second: Bool[Tensor, "
 
 @dataclass(frozen=True)
 class Spread:
-    """How much trainings of one system differ, beyond what their starts explain: a rate p varies by `share` * p * (1 - p) from training to training."""
+    """How much trainings of one system differ on the same starts: a rate p varies by `share` * p * (1 - p) from training to training.
+
+    What is left of chance at these starts is in it, so intervals are a little wide.
+    """
 
     share: float = 0.0
     freedom: int = 0  # trainings that this is known from, less one of each system; 0: nothing is known of it
@@ -155,12 +158,10 @@ class Spread:
         z, worth = self._reach(solved)
         return _scored(float(solved.double().mean()), worth, z)
 
-    def difference(self, first: Bool[Tensor, "S G"], second: Bool[Tensor, "P G"]) -> Interval:
-        """Rate of `first` minus rate of `second` on the same starts, by Newcombe's method 10; what pairs share is of the starts alone."""
-        one, two = self.rate(first), self.rate(second)
-        rows = min(len(first), len(second))
-        shared = min(self._reach(each)[1] / first.shape[1] for each in (first, second))
-        return _newcombe(one, two, shared * _correlation(first[:rows].flatten(), second[:rows].flatten()))
+    def difference(self, first: Bool[Tensor, "S G"], second: Bool[Tensor, "S G"]) -> Interval:
+        """Rate of `first` minus rate of `second`, paired by training and start, by Newcombe's method 10; what pairs share is of the starts alone."""
+        of_starts = self._reach(first)[1] / first.shape[1]
+        return _newcombe(self.rate(first), self.rate(second), of_starts * _correlation(first.flatten(), second.flatten()))
 
     def _reach(self, solved: Tensor) -> tuple[float, float]:
         """Student's t, and how many independent starts the outcomes are worth."""

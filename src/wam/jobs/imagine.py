@@ -87,7 +87,7 @@ def imagine_run(
     )
     notes = [] if told else [UNTOLD]
     if run.left:
-        notes.append(f"Its training is not over: {run.left}. So no verdict.")
+        notes.append(f"Its training is not over: {run.left}. So it says nothing of its conditions.")
     if learned is None:
         notes.append(f"{ABSENT.format(short(run.trained_on.data))} Name where it lies now with --training.")
     if len({knows_poses(window) for window in both}) == 2:
