@@ -8,9 +8,17 @@ from wam.plan.control.precision import autocast, has_bfloat16
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize(("processor", "has"), [("AVX512", True), ("AVX2", False), ("DEFAULT", False)])
-def test_only_processors_that_have_it_multiply_in_it(monkeypatch: pytest.MonkeyPatch, processor: str, has: bool) -> None:
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: processor)
+@pytest.mark.parametrize(
+    ("able", "has"),
+    [
+        ({"avx2": True, "avx512_f": True, "avx512_bf16": True, "amx_bf16": False}, True),
+        ({"avx2": True, "avx512_f": True, "avx512_bf16": False, "amx_bf16": True}, True),
+        ({"avx2": True, "avx512_f": True, "avx512_bf16": False, "amx_bf16": False}, False),  # AVX-512 multiplies float32 alone before it got bfloat16
+        ({"neon": True}, False),
+    ],
+)
+def test_only_processors_that_have_it_multiply_in_it(monkeypatch: pytest.MonkeyPatch, able: dict[str, bool], has: bool) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
     assert has_bfloat16(CPU) == has
     for asked in (False, True):
         with autocast(CPU, bf16=asked):

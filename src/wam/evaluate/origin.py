@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from wam.evaluate.sources import Sources
+from wam.plan.control.precision import has_bfloat16
 from wam.world import Spec
 
 
@@ -84,8 +85,9 @@ def device_name(device: torch.device | str = "cpu") -> str:
     device = torch.device(device)
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    kind = torch.backends.cpu.get_cpu_capability()  # of a processor: which instructions it has, so whether presets use bfloat16
-    return f"{device.type}, {_processor()} ({kind}), {torch.get_num_threads()} of {os.cpu_count()} cores"
+    kind = torch.backends.cpu.get_cpu_capability()  # which instructions a processor has
+    numbers = ", bfloat16" if has_bfloat16(device) else ""  # what presets that ask for it use
+    return f"{device.type}, {_processor()} ({kind}{numbers}), {torch.get_num_threads()} of {os.cpu_count()} cores"
 
 
 def commit() -> str:

@@ -11,7 +11,7 @@ from wam.world.names import suggestion
 
 PRESETS = {
     "tiny": "a laptop: two cores, no GPU",
-    "quick": "tiny, in no more steps than five minutes on two cores with AVX-512 allow",
+    "quick": "tiny, in no more steps than five minutes on two cores with bfloat16 allow",
     "robot": "a few real episodes, every frame",
     "rollout": "tiny that is trained to stay true for a whole episode: a world for policies",
     "sight": "tiny by what cameras show: cloning that acts in models that imagine pictures, control learned from pictures",

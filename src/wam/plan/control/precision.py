@@ -7,10 +7,11 @@ import torch
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Does this device multiply in bfloat16 at least as fast as in float32? GPUs that say so, and processors with AVX-512."""
+    """Does this device multiply in bfloat16 at least as fast as in float32? GPUs and processors that say so; AVX-512 alone does not."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device.type == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX512"
+    able = torch.cpu.get_capabilities()
+    return device.type == "cpu" and any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
 def autocast(device: torch.device, *, bf16: bool) -> torch.autocast:
