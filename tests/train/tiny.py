@@ -1,6 +1,7 @@
 """A tiny model, its windows and a run, for the tests; also in processes that can be killed or train together.
 
-The model has what makes resuming hard: dropout, a buffer written while training, noise, a batch statistic, an average.
+The model has what makes resuming hard: dropout, a buffer written while training, noise, a batch statistic, an average, a
+parameter that no loss reaches.
 """
 
 import json
@@ -74,6 +75,7 @@ class Mover(nn.Module):
             torch.manual_seed(seed)
             self.body = nn.Sequential(nn.Linear(4, width), nn.ReLU(), nn.Dropout(dropout))
             self.head = nn.Linear(width, 2)
+        self.idle = nn.Parameter(torch.ones(2))  # no loss reaches it
         self.register_buffer("seen", torch.zeros(2))
 
     def forward(self, window: Window, noise: Noise) -> Tensor:

@@ -197,7 +197,7 @@ def train_recipe(
         tensorboard=tensorboard,
         show=show,
     )
-    return Run(folder, recipe, _named(told), chosen, model.eval(), windows.spec, statistics, trained_on, seed, labels, read(folder).sources)
+    return replace(load(folder, device=device), preset=chosen)
 
 
 def practise_recipe(
@@ -248,7 +248,7 @@ def practise_recipe(
         tensorboard=tensorboard,
         show=show,
     )
-    return Run(folder, recipe, _named(told), chosen, model.eval(), shows, statistics, trained_on, seed, sources=read(folder).sources)
+    return replace(load(folder, device=device), preset=chosen)
 
 
 def _chosen(name: str, preset: str, change: Callable[[Preset], Preset] | None, steps: int | None) -> tuple[Recipe, Preset]:

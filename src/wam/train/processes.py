@@ -40,9 +40,11 @@ class Several(Alone):
     def __init__(self, device: torch.device | str):
         try:
             from accelerate import Accelerator
+            from accelerate.utils import DistributedDataParallelKwargs
         except ImportError as error:
             raise ImportError('training with several processes needs `accelerate`: pip install "wam[train]"') from error
-        self.accelerator = Accelerator(cpu=torch.device(device).type == "cpu")
+        some_unused = DistributedDataParallelKwargs(find_unused_parameters=True)  # a loss may leave out parts, e.g. the video of a joint model
+        self.accelerator = Accelerator(cpu=torch.device(device).type == "cpu", kwargs_handlers=[some_unused])
         super().__init__(self.accelerator.device)
         self.index, self.count = self.accelerator.process_index, self.accelerator.num_processes
 

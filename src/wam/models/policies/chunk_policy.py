@@ -14,10 +14,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from wam.models.actions.unit_scale import UnitScale
 from wam.models.policies.perception import Known, Perception
 from wam.nets.blocks.action_expert import ActionHead
 from wam.nets.blocks.fourier import Fourier
-from wam.nets.blocks.normalise import Normalise
 from wam.nets.blocks.reduce import masked_mean
 from wam.nets.generate.generation import Denoising, Generation, Network
 from wam.plan.control.continues import Continues
@@ -47,14 +47,12 @@ class ChunkPolicy(nn.Module, Reads, Continues[Record]):
     ):
         super().__init__()
         statistics.require(acts, perception.observes.proprio)
-        if statistics.action is None or not acts.low_level:
-            raise SpecError(f"ChunkPolicy draws low-level actions and needs their moments, got the slots {acts.low_level} and moments {statistics.action}.")
         if not isinstance(generation, Denoising):
             raise SpecError(
                 f"{type(generation).__name__} asks for a mean and a variance, and action heads give one number per action. Use a flow or diffusion."
             )
         self.perception, self.head, self.generation, self.draws = perception, head, generation, draws
-        self.scale = Normalise(statistics.action.mean, statistics.action.std)
+        self.scale = UnitScale(acts, statistics, "ChunkPolicy")
         self.level = Fourier(condition)
         self.spec = PolicySpec(
             observes=perception.observes,
@@ -81,7 +79,7 @@ class ChunkPolicy(nn.Module, Reads, Continues[Record]):
         """A chunk of K steps. Without noise: that of one fixed draw."""
         memory, known = self._seen(memory, since, noise)
         like = known.vector.new_zeros(len(known.vector), self.spec.chunk, self.spec.acts.per_step * len(self.spec.acts.low_level))
-        return memory, self._physical(self.generation.draw(self._network(known), like, noise.fork("actions") if noise is not None else None))
+        return memory, self.scale.physical(self.generation.draw(self._network(known), like, noise.fork("actions") if noise is not None else None))
 
     @torch.no_grad()
     def act_on(
@@ -90,7 +88,7 @@ class ChunkPolicy(nn.Module, Reads, Continues[Record]):
         """See `Continues`. The same draw as that of `act`, pulled towards `planned`."""
         memory, known = self._seen(memory, since, noise)
         given, chance = self.scale(planned).flatten(2), noise.fork("actions") if noise is not None else None
-        actions = self._physical(self.generation.continued(self._network(known), given, weight, chance))
+        actions = self.scale.physical(self.generation.continued(self._network(known), given, weight, chance))
         assert actions.low_level is not None
         return memory, replace(actions, low_level=torch.where(weight[..., None, None] >= 1, planned, actions.low_level))  # to the bit
 
@@ -111,12 +109,6 @@ class ChunkPolicy(nn.Module, Reads, Continues[Record]):
     def _seen(self, memory: Record, since: Past, noise: Noise | None) -> tuple[Record, Known]:
         memory = self.perception.remember(memory, since)
         return memory, self.perception(memory, noise.fork("perception") if noise is not None else None)
-
-    def _physical(self, drawn: Float[Tensor, "B K R*A"]) -> Actions:
-        """Drawn numbers as actions within their limits, all valid."""
-        low, high = self.spec.acts.limits(drawn.device, drawn.dtype)
-        low_level = (drawn.unflatten(2, (self.spec.acts.per_step, -1)) * self.scale.std + self.scale.mean).clamp(low, high)
-        return Actions(valid=torch.ones_like(low_level[..., 0], dtype=torch.bool), low_level=low_level)
 
     def _network(self, known: Known) -> Network:
         """(noisy "B K A", level "B K") -> answer. All steps of a chunk are at one level."""

@@ -10,11 +10,11 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from wam.models.actions.unit_scale import UnitScale
 from wam.nets.blocks.conv import ConvEncoder
 from wam.nets.blocks.mlp import mlp
-from wam.nets.blocks.normalise import Normalise
 from wam.nets.blocks.reduce import masked_mean
-from wam.world import Actions, ActionSpec, Infers, Noise, Observation, ObservationSpec, SpecError, Statistics, Window, to_float
+from wam.world import Actions, ActionSpec, Infers, Noise, Observation, ObservationSpec, SpecError, Statistics, Window, concatenate, to_float
 
 
 class InverseDynamics(nn.Module, Infers):
@@ -26,13 +26,13 @@ class InverseDynamics(nn.Module, Infers):
     def __init__(self, observes: ObservationSpec, acts: ActionSpec, statistics: Statistics, *, width: int = 16, dim: int = 128, worn: float = 0.03):
         super().__init__()
         statistics.require(acts)
-        if statistics.action is None or not acts.low_level or not observes.cameras:
-            raise SpecError(f"InverseDynamics needs cameras, low-level actions and their moments, got {sorted(observes.cameras)} and {acts.low_level}.")
+        if not observes.cameras:
+            raise SpecError("InverseDynamics reads actions off pictures, and this ObservationSpec has no camera. Name the cameras that it sees.")
         if any(camera.height != camera.width for camera in observes.cameras.values()):
             raise SpecError(f"InverseDynamics takes square pictures, got {observes.cameras}. Set `size` when loading the data.")
         self.observes, self.acts, self.worn = observes, acts, worn
         self.cameras = nn.ModuleDict({name: ConvEncoder(9, camera.height, width, dim) for name, camera in observes.cameras.items()})
-        self.scale = Normalise(statistics.action.mean, statistics.action.std)
+        self.scale = UnitScale(acts, statistics, "InverseDynamics")
         self.head = nn.Sequential(nn.GELU(), mlp(dim, dim, acts.per_step * len(acts.low_level)))
 
     def infer_actions(self, observation: Observation, *, noise: Noise | None = None) -> Actions:
@@ -40,12 +40,9 @@ class InverseDynamics(nn.Module, Infers):
         self.observes.require(observation, "InverseDynamics")
         if observation.size("T") == 1:
             return self.acts.nothing(observation.size("B"), 1, self.scale.mean.device)
-        low, high = self.acts.limits(self.scale.mean.device, self.scale.mean.dtype)
-        found = (self._between(observation.rgb or {}) * self.scale.std + self.scale.mean).clamp(low, high)
-        low_level = torch.cat([torch.zeros_like(found[:, :1]), found], 1)
-        valid = torch.ones_like(low_level[..., 0], dtype=torch.bool)
-        valid[:, 0] = False
-        return Actions(valid=valid, low_level=low_level)
+        found = self.scale.physical(self._between(observation.rgb or {}).flatten(2))
+        blank = found.narrow("T", 0, 1).map(lambda axes, leaf: torch.zeros_like(leaf))
+        return concatenate((blank, found), "T")
 
     def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
         """inverse "B": squared error of the scaled actions, over the steps that were done."""

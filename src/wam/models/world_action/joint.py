@@ -23,12 +23,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wam.models.actions.unit_scale import UnitScale
 from wam.models.observation_space.codec import Codec
 from wam.models.world_action.joint_network import JointNetwork, Prefix, Words
 from wam.models.world_action.joint_programs import KINDS, Kind, Lesson, Program, phases, table
 from wam.models.world_action.joint_situation import Given, Situation
 from wam.models.world_action.joint_views import JointInverse, JointPolicy, JointWorldModel, policy_of
-from wam.nets.blocks.normalise import Normalise
 from wam.nets.blocks.recent import Recent
 from wam.nets.blocks.reduce import masked_mean
 from wam.nets.generate.denoise import Net, denoise, errors, inpaint
@@ -68,15 +68,13 @@ class JointModel(nn.Module, Reads, Views, Continues[Situation]):
         """
         super().__init__()
         statistics.require(acts)
-        if statistics.action is None or not acts.low_level:
-            raise SpecError(f"JointModel draws low-level actions and needs their moments, got the slots {acts.low_level} and moments {statistics.action}.")
         if network.kinds != KINDS:
             raise SpecError(f"the network has the streams {network.kinds}, expected {KINDS} in this order.")
         self.codec, self.network, self.words, self.acts = codec, network, words, acts
         self.processes, self.lessons = dict(zip(KINDS, processes, strict=True)), lessons
         self.program, self.steps, self.execute, self.rate = program, steps, execute, rate
         self.dropped_frames, self.dropped_words, self.moving, self.residual = dropped_frames, dropped_words, moving, residual
-        self.scale = Normalise(statistics.action.mean, statistics.action.std)
+        self.scale = UnitScale(acts, statistics, "JointModel")
         self.register_buffer("zero", torch.zeros(()), persistent=False)  # knows the type and the device
         self.zero: Tensor
 
@@ -211,12 +209,6 @@ class JointModel(nn.Module, Reads, Views, Continues[Situation]):
     def scaled(self, actions: Actions) -> Float[Tensor, "B T R*A"]:
         """All numbers of a step at unit scale, 0 where they are not known. SpecError for other actions than the model's."""
         return _where(actions.known(), self.scale(self.acts.low_level_of(actions, "JointModel")), 0.0).flatten(2)
-
-    def physical(self, drawn: Float[Tensor, "B T R*A"]) -> Actions:
-        """Drawn numbers as actions within their limits, all valid."""
-        low, high = self.acts.limits(drawn.device, drawn.dtype)
-        low_level = (drawn.unflatten(2, (self.acts.per_step, -1)) * self.scale.std + self.scale.mean).clamp(low, high)
-        return Actions(valid=torch.ones_like(low_level[..., 0], dtype=torch.bool), low_level=low_level)
 
     # -- inside --------------------------------------------------------------------------------------------------------
 

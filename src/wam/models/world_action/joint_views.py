@@ -71,7 +71,7 @@ class JointPolicy(nn.Module, Continues[Situation]):
     def act(self, memory: Situation, since: Past, *, noise: Noise | None = None) -> tuple[Situation, Actions]:
         """A chunk of K steps. Without noise: that of one fixed draw."""
         situation = self.model.after(memory, since)
-        return situation, self.model.physical(self.model.draw(situation, self.program, noise=noise)["actions"])
+        return situation, self.model.scale.physical(self.model.draw(situation, self.program, noise=noise)["actions"])
 
     @torch.no_grad()
     def act_on(
@@ -80,7 +80,7 @@ class JointPolicy(nn.Module, Continues[Situation]):
         """See `Continues`: the same draw as that of `act`, pulled towards `planned`."""
         situation = self.model.after(memory, since)
         given = self.model.scaled(Actions(valid=torch.ones_like(planned[..., 0], dtype=torch.bool), low_level=planned))
-        actions = self.model.physical(self.model.draw(situation, self.program, noise=noise, towards=(given, weight))["actions"])
+        actions = self.model.scale.physical(self.model.draw(situation, self.program, noise=noise, towards=(given, weight))["actions"])
         assert actions.low_level is not None
         return situation, replace(actions, low_level=torch.where(weight[..., None, None] >= 1, planned, actions.low_level))  # to the bit
 
@@ -198,7 +198,7 @@ class JointInverse(nn.Module, Infers):
             given = {"video": Given(torch.cat([ahead, beyond], 1), known)}
             drawn = model.draw(situation, "inverse", noise=None if noise is None else noise.advance(start), given=given)
             found.append(drawn["actions"][:, : ahead.shape[1]])
-        actions = model.physical(torch.cat(found, 1))
+        actions = model.scale.physical(torch.cat(found, 1))
         return replace(actions, valid=actions.valid & (torch.arange(frames, device=z.device) > 0)[:, None])
 
 
