@@ -1,11 +1,9 @@
 """SuSIE (arXiv 2310.10639) on your demonstrations: see `CARD`."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
-from jaxtyping import Bool, Int
-from torch import Tensor, nn
+from torch import nn
 
 from wam.data import DataSpec
 from wam.models.observation_space.assembly import VideoConfig, video_model
@@ -16,9 +14,10 @@ from wam.models.world_action.imagine_then_execute import ImagineThenExecute
 from wam.nets.blocks.action_unet import ActionUNet
 from wam.nets.generate.generation import Kind, action_generation
 from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
+from wam.recipes.slower import slower
 from wam.recipes.usual import usual
 from wam.train import Stage
-from wam.world import Actions, Future, SpecError, Statistics, Window, Windows
+from wam.world import SpecError, Statistics
 
 CARD = Card(
     title="SuSIE",
@@ -60,45 +59,12 @@ class SuSIEConfig(VideoConfig):
     execute: int = 2  # of them done before a new sub-goal
 
 
-@dataclass(frozen=True)
-class SubGoals:
-    """Windows whose one step is all of the steps of others: from now to the last of them, or to the episode's last frame where it ends before."""
-
-    windows: Windows
-
-    def __len__(self) -> int:
-        return len(self.windows)
-
-    def batch(self, indices: Int[Tensor, "B"]) -> Window:
-        """See `Windows`. There is always a step, since windows have at least one."""
-        found = self.windows.batch(indices)
-        last = found.actions.valid.size(1) - 1  # frames beyond the end are the last one again
-        past = found.past.actions
-        return replace(
-            found,
-            past=replace(found.past, actions=Actions(valid=_grouped(past.valid))),
-            actions=Actions(valid=found.actions.valid.flatten(1)[:, None]),
-            future=Future(observation=found.future.narrow("H", last).observation),
-            valid=found.valid[:, :1],
-        )
-
-
-def _grouped(valid: Bool[Tensor, "B T R"]) -> Bool[Tensor, "B T R"]:
-    """As many actions per step as those of AHEAD steps."""
-    return valid.repeat(1, 1, AHEAD)
-
-
-def sub_goals(model: nn.Module, windows: Windows, folder: Path) -> Windows:
-    """Windows whose next frame is the sub-goal."""
-    return SubGoals(windows)
-
-
 def _stages(*, goals: int, policy: int, batch: int, learning_rate: float) -> tuple[Stage, ...]:
     """Two halves that learn apart."""
     pictures = usual({"video.video": 1.0}, steps=goals, batch=batch, learning_rate=learning_rate, horizon=AHEAD, precision="bf16", unlabelled=True)
     acting = usual({"grounder.actions": 1.0}, steps=policy, batch=2 * batch, learning_rate=learning_rate, horizon=AHEAD, precision="bf16")
     return (
-        Stage(name="goals", learner=pictures, parts=("video",), derives=sub_goals),
+        Stage(name="goals", learner=pictures, parts=("video",), derives=slower(AHEAD)),
         Stage(name="policy", learner=acting, parts=("grounder",)),
     )
 
@@ -128,8 +94,8 @@ def build(config: SuSIEConfig, data: DataSpec, statistics: Statistics) -> nn.Mod
     if not data.sentences:
         raise SpecError("susie imagines what an instruction asks for, and this data has no instructions. Record or convert demonstrations with a task text.")
     seen, known = replace(data.observes, proprio=(), points=0, state=None), statistics.for_proprio(())
-    slower = replace(data.acts, per_step=data.acts.per_step * AHEAD)
-    video = video_model(config, seen, slower, replace(known, acts=slower), data.rate / AHEAD, data.sentences)
+    leaps = replace(data.acts, per_step=data.acts.per_step * AHEAD)
+    video = video_model(config, seen, leaps, replace(known, acts=leaps), data.rate / AHEAD, data.sentences)
     look = Look(seen, known, config.policy, context=1, goal=True)
     head = ActionUNet(data.acts.per_step * len(data.acts.low_level), config.policy, width=config.channels)
     drawn = action_generation(config.actions, config.steps)

@@ -13,6 +13,7 @@ from wam.nets.blocks.action_expert import ActionExpert
 from wam.nets.blocks.action_unet import ActionUNet
 from wam.nets.generate.generation import Kind, action_generation
 from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
+from wam.recipes.slower import slower
 from wam.recipes.usual import usual
 from wam.train import Gradient, Stage
 from wam.world import SpecError, Statistics
@@ -29,6 +30,8 @@ CARD = Card(
         "paper's policy attends alone.",
         "At tiny the head is a small convolutional U-Net that attends once; the paper's is a transformer, as from small on.",
         "At tiny what moves weighs more in the video model's error.",
+        "Up to small, expected frames lie three of the policy's steps apart, so that few of them reach as far as what is asked for; "
+        "beyond an episode's end they are its last frame.",
         "The video model is small and learns from the data at hand; the paper's saw a hundred thousand human and robot clips.",
     ),
     data="videos with instructions for the video model; demonstrations with actions for the policy",
@@ -42,6 +45,7 @@ class VPPConfig(VideoConfig):
 
     context: int = 1
     chunk: int = 4  # frames that the video model expects at once
+    apart: int = 3  # model steps from one of them to the next
     acts: Literal["frame", "clip", "none"] = "none"
     reads: bool = True
     cells: int = 8  # along each side of the grid that hidden pictures are brought to for the resampler
@@ -61,11 +65,11 @@ class VPPConfig(VideoConfig):
 VIDEO = "perception.video"
 
 
-def _stages(*, video: int, policy: int, batch: int, learning_rate: float, frames: int = 4, horizon: int = 4) -> tuple[Stage, ...]:
-    """The video model first; then the policy, over what it expects."""
-    seeing = usual({f"{VIDEO}.video": 1.0}, steps=video, batch=batch, learning_rate=learning_rate, horizon=frames, precision="bf16", unlabelled=True)
+def _stages(*, video: int, policy: int, batch: int, learning_rate: float, frames: int = 4, apart: int = 3, horizon: int = 4) -> tuple[Stage, ...]:
+    """The video model first, of frames that lie apart; then the policy, over what it expects."""
+    seeing = usual({f"{VIDEO}.video": 1.0}, steps=video, batch=batch, learning_rate=learning_rate, horizon=frames * apart, precision="bf16", unlabelled=True)
     acting = usual({"actions": 1.0}, steps=policy, batch=2 * batch, learning_rate=learning_rate, horizon=horizon, precision="bf16")
-    return Stage(name="video", learner=seeing, parts=(VIDEO,)), Stage(name="policy", after=("video",), learner=acting, frozen=(VIDEO,))
+    return Stage(name="video", learner=seeing, parts=(VIDEO,), derives=slower(apart)), Stage(name="policy", after=("video",), learner=acting, frozen=(VIDEO,))
 
 
 TINY = Preset(
@@ -99,6 +103,7 @@ PAPER = Preset(
         levels=4,
         time="full",
         chunk=16,
+        apart=1,
         steps=10,
         dropped_frames=0.1,
         dropped_words=0.1,
@@ -111,7 +116,7 @@ PAPER = Preset(
         horizon=10,
         execute=10,
     ),
-    stages=_stages(video=200_000, policy=100_000, batch=64, learning_rate=1e-4, frames=16, horizon=10),
+    stages=_stages(video=200_000, policy=100_000, batch=64, learning_rate=1e-4, frames=16, apart=1, horizon=10),
     size=256,
 )
 
@@ -121,7 +126,8 @@ def build(config: VPPConfig, data: DataSpec, statistics: Statistics) -> nn.Modul
     if not data.sentences:
         raise SpecError("vpp expects what an instruction asks for, and this data has no instructions. Record or convert demonstrations with a task text.")
     seen, known = replace(data.observes, proprio=(), points=0, state=None), statistics.for_proprio(())
-    video = video_model(config, seen, data.acts, known, data.rate, data.sentences)
+    leaps = replace(data.acts, per_step=data.acts.per_step * config.apart)
+    video = video_model(config, seen, leaps, replace(known, acts=leaps), data.rate / config.apart, data.sentences)
     features = VideoFeatures(video, config.policy, queries=config.queries, depth=config.looks, grid=(config.cells, config.cells), points=config.points)
     size = data.acts.per_step * len(data.acts.low_level)
     head = (
