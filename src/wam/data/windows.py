@@ -66,31 +66,35 @@ class WindowDataset:
 
     def _numbered(self) -> NDArray[np.int64]:
         """(episode, now) of every window."""
-        found: list[tuple[int, int]] = []
-        known: list[tuple[int, int]] = []
+        known, others = [np.empty((0, 2), np.int64)], [np.empty((0, 2), np.int64)]
         labelled = self.frames.labelled()
         silent = np.concatenate([[0], np.cumsum(~labelled & self.frames.acted())])  # frames before each one of which nobody knows what led there
         for episode, (start, length) in enumerate(zip(self.frames.starts.tolist(), self.frames.lengths.tolist(), strict=True)):
             told = bool(labelled[start : start + length].any())
             if not (self.unlabelled or told):
                 continue
-            whole = self.unlabelled or silent[start + length] == silent[start]
-            last = length - 1 - self.skip  # at least one real step must follow
-            full = range((self.past - 1) * self.skip, length - self.horizon * self.skip, self.stride)
-            if self.edges:
-                now = range(0, last + 1, self.stride)
-            elif len(full):
-                now = full
-            else:
-                now = range(min((self.past - 1) * self.skip, last), last + 1)[:1] if last >= 0 else range(0)
-            (known if told else found).extend((episode, step) for step in now if whole or self._told(silent, start, length, step))
-        again = math.ceil(self.labelled / (1 - self.labelled) * len(found) / len(known)) if known else 1
-        return np.array(sorted(known * max(1, again) + found), np.int64).reshape(-1, 2)
+            now = self._nows(length)
+            if not self.unlabelled:
+                now = now[self._told(silent, start, length, now)]
+            (known if told else others).append(np.stack([np.full_like(now, episode), now], 1))
+        sure, video = np.concatenate(known), np.concatenate(others)
+        again = math.ceil(self.labelled / (1 - self.labelled) * len(video) / len(sure)) if len(sure) else 1
+        every = np.concatenate([np.tile(sure, (max(1, again), 1)), video])
+        return every[np.lexsort((every[:, 1], every[:, 0]))]
 
-    def _told(self, silent: NDArray[np.int64], start: int, length: int, now: int) -> bool:
-        """Is it known of every step of a window what was done?"""
-        first, end = max(0, now + 1 - self.past * self.skip), min(length, now + self.horizon * self.skip + 1)
-        return bool(silent[start + end] == silent[start + first])
+    def _nows(self, length: int) -> NDArray[np.int64]:
+        """Where the windows of an episode stand."""
+        first, last = (self.past - 1) * self.skip, length - 1 - self.skip  # at least one real step must follow
+        if self.edges:
+            return np.arange(0, last + 1, self.stride)
+        full = np.arange(first, length - self.horizon * self.skip, self.stride)
+        return full if len(full) or last < 0 else np.array([min(first, last)])
+
+    def _told(self, silent: NDArray[np.int64], start: int, length: int, now: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Is it known of every step of these windows what was done?"""
+        first, end = np.maximum(0, now + 1 - self.past * self.skip), np.minimum(length, now + self.horizon * self.skip + 1)
+        whole: NDArray[np.bool_] = silent[start + end] == silent[start + first]
+        return whole
 
     @property
     def too_short(self) -> tuple[int, ...]:
