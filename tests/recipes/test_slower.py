@@ -1,9 +1,13 @@
 """Windows at a slower clock show the frames that lie apart, and the last one beyond the end."""
 
-import torch
+from pathlib import Path
 
-from wam.recipes.slower import Slower
-from wam.world import Actions, Future, Observation, Past, Task, Window
+import pytest
+import torch
+from torch import nn
+
+from wam.recipes.slower import Slower, slower
+from wam.world import Actions, ActionSpec, Future, FutureSpec, Observation, ObservationSpec, Past, Slot, SpecError, Task, Window, WorldModelSpec
 
 
 class Counting:
@@ -36,3 +40,25 @@ def test_a_step_is_three_of_the_others_and_ends_at_the_episodes_last_frame() -> 
     assert window.valid.all() and window.actions.valid.all() and window.actions.low_level is None
     assert window.actions.valid.shape == (3, 2, 6) and window.past.actions.valid.shape == (3, 1, 6)
     assert not window.past.actions.valid.any()  # an episode's first frame still begins a stretch
+
+
+class Told(nn.Module):
+    """A video model of which only the clock is asked."""
+
+    def __init__(self, per_step: int, low_level: tuple[Slot, ...] = ()):
+        super().__init__()
+        seen = ObservationSpec(proprio=(Slot(name="x", unit="m"),))
+        consumes = ActionSpec(per_step=per_step, low_level=low_level)
+        self.spec = WorldModelSpec(observes=seen, predicts=FutureSpec(observation=seen), consumes=consumes, stochastic=False)
+
+
+def test_the_clock_is_the_models(tmp_path: Path) -> None:
+    windows, policy = Counting(), nn.Module()
+    for per_step, times in ((2, None), (4, 2), (6, 3)):
+        policy.video = Told(per_step)
+        made = slower("video")(policy, windows, tmp_path)
+        assert made is windows if times is None else made == Slower(windows, times)
+    for odd, why in ((Told(3), "multiple"), (Told(1), "multiple"), (Told(6, (Slot(name="dx", unit="m"),)), "video alone")):
+        policy.video = odd
+        with pytest.raises(SpecError, match=why):
+            slower("video")(policy, windows, tmp_path)

@@ -86,7 +86,7 @@ def device_name(device: torch.device | str = "cpu") -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     kind = torch.backends.cpu.get_cpu_capability()  # which instructions a processor has
-    numbers = ", bfloat16" if has_bfloat16(device) else ""  # what presets that ask for it use
+    numbers = " with bfloat16" if has_bfloat16(device) else ""  # what presets that ask for it use
     return f"{device.type}, {_processor()} ({kind}{numbers}), {torch.get_num_threads()} of {os.cpu_count()} cores"
 
 

@@ -197,6 +197,7 @@ def train_recipe(
         tensorboard=tensorboard,
         show=show,
     )
+    del model  # what was saved of it is what counts
     return replace(load(folder, device=device), preset=chosen)
 
 
@@ -248,6 +249,7 @@ def practise_recipe(
         tensorboard=tensorboard,
         show=show,
     )
+    del model  # what was saved of it is what counts
     return replace(load(folder, device=device), preset=chosen)
 
 
@@ -323,7 +325,7 @@ def load(folder: str | Path, *, device: str = "cpu", stopped: bool = False) -> R
     except (ValueError, TypeError) as error:
         raise CheckpointError(f"{folder} was trained as {about.recipe} {told.preset!r} by another version of wam: {error}") from error
     preset = replace(base, config=config, size=told.size, skip=told.skip)
-    model: Any = recipe.build(config, told.shows, about.statistics)
+    model = _built(recipe, preset, told.shows, about.statistics, told.seed)
     checkpoint.restore(model)
     return Run(
         folder=folder,

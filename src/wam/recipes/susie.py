@@ -64,7 +64,7 @@ def _stages(*, goals: int, policy: int, batch: int, learning_rate: float) -> tup
     pictures = usual({"video.video": 1.0}, steps=goals, batch=batch, learning_rate=learning_rate, horizon=AHEAD, precision="bf16", unlabelled=True)
     acting = usual({"grounder.actions": 1.0}, steps=policy, batch=2 * batch, learning_rate=learning_rate, horizon=AHEAD, precision="bf16")
     return (
-        Stage(name="goals", learner=pictures, parts=("video",), derives=slower(AHEAD)),
+        Stage(name="goals", learner=pictures, parts=("video",), derives=slower("video")),
         Stage(name="policy", learner=acting, parts=("grounder",)),
     )
 

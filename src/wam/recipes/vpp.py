@@ -45,7 +45,7 @@ class VPPConfig(VideoConfig):
 
     context: int = 1
     chunk: int = 4  # frames that the video model expects at once
-    apart: int = 3  # model steps from one of them to the next
+    apart: int = 1  # model steps from one of them to the next
     acts: Literal["frame", "clip", "none"] = "none"
     reads: bool = True
     cells: int = 8  # along each side of the grid that hidden pictures are brought to for the resampler
@@ -65,21 +65,22 @@ class VPPConfig(VideoConfig):
 VIDEO = "perception.video"
 
 
-def _stages(*, video: int, policy: int, batch: int, learning_rate: float, frames: int = 4, apart: int = 3, horizon: int = 4) -> tuple[Stage, ...]:
+def _stages(*, video: int, policy: int, batch: int, learning_rate: float, frames: int = 4, apart: int = 1, horizon: int = 4) -> tuple[Stage, ...]:
     """The video model first, of frames that lie apart; then the policy, over what it expects."""
     seeing = usual({f"{VIDEO}.video": 1.0}, steps=video, batch=batch, learning_rate=learning_rate, horizon=frames * apart, precision="bf16", unlabelled=True)
     acting = usual({"actions": 1.0}, steps=policy, batch=2 * batch, learning_rate=learning_rate, horizon=horizon, precision="bf16")
-    return Stage(name="video", learner=seeing, parts=(VIDEO,), derives=slower(apart)), Stage(name="policy", after=("video",), learner=acting, frozen=(VIDEO,))
+    return Stage(name="video", learner=seeing, parts=(VIDEO,), derives=slower(VIDEO)), Stage(name="policy", after=("video",), learner=acting, frozen=(VIDEO,))
 
 
 TINY = Preset(
-    config=VPPConfig(law="regression", residual=True, stacked=True, moving=10.0, width=16, eye=32, points=16),
-    stages=_stages(video=2300, policy=3800, batch=32, learning_rate=2e-3),
+    config=VPPConfig(apart=3, law="regression", residual=True, stacked=True, moving=10.0, width=16, eye=32, points=16),
+    stages=_stages(video=2300, policy=3800, batch=32, learning_rate=2e-3, apart=3),
     size=32,
     skip=3,
 )
 SMALL = Preset(
     config=VPPConfig(
+        apart=3,
         clean=True,
         width=64,
         levels=4,
@@ -93,7 +94,7 @@ SMALL = Preset(
         looks=2,
         head="transformer",
     ),
-    stages=_stages(video=20_000, policy=15_000, batch=64, learning_rate=5e-4),
+    stages=_stages(video=20_000, policy=15_000, batch=64, learning_rate=5e-4, apart=3),
     size=64,
     skip=3,
 )
@@ -103,7 +104,6 @@ PAPER = Preset(
         levels=4,
         time="full",
         chunk=16,
-        apart=1,
         steps=10,
         dropped_frames=0.1,
         dropped_words=0.1,
@@ -116,7 +116,7 @@ PAPER = Preset(
         horizon=10,
         execute=10,
     ),
-    stages=_stages(video=200_000, policy=100_000, batch=64, learning_rate=1e-4, frames=16, apart=1, horizon=10),
+    stages=_stages(video=200_000, policy=100_000, batch=64, learning_rate=1e-4, frames=16, horizon=10),
     size=256,
 )
 

@@ -7,7 +7,7 @@ import torch
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Does this device multiply in bfloat16 at least as fast as in float32? GPUs and processors that say so; AVX-512 alone does not."""
+    """Does this device multiply in bfloat16 at least as fast as in float32? GPUs that say so, x86 processors with AVX512_BF16 or AMX."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     able = torch.cpu.get_capabilities()
