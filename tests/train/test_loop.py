@@ -230,7 +230,7 @@ def test_a_folder_is_as_resume_says(tmp_path: Path) -> None:
 
 def test_nothing_to_train_and_nothing_to_fit_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="nothing to train"):
-        train(tmp_path / "one", stages=(Stage("world", learner(), frozen=("body", "head")),))
+        train(tmp_path / "one", stages=(Stage("world", learner(), frozen=("body", "head", "idle")),))
     with pytest.raises(ValueError, match="pass episodes="):
         train(tmp_path / "two", stages=(Stage("symbols", Fit()),))
     with pytest.raises(TypeError, match="Mover is trained by Fit and has no `fit"):

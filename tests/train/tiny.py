@@ -75,7 +75,7 @@ class Mover(nn.Module):
             torch.manual_seed(seed)
             self.body = nn.Sequential(nn.Linear(4, width), nn.ReLU(), nn.Dropout(dropout))
             self.head = nn.Linear(width, 2)
-        self.idle = nn.Parameter(torch.ones(2))  # no loss reaches it
+        self.idle = nn.LayerNorm(2)  # no loss reaches it
         self.register_buffer("seen", torch.zeros(2))
 
     def forward(self, window: Window, noise: Noise) -> Tensor:
