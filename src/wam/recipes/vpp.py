@@ -160,7 +160,7 @@ def untrained_features(preset: Preset) -> Preset:
 RECIPE = Recipe(
     name="vpp",
     card=CARD,
-    presets={"tiny": TINY, "quick": TINY.shortened(0.5), "small": SMALL, "paper": PAPER},
+    presets={"tiny": TINY, "quick": TINY.shortened(0.56), "small": SMALL, "paper": PAPER},
     build=build,
     mechanism=Mechanism(name="features of a video model that has learned", off=untrained_features),
 )
