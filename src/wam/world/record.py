@@ -203,7 +203,8 @@ class Record:
 
     def take(self, axis: str, index: Tensor) -> Self:
         """Entries `index` (int64 or bool) of an axis."""
-        return self.map(lambda axes, leaf: leaf[_at(axes, axis, leaf, index.to(leaf.device))] if axis in axes else leaf)
+        index = index.nonzero()[:, 0] if index.dtype == torch.bool else index
+        return self.map(lambda axes, leaf: leaf.index_select(_position(axes, axis, leaf), index.to(leaf.device)) if axis in axes else leaf)
 
     def select(self, rows: Tensor) -> Self:
         """Rows of the batch: `take("B", rows)`."""

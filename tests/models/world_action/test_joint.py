@@ -14,7 +14,7 @@ from wam.models.world_action.joint import JointModel
 from wam.models.world_action.joint_assembly import JointConfig, joint_model
 from wam.models.world_action.joint_network import JointNetwork
 from wam.models.world_action.joint_programs import Lesson
-from wam.models.world_action.joint_situation import Given
+from wam.models.world_action.joint_situation import Given, Taught
 from wam.models.world_action.joint_tokens import ActionTokens, FrameTokens, PictureTokens
 from wam.nets.blocks.masks import EVERY, Rule
 from wam.nets.generate.laws import Fixed, Levels
@@ -245,7 +245,7 @@ TOLD = {  # levels of video and actions at each evaluation; None = left out
 def test_the_network_is_told_the_levels_of_the_program(arm, program, monkeypatch):
     model, told = make(arm), []
 
-    def answering(prefix, kinds, wanted, words):
+    def answering(prefix, kinds, wanted, words, rows):
         def answer(x, levels):
             told.append(tuple(levels[kind].unique().item() if kind in x else None for kind in ("video", "actions")))
             return tuple(torch.zeros_like(x[kind]) for kind in wanted)
@@ -291,6 +291,24 @@ def test_a_row_counts_the_same_in_every_lesson():
     assert (both[: ROWS // 2] * 1.5 > alone[: ROWS // 2]).all()
 
 
+def test_lessons_of_one_pass_are_as_each_alone():
+    """Streams of other levels, left out, unheard: no row notices the others."""
+    model, noise = make("uwm", WORDS), Noise.of(range(ROWS))
+    (here, shown), known = situation(model), torch.ones(ROWS, K, dtype=torch.bool)
+    given = {"video": Given(model.codec.encode(shown.future.observation), known), "actions": Given(model.scaled(shown.actions), known)}
+    told = torch.arange(ROWS) % len(model.sentences)
+    words = model._words(torch.cat([told, torch.full_like(told, -1)]))
+    prefix = model.network.see(here.frames.select(torch.arange(ROWS).repeat(2)), words)
+    taught = [model._taught(index, given, noise) for index, lesson in enumerate(model.lessons) if lesson.draws == 1]
+    assert len(taught) == 4 and any(one.lesson.absent for one in taught) and not all(one.lesson.heard for one in taught)
+    together = model._at_once(taught, prefix, words)
+    for one, found in zip(taught, together, strict=True):
+        (alone,) = model._at_once([one], prefix, words)
+        assert found.keys() == alone.keys() == set(one.lesson.learns)
+        assert all(found[kind].abs().sum() > 0 for kind in found)
+        torch.testing.assert_close(found, alone)
+
+
 def test_what_stays_is_computed_once_for_all_draws(monkeypatch):
     """Of a video that is clean, every draw of its own would be the same."""
     model, rows = make("imagine_first"), []
@@ -299,9 +317,11 @@ def test_what_stays_is_computed_once_for_all_draws(monkeypatch):
     (here, shown), everything = situation(model), torch.ones(ROWS, K, dtype=torch.bool)
     parts = {"video": model.codec.encode(shown.future.observation), "actions": model.scaled(shown.actions)}
     lesson, prefix = Lesson(Levels((Fixed(0.0), fast_wam.ACTION_LAW)), learns=("actions",), draws=3), model.network.see(here.frames, None)
-    once = model._learned(lesson, prefix, {kind: Given(x, everything) for kind, x in parts.items()}, None, noise)["actions"]
-    again = {kind: Given(x.repeat_interleave(3, 0), everything.repeat(3, 1)) for kind, x in parts.items()}
-    each = model._learned(replace(lesson, draws=1), prefix.repeat(3), again, None, noise.spread(3))["actions"]
+    taught = Taught(lesson, torch.arange(ROWS), {kind: Given(x, everything) for kind, x in parts.items()}, noise)
+    once = model._drawn(taught, prefix, None)["actions"]
+    again = torch.arange(ROWS).repeat_interleave(3)
+    apart = Taught(replace(lesson, draws=1), again, {kind: part.select(again) for kind, part in taught.given.items()}, noise.spread(3))
+    (each,) = (found["actions"] for found in model._at_once([apart], prefix, None))
     torch.testing.assert_close(once, each.unflatten(0, (-1, 3)).mean(1))
     assert rows == [ROWS, 3 * ROWS]
 

@@ -15,7 +15,7 @@ Does not know: proprioception, past actions, rewards, goals. Footgun: a view exi
 how good it is depends on the levels that the lessons train.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -25,9 +25,9 @@ from torch.nn import functional as F
 
 from wam.models.actions.unit_scale import UnitScale
 from wam.models.observation_space.codec import Codec
-from wam.models.world_action.joint_network import JointNetwork, Prefix, Words
+from wam.models.world_action.joint_network import ALIKE, JointNetwork, Prefix, Rows, Words
 from wam.models.world_action.joint_programs import KINDS, Kind, Lesson, Program, phases, table
-from wam.models.world_action.joint_situation import Given, Situation
+from wam.models.world_action.joint_situation import Given, Shown, Situation, Taught
 from wam.models.world_action.joint_views import JointInverse, JointPolicy, JointWorldModel, policy_of
 from wam.nets.blocks.recent import Recent
 from wam.nets.blocks.reduce import masked_mean
@@ -35,7 +35,7 @@ from wam.nets.generate.denoise import Net, denoise, errors, inpaint
 from wam.nets.generate.process import Process
 from wam.nets.perceive.text import TextEncoder, asked_for
 from wam.plan.control.continues import Continues
-from wam.world import Actions, ActionSpec, Noise, Past, PolicySpec, Reads, SpecError, Statistics, Task, Views, Window
+from wam.world import Actions, ActionSpec, Noise, Past, PolicySpec, Reads, SpecError, Statistics, Task, Views, Window, concatenate
 
 
 class JointModel(nn.Module, Reads, Views, Continues[Situation]):
@@ -146,26 +146,25 @@ class JointModel(nn.Module, Reads, Views, Continues[Situation]):
             raise SpecError(f"windows go on for {real.shape[1] - past} steps, this model draws {chunk} at once. Set the learner's horizon to that.")
         first, end = max(0, past - self.network.context), past + chunk
         stretch, real, now = stretch.narrow("T", first, end), real[:, first:end, None], past - first
-        z, done, sure = self.codec.kept(stretch.observation), stretch.actions.valid & real, stretch.actions.known() & real
-        observed = self._observed(z[:, :now], done[:, :now].any(-1), noise.fork("frames"))
-        words = self._words(self._told(window, noise.fork("told")))
-        video = self._streamed(Given(z[:, now:], done[:, now:].any(-1)), observed)
-        actions = Given(self.scaled(stretch.actions)[:, now:], sure[:, now:].any(-1))
-        prefix, given, losses = self.network.see(observed, words), {"video": video, "actions": actions}, dict[str, Tensor]()
-        told = prefix, words
-        learned = [self._taught(lesson, observed, told, given, noise.fork(f"lesson {index}")) for index, lesson in enumerate(self.lessons)]
-        found = dict[str, Tensor]()
-        for kind in KINDS:  # a row counts the same in every lesson
-            if every := [one[kind] for one in learned if kind in one]:
-                rows = sum(lesson.rows(len(real)) for lesson in self.lessons if kind in lesson.learns)
-                found[kind] = torch.stack(every).sum(0) * len(real) / rows
+        done, sure = stretch.actions.valid & real, stretch.actions.known() & real
+        z = self.codec.kept(stretch.observation.narrow("T", 0, now))
+        observed, given = self._observed(z, done[:, :now].any(-1), noise.fork("frames")), dict[str, Given]()
+        if rows := max((lesson.rows(len(z)) for lesson in self.lessons if "video" not in lesson.absent), default=0):
+            later = self.codec.kept(stretch.observation.narrow("B", 0, rows).narrow("T", now))
+            given["video"] = self._streamed(Given(later, done[:rows, now:].any(-1)), observed.narrow("B", 0, rows))
+        given["actions"] = Given(self.scaled(stretch.actions)[:, now:], sure[:, now:].any(-1))
+        found, losses = self._learned(observed, self._told(window, noise.fork("told")), given, noise), dict[str, Tensor]()
         if "video" in found:
-            weight = 1 + self.moving * (z[:, now:] - z[:, now - 1 : -1]).abs().amax(2, keepdim=True)
-            weighted = masked_mean((found["video"] * weight).flatten(2).mean(-1), video.known)
-            losses["video"] = weighted / masked_mean(weight.flatten(2).mean(-1), video.known).clamp_min(1)  # at the scale of the actions' loss
+            rows, known = len(found["video"]), given["video"].known[: len(found["video"])]
+            frames = torch.cat([z[:rows, -1:], later[:rows]], 1)
+            weight = 1 + self.moving * frames.diff(dim=1).abs().amax(2, keepdim=True)
+            weighted = masked_mean((found["video"] * weight).flatten(2).mean(-1), known)
+            video = weighted / masked_mean(weight.flatten(2).mean(-1), known).clamp_min(1)  # at the scale of the actions' loss
+            losses["video"] = F.pad(video, (0, len(z) - rows))
         if "actions" in found:
             numbers = found["actions"].unflatten(2, (self.acts.per_step, -1))
-            losses["actions"] = masked_mean(numbers.mean(-1).flatten(1), sure[:, now:].flatten(1))
+            actions = masked_mean(numbers.mean(-1).flatten(1), sure[: len(numbers), now:].flatten(1))
+            losses["actions"] = F.pad(actions, (0, len(z) - len(actions)))
         return losses
 
     # -- for views -----------------------------------------------------------------------------------------------------
@@ -244,58 +243,102 @@ class JointModel(nn.Module, Reads, Views, Continues[Situation]):
         state = self.processes[kind].start(noise.normal(1, *shape, dtype=self.zero.dtype)[:, 0]).expand(rows, *shape)
         return state if given is None else _where(given.known, given.x, state)
 
-    def _taught(self, lesson: Lesson, observed: Recent, told: tuple[Prefix, Words | None], given: Mapping[str, Given], noise: Noise) -> dict[str, Tensor]:
-        """Errors "B K ..." of what a lesson learns; rows that do not learn it have none. `told`: what all rows observed, and their instructions."""
-        rows = len(observed.known)
-        some, (prefix, words) = lesson.rows(rows), told
-        if lesson.heard:
-            prefix, words = prefix.first(some), None if words is None else (words[0][:some], words[1][:some])
-        else:
-            words = self._words(torch.full_like(noise.seed[:some], -1))
-            prefix = self.network.see(observed.narrow("B", 0, some), words)
-        here = {kind: Given(part.x[:some], part.known[:some]) for kind, part in given.items() if kind not in lesson.absent}
-        found = self._learned(lesson, prefix, here, words, noise.narrow("B", 0, some))
-        return {kind: F.pad(error, (*[0, 0] * (error.ndim - 1), 0, rows - some)) for kind, error in found.items()}
+    def _learned(self, observed: Recent, told: Int[Tensor, "B"], given: Mapping[str, Given], noise: Noise) -> dict[str, Tensor]:
+        """Errors "N K ..." of what the lessons learn, added up, of as many rows as learn it. A row counts the same in every lesson."""
+        count = len(told)
+        deaf = max((lesson.rows(count) for lesson in self.lessons if not lesson.heard), default=0)
+        rows = torch.cat([torch.arange(count), torch.arange(deaf)]).to(told.device)  # the deaf see the same once more, and hear nothing
+        words = self._words(torch.cat([told, torch.full_like(told[:deaf], -1)]))
+        prefix = self.network.see(observed.select(rows), words)
+        taught = [self._taught(index, given, noise) for index in range(len(self.lessons))]
+        found = [self._drawn(one, prefix, words) for one in taught if one.lesson.draws > 1]
+        found += self._at_once([one for one in taught if one.lesson.draws == 1], prefix, words)
+        return {kind: _added([part[kind] for part in found if kind in part], count) for kind in KINDS if any(kind in part for part in found)}
 
-    def _learned(self, lesson: Lesson, prefix: Prefix, given: Mapping[str, Given], words: Words | None, noise: Noise) -> dict[str, Tensor]:
-        """Errors "B K ..." of what a lesson learns of these rows, the mean of its draws. What is not known is at level 1."""
-        if lesson.draws > 1:
-            count, once = lesson.draws, replace(lesson, draws=1)
-            if stays := self.network.parts(lesson.learns, given)[0]:  # seen, and costly: one state of it for all draws
-                *_, levels, states = self._noisy(lesson, {kind: given[kind] for kind in stays}, noise.fork("stays"))
-                prefix = self.network.extend(prefix, *self._entering(states, levels), words)
-                given = {kind: part for kind, part in given.items() if kind not in stays}
-            again = {kind: Given(part.x.repeat_interleave(count, 0), part.known.repeat_interleave(count, 0)) for kind, part in given.items()}
-            told = None if words is None else (words[0].repeat_interleave(count, 0), words[1].repeat_interleave(count, 0))
-            found = self._learned(once, prefix.repeat(count), again, told, noise.spread(count))
-            return {kind: error.unflatten(0, (-1, count)).mean(1) for kind, error in found.items()}
-        clean, eps, levels, states = self._noisy(lesson, given, noise)
-        net = self._network(prefix, lesson.learns, states, levels, words)
-        processes = tuple(self.processes[kind] for kind in lesson.learns)
-        parts = (tuple(part[kind] for kind in lesson.learns) for part in (clean, eps, levels))
-        return dict(zip(lesson.learns, errors(net, processes, *parts), strict=True))
+    def _taught(self, index: int, given: Mapping[str, Given], noise: Noise) -> Taught:
+        """A lesson and its rows, the first ones."""
+        lesson, count = self.lessons[index], len(noise.seed)
+        rows = torch.arange(lesson.rows(count), device=noise.seed.device)
+        here = {kind: part.select(rows) for kind, part in given.items() if kind not in lesson.absent}
+        return Taught(lesson, rows if lesson.heard else rows + count, here, noise.fork(f"lesson {index}").select(rows))
 
-    def _noisy(self, lesson: Lesson, given: Mapping[str, Given], noise: Noise) -> tuple[dict[str, Tensor], ...]:
-        """Streams as a lesson shows them: what they are, the noise, the levels "B K", and the states that these make."""
+    def _unknown(self, kind: str, rows: int) -> Given:
+        """A stream of which nothing is known."""
+        shape = (rows, self.network.steps, *self.network.shape(kind))
+        return Given(self.zero.expand(shape), torch.zeros(shape[:2], dtype=torch.bool, device=self.zero.device))
+
+    def _drawn(self, taught: Taught, prefix: Prefix, words: Words | None) -> dict[str, Tensor]:
+        """Errors "N K ..." of what a lesson learns of its rows, the mean of its draws."""
+        lesson, rows, count = taught.lesson, taught.rows, taught.lesson.draws
+        prefix, words = prefix.select(rows), _of_rows(words, rows)
+        given = dict(taught.given)
+        if stays := self.network.parts(lesson.learns, given)[0]:  # seen, and costly: one state of it for all draws
+            shown = self._shown(lesson, {kind: given.pop(kind) for kind in stays}, taught.noise.fork("stays"))
+            prefix = self.network.extend(prefix, *self._entering(shown.states, shown.levels), words)
+        again = torch.arange(len(rows), device=rows.device).repeat_interleave(count)
+        shown = self._shown(lesson, {kind: part.select(again) for kind, part in given.items()}, taught.noise.spread(count))
+        found = self._errors(lesson.learns, prefix.select(again), _of_rows(words, again), shown)
+        return {kind: error.unflatten(0, (-1, count)).mean(1) for kind, error in found.items()}
+
+    def _at_once(self, taught: Sequence[Taught], prefix: Prefix, words: Words | None) -> list[dict[str, Tensor]]:
+        """Errors "N K ..." of what each of these lessons of one draw learns of its rows. In one pass: few more rows cost less than one more pass."""
+        if not taught:
+            return []
+        kinds = [kind for kind in KINDS if any(kind in one.given for one in taught)]
+        given = [{kind: one.given.get(kind, self._unknown(kind, len(one.rows))) for kind in kinds} for one in taught]
+        shown = concatenate([self._shown(one.lesson, here, one.noise) for one, here in zip(taught, given, strict=True)], "B")
+        rows, sizes = torch.cat([one.rows for one in taught]), torch.tensor([len(one.rows) for one in taught])
+        left_out = {kind: [kind not in one.given for one in taught] for kind in kinds}
+        learning = {kind: [kind in one.lesson.learns for one in taught] for kind in kinds}
+        apart = Rows(
+            absent={kind: torch.tensor(every).repeat_interleave(sizes).to(rows.device) for kind, every in left_out.items() if any(every)},
+            wanted={kind: torch.tensor(every).repeat_interleave(sizes).nonzero()[:, 0].to(rows.device) for kind, every in learning.items() if not all(every)},
+        )
+        learns = tuple(kind for kind in kinds if any(learning[kind]))
+        found = self._errors(learns, prefix.select(rows), _of_rows(words, rows), shown, apart)
+        split = {kind: iter(error.split([len(one.rows) for one in taught if kind in one.lesson.learns])) for kind, error in found.items()}
+        return [{kind: next(split[kind]) for kind in one.lesson.learns} for one in taught]
+
+    def _errors(self, learns: tuple[str, ...], prefix: Prefix, words: Words | None, shown: Shown, rows: Rows = ALIKE) -> dict[str, Tensor]:
+        """Errors of streams that are learned as they are shown, "N K ..." of the rows that are wanted."""
+        net = self._network(prefix, learns, shown.states, shown.levels, words, rows)
+        entering, told = self._entering(shown.states, shown.levels)
+        answers = net(tuple(entering[kind] for kind in learns), tuple(told[kind] for kind in learns))
+        found = dict[str, Tensor]()
+        for kind, answer in zip(learns, answers, strict=True):
+            parts = ((part[kind][rows.wanted.get(kind, slice(None))],) for part in (shown.clean, shown.eps, shown.levels))
+            (found[kind],) = errors(lambda *_, answer=answer: (answer,), (self.processes[kind],), *parts)
+        return found
+
+    def _shown(self, lesson: Lesson, given: Mapping[str, Given], noise: Noise) -> Shown:
+        """Streams as a lesson shows them. What is not known is at level 1."""
         drawn = dict(zip(KINDS, lesson.levels.draw(noise.fork("level"), self.network.steps), strict=True))
         clean = {kind: _where(part.known, part.x, 0.0) for kind, part in given.items()}
         eps = {kind: noise.fork(kind).normal(*x.shape[1:], dtype=x.dtype) for kind, x in clean.items()}
         levels = {kind: _where(part.known, drawn[kind].to(part.x.dtype), 1.0) for kind, part in given.items()}
         states = {kind: self.processes[kind].noisy(clean[kind], eps[kind], _beside(levels[kind], clean[kind])) for kind in given}
-        return clean, eps, levels, states
+        return Shown(clean=clean, eps=eps, levels=levels, states=states)
 
     def _entering(self, states: Mapping[str, Tensor], levels: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """States and levels "B K" as the network takes them."""
         entering = {kind: self.processes[kind].entering(state, _beside(levels[kind], state)) for kind, state in states.items()}
         return entering, {kind: self.processes[kind].level(levels[kind]) for kind in states}
 
-    def _network(self, prefix: Prefix, moving: tuple[str, ...], states: Mapping[str, Tensor], levels: Mapping[str, Tensor], words: Words | None) -> Net:
+    def _network(
+        self,
+        prefix: Prefix,
+        moving: tuple[str, ...],
+        states: Mapping[str, Tensor],
+        levels: Mapping[str, Tensor],
+        words: Words | None,
+        rows: Rows = ALIKE,
+    ) -> Net:
         """What answers for the `moving` streams, while the others stay at these states and levels "B K". Those without a state are left out."""
         constant, again = self.network.parts(moving, states)
         entering, told = self._entering(states, levels)
         if constant:
             prefix = self.network.extend(prefix, {kind: entering[kind] for kind in constant}, told, words)
-        answer = self.network.answering(prefix, again, moving, words)
+        answer = self.network.answering(prefix, again, moving, words, rows)
 
         def net(streams: tuple[Tensor, ...], at: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             return answer({kind: entering[kind] for kind in again} | dict(zip(moving, streams, strict=True)), told | dict(zip(moving, at, strict=True)))
@@ -306,6 +349,17 @@ class JointModel(nn.Module, Reads, Views, Continues[Situation]):
 def _beside(levels: Tensor, x: Tensor) -> Tensor:
     """ "B K" as "B K 1 ..." so that it broadcasts against a stream."""
     return levels.view(*levels.shape, *[1] * (x.ndim - levels.ndim))
+
+
+def _of_rows(words: Words | None, rows: Int[Tensor, "N"]) -> Words | None:
+    return None if words is None else (words[0].index_select(0, rows), words[1][rows])
+
+
+def _added(errors: Sequence[Float[Tensor, "_ K ..."]], count: int) -> Float[Tensor, "N K ..."]:
+    """Errors of first rows of a batch of so many, added up such that a row of one lesson counts as much as one of another."""
+    most = max(len(error) for error in errors)
+    padded = [F.pad(error, (*[0, 0] * (error.ndim - 1), 0, most - len(error))) for error in errors]
+    return torch.stack(padded).sum(0) * count / sum(len(error) for error in errors)
 
 
 def _where(known: Bool[Tensor, "B K *r"], x: Tensor, other: Tensor | float) -> Tensor:

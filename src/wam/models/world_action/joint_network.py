@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from wam.models.world_action.joint_tokens import StreamTokens
@@ -45,13 +45,20 @@ class Prefix:
     gist: Float[Tensor, "B 1 E"]  # of the instruction and of the last frame, for all tokens that follow
     last: Float[Tensor, "B c h w"]  # frame observed, 0 where it is not known
 
-    def repeat(self, count: int) -> "Prefix":
-        """Each row `count` times in place."""
-        return replace(self, cache=self.cache.repeat(count), gist=self.gist.repeat_interleave(count, 0), last=self.last.repeat_interleave(count, 0))
+    def select(self, rows: Int[Tensor, "M"]) -> "Prefix":
+        """These rows, in this order."""
+        return replace(self, cache=self.cache.select(rows), gist=self.gist.index_select(0, rows), last=self.last.index_select(0, rows))
 
-    def first(self, rows: int) -> "Prefix":
-        """The first rows alone."""
-        return replace(self, cache=self.cache.narrow("B", 0, rows), gist=self.gist[:rows], last=self.last[:rows])
+
+@dataclass(frozen=True)
+class Rows:
+    """Where a pass is not the same for all rows, by kind: in which rows it is left out, and of which its answer is wanted. Not named: none, and all."""
+
+    absent: Mapping[str, Bool[Tensor, "B"]]
+    wanted: Mapping[str, Int[Tensor, "M"]]
+
+
+ALIKE = Rows({}, {})
 
 
 @dataclass(frozen=True)
@@ -147,18 +154,19 @@ class JointNetwork(nn.Module):
         joined = StreamCache(key=torch.cat([old.key, cache.key], 1), value=torch.cat([old.value, cache.value], 1), count=old.count + cache.count)
         return replace(prefix, cache=joined, groups=(*prefix.groups, *layout.groups))
 
-    def answering(self, prefix: Prefix, kinds: tuple[str, ...], wanted: tuple[str, ...], words: Words | None) -> Answer:
+    def answering(self, prefix: Prefix, kinds: tuple[str, ...], wanted: tuple[str, ...], words: Words | None, rows: Rows = ALIKE) -> Answer:
         """What the network says of the `wanted` ones, beside which the other `kinds` stand."""
         layout = self._layout(prefix, kinds)
+        seen = _present(rows.absent, (*prefix.groups, *layout.groups), layout.groups) if rows.absent else None
 
         def answer(states: Values, levels: Values) -> tuple[Tensor, ...]:
-            told = self._told(prefix, states, levels)
-            trace = self._trace(prefix, layout, states, told, words)
+            told = self._told(prefix, states, levels, rows)
+            trace = self._trace(prefix, layout, states, told, words, seen)
             found: dict[str, Tensor] = {}
             for stream, inside in zip(trace.tokens, layout.inside, strict=True):
                 if stream is not None:
                     found |= zip(inside, stream.split([self.steps * self._of(kind).count for kind in inside], 1), strict=True)
-            return tuple(self._of(kind).read(found[kind], states[kind], prefix.last, told[kind]) for kind in wanted)
+            return tuple(self._of(kind).read(*_of(rows.wanted.get(kind), found[kind], states[kind], prefix.last, told[kind])) for kind in wanted)
 
         return answer
 
@@ -179,12 +187,13 @@ class JointNetwork(nn.Module):
         """Times of a kind's steps."""
         return range(1 - self.context, 1) if kind == OBSERVED else range(1, self.steps + 1)
 
-    def _told(self, prefix: Prefix, states: Values, levels: Values) -> dict[str, Tensor]:
+    def _told(self, prefix: Prefix, states: Values, levels: Values, rows: Rows = ALIKE) -> dict[str, Tensor]:
         """Conditions "B K E" of these streams. Where actions lead, a frame is told those that lead there, their sum, and how noisy they are."""
         told = {kind: self.level(levels[kind]) + self.place[kind] + prefix.gist for kind in states}
         if self.done is not None and self.kinds[0] in told and ACTIONS in told:
             done = states[ACTIONS] * (levels[ACTIONS] < 1)[..., None]  # noise would move all frames after it
-            told[self.kinds[0]] = told[self.kinds[0]] + self.done(torch.cat([done, done.cumsum(1), self.level(levels[ACTIONS])], -1))
+            leads = self.done(torch.cat([done, done.cumsum(1), self.level(levels[ACTIONS])], -1))
+            told[self.kinds[0]] = told[self.kinds[0]] + (leads * ~rows.absent[ACTIONS][:, None, None] if ACTIONS in rows.absent else leads)
         return told
 
     def _gist(self, frames: Recent, words: Words | None) -> Float[Tensor, "B 1 E"]:
@@ -229,6 +238,20 @@ class JointNetwork(nn.Module):
             context_valid=real,
             cache=prefix.cache if prefix is not None else None,
         )
+
+
+def _of(rows: Int[Tensor, "M"] | None, *parts: Tensor) -> tuple[Tensor, ...]:
+    """These rows of each."""
+    return parts if rows is None else tuple(part.index_select(0, rows) for part in parts)
+
+
+def _present(absent: Mapping[str, Bool[Tensor, "B"]], keys: Sequence[Group], queries: Sequence[Group]) -> Bool[Tensor, "B L K"]:
+    """A mask of each row: what is left out of a row is seen by its own kind alone, whose answer there is not used."""
+    every = torch.ones_like(next(iter(absent.values())))
+    there = torch.stack([~absent[key.kind] if key.kind in absent else every for key in keys], 1)
+    own = torch.tensor([[query.kind == key.kind for key in keys] for query in queries], device=every.device)
+    seen = there[:, None] | own
+    return seen[:, owners(queries).to(every.device)][:, :, owners(keys).to(every.device)]
 
 
 def reached(kind: str, kinds: Sequence[str], rules: Sequence[Rule]) -> set[str]:

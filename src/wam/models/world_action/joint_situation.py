@@ -1,12 +1,13 @@
-"""What a joint model draws from: what was seen and asked for, and a stream that is given."""
+"""What a joint model draws from, and learns from: what was seen and asked for, and streams, as they are given and as lessons show them."""
 
 from dataclasses import dataclass
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from wam.models.world_action.joint_programs import Lesson
 from wam.nets.blocks.recent import Recent
-from wam.world import Record, record
+from wam.world import Noise, Record, record
 
 
 @record
@@ -23,3 +24,27 @@ class Given:
 
     x: Float[Tensor, "B K ..."]
     known: Bool[Tensor, "B K"]
+
+    def select(self, rows: Int[Tensor, "N"]) -> "Given":
+        """These rows."""
+        return Given(self.x[rows], self.known[rows])
+
+
+@record
+class Shown(Record):
+    """Streams at levels, by kind: states are what the processes make of what they are and of noise."""
+
+    clean: dict[str, Float[Tensor, "B K ..."]]
+    eps: dict[str, Float[Tensor, "B K ..."]]
+    levels: dict[str, Float[Tensor, "B K"]]
+    states: dict[str, Float[Tensor, "B K ..."]]
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A lesson and its N rows."""
+
+    lesson: Lesson
+    rows: Int[Tensor, "N"]  # of what was observed
+    given: dict[str, Given]
+    noise: Noise
