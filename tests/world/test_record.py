@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int, Shaped, jaxtyped
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from wam.world import Record, RecordError, Rename, concatenate, record
+from wam.world import Noise, Record, RecordError, Rename, concatenate, record
 
 
 @record
@@ -276,6 +276,14 @@ def test_narrow_an_axis_behind_an_ellipsis() -> None:
 def test_select_rows(index: Tensor) -> None:
     made = story()
     assert_same(made.select(index), {path: leaf if path == ("shared",) else leaf[index] for path, leaf in plain(made).items()})
+
+
+def test_take_wants_a_vector_of_indices_or_a_mask_as_long_as_the_axis() -> None:
+    noise = Noise.of(range(4))
+    assert noise.select(torch.tensor([True, False, True, False])).seed.tolist() == noise.select(torch.tensor([0, 2])).seed.tolist() == [0, 2]
+    for index in (torch.tensor([True, False]), torch.ones(4, 2, dtype=torch.bool), torch.zeros(2, 2, dtype=torch.int64)):
+        with pytest.raises(RecordError, match="4 entries of B"):
+            noise.select(index)
 
 
 def test_take_along_time() -> None:

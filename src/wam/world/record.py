@@ -202,9 +202,19 @@ class Record:
         return self.map(lambda axes, leaf: leaf[_at(axes, axis, leaf, slice(start, stop))] if axis in axes else leaf)
 
     def take(self, axis: str, index: Tensor) -> Self:
-        """Entries `index` (int64 or bool) of an axis."""
-        index = index.nonzero()[:, 0] if index.dtype == torch.bool else index
-        return self.map(lambda axes, leaf: leaf.index_select(_position(axes, axis, leaf), index.to(leaf.device)) if axis in axes else leaf)
+        """Entries of an axis: `index` is a vector of int64, 0 or more, or a bool mask as long as the axis. RecordError for other shapes."""
+
+        def taken(axes: Axes, leaf: Tensor) -> Tensor:
+            if axis not in axes:
+                return leaf
+            position = _position(axes, axis, leaf)
+            if index.ndim != 1 or (index.dtype == torch.bool and len(index) != leaf.shape[position]):
+                raise RecordError(
+                    f"{_describe(index)} is to pick from the {leaf.shape[position]} entries of {axis}. Pass a vector of indices, or a mask of that length."
+                )
+            return leaf.index_select(position, (index.nonzero()[:, 0] if index.dtype == torch.bool else index).to(leaf.device))
+
+        return self.map(taken)
 
     def select(self, rows: Tensor) -> Self:
         """Rows of the batch: `take("B", rows)`."""

@@ -245,7 +245,7 @@ TOLD = {  # levels of video and actions at each evaluation; None = left out
 def test_the_network_is_told_the_levels_of_the_program(arm, program, monkeypatch):
     model, told = make(arm), []
 
-    def answering(prefix, kinds, wanted, words, rows):
+    def answering(prefix, kinds, wanted, words, apart):
         def answer(x, levels):
             told.append(tuple(levels[kind].unique().item() if kind in x else None for kind in ("video", "actions")))
             return tuple(torch.zeros_like(x[kind]) for kind in wanted)
@@ -307,6 +307,19 @@ def test_lessons_of_one_pass_are_as_each_alone():
         assert found.keys() == alone.keys() == set(one.lesson.learns)
         assert all(found[kind].abs().sum() > 0 for kind in found)
         torch.testing.assert_close(found, alone)
+
+
+def test_a_stream_that_stays_is_masked_in_the_rows_that_leave_it_out():
+    """The video is seen and does not change (a clean one, beside which actions are learned); in other rows there is none."""
+    model, noise = make("imagine_first"), Noise.of(range(ROWS))
+    (here, shown), known = situation(model), torch.ones(ROWS, K, dtype=torch.bool)
+    model.lessons = tuple(Lesson(Levels((Fixed(level), fast_wam.ACTION_LAW)), learns=("actions",)) for level in (0.0, 1.0))
+    given = {"video": Given(model.codec.encode(shown.future.observation), known), "actions": Given(model.scaled(shown.actions), known)}
+    taught = [model._taught(index, given, noise) for index in range(2)]
+    prefix = model.network.see(here.frames, None)
+    together = model._at_once(taught, prefix, None)
+    for one, found in zip(taught, together, strict=True):
+        torch.testing.assert_close(found, *model._at_once([one], prefix, None))
 
 
 def test_what_stays_is_computed_once_for_all_draws(monkeypatch):

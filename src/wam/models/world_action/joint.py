@@ -25,13 +25,13 @@ from torch.nn import functional as F
 
 from wam.models.actions.unit_scale import UnitScale
 from wam.models.observation_space.codec import Codec
-from wam.models.world_action.joint_network import ALIKE, JointNetwork, Prefix, Rows, Words
+from wam.models.world_action.joint_network import ALIKE, Apart, JointNetwork, Prefix, Words, picked
 from wam.models.world_action.joint_programs import KINDS, Kind, Lesson, Program, phases, table
 from wam.models.world_action.joint_situation import Given, Shown, Situation, Taught
 from wam.models.world_action.joint_views import JointInverse, JointPolicy, JointWorldModel, policy_of
 from wam.nets.blocks.recent import Recent
 from wam.nets.blocks.reduce import masked_mean
-from wam.nets.generate.denoise import Net, denoise, errors, inpaint
+from wam.nets.generate.denoise import Net, denoise, error, inpaint
 from wam.nets.generate.process import Process
 from wam.nets.perceive.text import TextEncoder, asked_for
 from wam.plan.control.continues import Continues
@@ -149,9 +149,10 @@ class JointModel(nn.Module, Reads, Views, Continues[Situation]):
         done, sure = stretch.actions.valid & real, stretch.actions.known() & real
         z = self.codec.kept(stretch.observation.narrow("T", 0, now))
         observed, given = self._observed(z, done[:, :now].any(-1), noise.fork("frames")), dict[str, Given]()
-        if rows := max((lesson.rows(len(z)) for lesson in self.lessons if "video" not in lesson.absent), default=0):
-            later = self.codec.kept(stretch.observation.narrow("B", 0, rows).narrow("T", now))
-            given["video"] = self._streamed(Given(later, done[:rows, now:].any(-1)), observed.narrow("B", 0, rows))
+        seeing = max((lesson.rows(len(z)) for lesson in self.lessons if "video" not in lesson.absent), default=0)
+        later = self.codec.kept(stretch.observation.narrow("B", 0, seeing).narrow("T", now)) if seeing else z[:0]
+        if seeing:
+            given["video"] = self._streamed(Given(later, done[:seeing, now:].any(-1)), observed.narrow("B", 0, seeing))
         given["actions"] = Given(self.scaled(stretch.actions)[:, now:], sure[:, now:].any(-1))
         found, losses = self._learned(observed, self._told(window, noise.fork("told")), given, noise), dict[str, Tensor]()
         if "video" in found:
@@ -246,21 +247,25 @@ class JointModel(nn.Module, Reads, Views, Continues[Situation]):
     def _learned(self, observed: Recent, told: Int[Tensor, "B"], given: Mapping[str, Given], noise: Noise) -> dict[str, Tensor]:
         """Errors "N K ..." of what the lessons learn, added up, of as many rows as learn it. A row counts the same in every lesson."""
         count = len(told)
-        deaf = max((lesson.rows(count) for lesson in self.lessons if not lesson.heard), default=0)
-        rows = torch.cat([torch.arange(count), torch.arange(deaf)]).to(told.device)  # the deaf see the same once more, and hear nothing
+        deaf = max((lesson.rows(count) for lesson in self.lessons if self._deaf(lesson)), default=0)
+        rows = torch.cat([torch.arange(count, device=told.device), torch.arange(deaf, device=told.device)])  # the deaf see the same once more
         words = self._words(torch.cat([told, torch.full_like(told[:deaf], -1)]))
         prefix = self.network.see(observed.select(rows), words)
         taught = [self._taught(index, given, noise) for index in range(len(self.lessons))]
-        found = [self._drawn(one, prefix, words) for one in taught if one.lesson.draws > 1]
-        found += self._at_once([one for one in taught if one.lesson.draws == 1], prefix, words)
+        found = [self._drawn(one, prefix, words) for one in taught if not one.shares]
+        found += self._at_once([one for one in taught if one.shares], prefix, words)
         return {kind: _added([part[kind] for part in found if kind in part], count) for kind in KINDS if any(kind in part for part in found)}
+
+    def _deaf(self, lesson: Lesson) -> bool:
+        """Is there an instruction that it does not hear?"""
+        return self.words is not None and not lesson.heard
 
     def _taught(self, index: int, given: Mapping[str, Given], noise: Noise) -> Taught:
         """A lesson and its rows, the first ones."""
         lesson, count = self.lessons[index], len(noise.seed)
         rows = torch.arange(lesson.rows(count), device=noise.seed.device)
         here = {kind: part.select(rows) for kind, part in given.items() if kind not in lesson.absent}
-        return Taught(lesson, rows if lesson.heard else rows + count, here, noise.fork(f"lesson {index}").select(rows))
+        return Taught(lesson, rows + count if self._deaf(lesson) else rows, here, noise.fork(f"lesson {index}").select(rows))
 
     def _unknown(self, kind: str, rows: int) -> Given:
         """A stream of which nothing is known."""
@@ -288,26 +293,26 @@ class JointModel(nn.Module, Reads, Views, Continues[Situation]):
         given = [{kind: one.given.get(kind, self._unknown(kind, len(one.rows))) for kind in kinds} for one in taught]
         shown = concatenate([self._shown(one.lesson, here, one.noise) for one, here in zip(taught, given, strict=True)], "B")
         rows, sizes = torch.cat([one.rows for one in taught]), torch.tensor([len(one.rows) for one in taught])
-        left_out = {kind: [kind not in one.given for one in taught] for kind in kinds}
+        absent = {kind: [kind not in one.given for one in taught] for kind in kinds}
         learning = {kind: [kind in one.lesson.learns for one in taught] for kind in kinds}
-        apart = Rows(
-            absent={kind: torch.tensor(every).repeat_interleave(sizes).to(rows.device) for kind, every in left_out.items() if any(every)},
-            wanted={kind: torch.tensor(every).repeat_interleave(sizes).nonzero()[:, 0].to(rows.device) for kind, every in learning.items() if not all(every)},
+        apart = Apart(
+            absent={kind: torch.tensor(every).repeat_interleave(sizes).to(rows.device) for kind, every in absent.items() if any(every)},
+            asked={kind: torch.tensor(every).repeat_interleave(sizes).nonzero()[:, 0].to(rows.device) for kind, every in learning.items() if not all(every)},
         )
         learns = tuple(kind for kind in kinds if any(learning[kind]))
         found = self._errors(learns, prefix.select(rows), _of_rows(words, rows), shown, apart)
         split = {kind: iter(error.split([len(one.rows) for one in taught if kind in one.lesson.learns])) for kind, error in found.items()}
         return [{kind: next(split[kind]) for kind in one.lesson.learns} for one in taught]
 
-    def _errors(self, learns: tuple[str, ...], prefix: Prefix, words: Words | None, shown: Shown, rows: Rows = ALIKE) -> dict[str, Tensor]:
-        """Errors of streams that are learned as they are shown, "N K ..." of the rows that are wanted."""
-        net = self._network(prefix, learns, shown.states, shown.levels, words, rows)
+    def _errors(self, learns: tuple[str, ...], prefix: Prefix, words: Words | None, shown: Shown, apart: Apart = ALIKE) -> dict[str, Tensor]:
+        """Errors of streams that are learned as they are shown, "N K ..." of the rows that are asked."""
+        net = self._network(prefix, learns, shown.states, shown.levels, words, apart)
         entering, told = self._entering(shown.states, shown.levels)
         answers = net(tuple(entering[kind] for kind in learns), tuple(told[kind] for kind in learns))
         found = dict[str, Tensor]()
         for kind, answer in zip(learns, answers, strict=True):
-            parts = ((part[kind][rows.wanted.get(kind, slice(None))],) for part in (shown.clean, shown.eps, shown.levels))
-            (found[kind],) = errors(lambda *_, answer=answer: (answer,), (self.processes[kind],), *parts)
+            clean, eps, levels = picked(apart.asked.get(kind), shown.clean[kind], shown.eps[kind], shown.levels[kind])
+            found[kind] = error(self.processes[kind], answer, clean, eps, _beside(levels, clean))
         return found
 
     def _shown(self, lesson: Lesson, given: Mapping[str, Given], noise: Noise) -> Shown:
@@ -331,14 +336,14 @@ class JointModel(nn.Module, Reads, Views, Continues[Situation]):
         states: Mapping[str, Tensor],
         levels: Mapping[str, Tensor],
         words: Words | None,
-        rows: Rows = ALIKE,
+        apart: Apart = ALIKE,
     ) -> Net:
         """What answers for the `moving` streams, while the others stay at these states and levels "B K". Those without a state are left out."""
         constant, again = self.network.parts(moving, states)
         entering, told = self._entering(states, levels)
         if constant:
             prefix = self.network.extend(prefix, {kind: entering[kind] for kind in constant}, told, words)
-        answer = self.network.answering(prefix, again, moving, words, rows)
+        answer = self.network.answering(prefix, again, moving, words, apart)
 
         def net(streams: tuple[Tensor, ...], at: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             return answer({kind: entering[kind] for kind in again} | dict(zip(moving, streams, strict=True)), told | dict(zip(moving, at, strict=True)))
@@ -352,7 +357,10 @@ def _beside(levels: Tensor, x: Tensor) -> Tensor:
 
 
 def _of_rows(words: Words | None, rows: Int[Tensor, "N"]) -> Words | None:
-    return None if words is None else (words[0].index_select(0, rows), words[1][rows])
+    if words is None:
+        return None
+    tokens, real = picked(rows, *words)
+    return tokens, real
 
 
 def _added(errors: Sequence[Float[Tensor, "_ K ..."]], count: int) -> Float[Tensor, "N K ..."]:

@@ -51,14 +51,14 @@ class Prefix:
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Where a pass is not the same for all rows, by kind: in which rows it is left out, and of which its answer is wanted. Not named: none, and all."""
+class Apart:
+    """What differs between the rows of a pass, by kind."""
 
-    absent: Mapping[str, Bool[Tensor, "B"]]
-    wanted: Mapping[str, Int[Tensor, "M"]]
+    absent: Mapping[str, Bool[Tensor, "B"]]  # rows in which it is left out; not named: none
+    asked: Mapping[str, Int[Tensor, "M"]]  # rows of which an answer is wanted; not named: all
 
 
-ALIKE = Rows({}, {})
+ALIKE = Apart({}, {})
 
 
 @dataclass(frozen=True)
@@ -154,19 +154,19 @@ class JointNetwork(nn.Module):
         joined = StreamCache(key=torch.cat([old.key, cache.key], 1), value=torch.cat([old.value, cache.value], 1), count=old.count + cache.count)
         return replace(prefix, cache=joined, groups=(*prefix.groups, *layout.groups))
 
-    def answering(self, prefix: Prefix, kinds: tuple[str, ...], wanted: tuple[str, ...], words: Words | None, rows: Rows = ALIKE) -> Answer:
+    def answering(self, prefix: Prefix, kinds: tuple[str, ...], wanted: tuple[str, ...], words: Words | None, apart: Apart = ALIKE) -> Answer:
         """What the network says of the `wanted` ones, beside which the other `kinds` stand."""
         layout = self._layout(prefix, kinds)
-        seen = _present(rows.absent, (*prefix.groups, *layout.groups), layout.groups) if rows.absent else None
+        seen = _present(apart.absent, (*prefix.groups, *layout.groups), layout.groups) if apart.absent else None
 
         def answer(states: Values, levels: Values) -> tuple[Tensor, ...]:
-            told = self._told(prefix, states, levels, rows)
+            told = self._told(prefix, states, levels, apart)
             trace = self._trace(prefix, layout, states, told, words, seen)
             found: dict[str, Tensor] = {}
             for stream, inside in zip(trace.tokens, layout.inside, strict=True):
                 if stream is not None:
                     found |= zip(inside, stream.split([self.steps * self._of(kind).count for kind in inside], 1), strict=True)
-            return tuple(self._of(kind).read(*_of(rows.wanted.get(kind), found[kind], states[kind], prefix.last, told[kind])) for kind in wanted)
+            return tuple(self._of(kind).read(*picked(apart.asked.get(kind), found[kind], states[kind], prefix.last, told[kind])) for kind in wanted)
 
         return answer
 
@@ -187,13 +187,13 @@ class JointNetwork(nn.Module):
         """Times of a kind's steps."""
         return range(1 - self.context, 1) if kind == OBSERVED else range(1, self.steps + 1)
 
-    def _told(self, prefix: Prefix, states: Values, levels: Values, rows: Rows = ALIKE) -> dict[str, Tensor]:
+    def _told(self, prefix: Prefix, states: Values, levels: Values, apart: Apart = ALIKE) -> dict[str, Tensor]:
         """Conditions "B K E" of these streams. Where actions lead, a frame is told those that lead there, their sum, and how noisy they are."""
         told = {kind: self.level(levels[kind]) + self.place[kind] + prefix.gist for kind in states}
         if self.done is not None and self.kinds[0] in told and ACTIONS in told:
             done = states[ACTIONS] * (levels[ACTIONS] < 1)[..., None]  # noise would move all frames after it
             leads = self.done(torch.cat([done, done.cumsum(1), self.level(levels[ACTIONS])], -1))
-            told[self.kinds[0]] = told[self.kinds[0]] + (leads * ~rows.absent[ACTIONS][:, None, None] if ACTIONS in rows.absent else leads)
+            told[self.kinds[0]] = told[self.kinds[0]] + (leads * ~apart.absent[ACTIONS][:, None, None] if ACTIONS in apart.absent else leads)
         return told
 
     def _gist(self, frames: Recent, words: Words | None) -> Float[Tensor, "B 1 E"]:
@@ -240,13 +240,13 @@ class JointNetwork(nn.Module):
         )
 
 
-def _of(rows: Int[Tensor, "M"] | None, *parts: Tensor) -> tuple[Tensor, ...]:
+def picked(rows: Int[Tensor, "M"] | None, *parts: Tensor) -> tuple[Tensor, ...]:
     """These rows of each."""
     return parts if rows is None else tuple(part.index_select(0, rows) for part in parts)
 
 
 def _present(absent: Mapping[str, Bool[Tensor, "B"]], keys: Sequence[Group], queries: Sequence[Group]) -> Bool[Tensor, "B L K"]:
-    """A mask of each row: what is left out of a row is seen by its own kind alone, whose answer there is not used."""
+    """A mask of each row: what is left out is seen by its own kind alone, since a token must see something; its answer is not used. `keys`: cached first."""
     every = torch.ones_like(next(iter(absent.values())))
     there = torch.stack([~absent[key.kind] if key.kind in absent else every for key in keys], 1)
     own = torch.tensor([[query.kind == key.kind for key in keys] for query in queries], device=every.device)

@@ -33,7 +33,7 @@ IMAGINING: tuple[Program, ...] = ("joint", "imagine first")  # of them, those th
 
 @dataclass(frozen=True)
 class Lesson:
-    """One pass of a training step. Streams that it does not learn stand beside the others at their levels, where they are seen at all."""
+    """What some rows of a training step learn. Streams that it does not learn stand beside the others at their levels, where they are seen at all."""
 
     levels: Levels  # of video and actions
     learns: tuple[Kind, ...] = ("video", "actions")

@@ -27,7 +27,7 @@ class Given:
 
     def select(self, rows: Int[Tensor, "N"]) -> "Given":
         """These rows."""
-        return Given(self.x[rows], self.known[rows])
+        return Given(self.x.index_select(0, rows), self.known.index_select(0, rows))
 
 
 @record
@@ -45,6 +45,11 @@ class Taught:
     """A lesson and its N rows."""
 
     lesson: Lesson
-    rows: Int[Tensor, "N"]  # of what was observed
+    rows: Int[Tensor, "N"]  # of what was seen: those that hear the instruction, and after them the deaf
     given: dict[str, Given]
     noise: Noise
+
+    @property
+    def shares(self) -> bool:
+        """Is it learned in one pass with others? A lesson of several draws is not, nor one without the video, for which others' frames would be waste."""
+        return self.lesson.draws == 1 and "video" in self.given

@@ -109,7 +109,7 @@ class StreamLayer(nn.Module):
     def modulate(self, condition: Float[Tensor, "B G C"], owner: Int[Tensor, "L"] | None) -> tuple[Tensor, ...]:
         """Shift, scale and gate, "B G 1 E" each, of attention, MLP and (with context) context; owner: one set per token, "B L 1 E"."""
         found: Tensor = self.modulation(condition)
-        found = found if owner is None else found[:, owner]
+        found = found if owner is None else found.index_select(1, owner)
         return found[:, :, None].chunk(9 if self.look else 6, -1)
 
     def ask(self, x: Float[Tensor, "B G P E"], modulation: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:

@@ -72,11 +72,15 @@ def errors(net: Net, processes: tuple[Process, ...], clean: Streams, eps: Stream
     """
     at = _at(levels, clean, given)
     noisy = tuple(process.noisy(*parts) for process, *parts in zip(processes, clean, eps, at, strict=True))
-    targets = [process.target(*parts) for process, *parts in zip(processes, clean, eps, at, strict=True)]
-    outputs = ask(net, processes, noisy, at)
-    found = [process.weight(s) * (o - y) ** 2 for process, s, o, y in zip(processes, at, outputs, targets, strict=True)]
+    found = [error(*parts) for parts in zip(processes, ask(net, processes, noisy, at), clean, eps, at, strict=True)]
     masks = given or [None] * len(found)
-    return tuple(error if mask is None else error.masked_fill(_beside(mask, error), 0) for error, mask in zip(found, masks, strict=True))
+    return tuple(part if mask is None else part.masked_fill(_beside(mask, part), 0) for part, mask in zip(found, masks, strict=True))
+
+
+def error(process: Process, output: Tensor, clean: Tensor, eps: Tensor, s: Tensor) -> Tensor:
+    """Weighted squared error of what a network answered at levels s, which broadcast against the stream."""
+    found: Tensor = process.weight(s) * (output - process.target(clean, eps, s)) ** 2
+    return found
 
 
 def ask(net: Net, processes: tuple[Process, ...], streams: Streams, levels: Streams) -> Streams:
