@@ -155,7 +155,7 @@ def test_a_frame_is_told_the_actions_that_lead_there_and_no_others():
     torch.testing.assert_close(model.network._told(prefix, other, unknown)["video"], silent)
     alone = model.network._told(prefix, {"video": x["video"]}, level)["video"]
     assert (alone != told).any() and make("joint").network.done is None
-    with pytest.raises(ValueError, match="rules let 'video' see no 'actions'"):
+    with pytest.raises(ValueError, match="only where rules let 'video' and 'actions' see each other"):
         make("fast", leads=True)
 
 

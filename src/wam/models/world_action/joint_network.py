@@ -82,7 +82,7 @@ class JointNetwork(nn.Module):
     the instruction's, 0 = none. They are told by their mean, and by cross-attention where the transformer has a context.
 
     `leads`: each frame is also told the actions that lead there, and their sum since the last observed one, as far as they are known: attention need
-    not find them first, and how far something has moved is near to a sum. ValueError where the video may not see the actions.
+    not find them first, and how far something has moved is near to a sum. ValueError where video and actions may not see each other.
 
     `eye`: sums up the last observed frame as E numbers that all tokens are told beside their noise level (UWM, 2504.02792, section III):
     where things are need not be found from patches first.
@@ -114,8 +114,9 @@ class JointNetwork(nn.Module):
         self.eye = eye
         self.observed = nn.Parameter(torch.randn(condition) * 0.02)
         self._sees = {kind: reached(kind, self.kinds, rules) for kind in (OBSERVED, *self.kinds)}
-        if leads and not self.sees(self.kinds[0], ACTIONS):
-            raise ValueError(f"frames are to be told the actions that lead there, but rules let {self.kinds[0]!r} see no {ACTIONS!r}. Leave leads out.")
+        video = self.kinds[0]
+        if leads and not (self.sees(video, ACTIONS) and self.sees(ACTIONS, video)):  # else actions may be computed once, before the frames
+            raise ValueError(f"frames are told the actions that lead there only where rules let {video!r} and {ACTIONS!r} see each other. Leave leads out.")
         self.done = nn.Linear(2 * self.shape(ACTIONS)[0] + condition, condition) if leads else None
         if self._sees[OBSERVED] != {OBSERVED}:
             raise ValueError(f"observed frames are computed once, but rules let them see {sorted(self._sees[OBSERVED])}: expected only each other.")
