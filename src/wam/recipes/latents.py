@@ -78,12 +78,21 @@ def build_video(config: VideoConfig, data: DataSpec, statistics: Statistics) -> 
 
 
 def joint_stages(
-    *, steps: int, batch: int, learning_rate: float, past: int, horizon: int, pictures: int = 0, video: float = 1.0, eye: float = 1.0
+    *,
+    steps: int,
+    batch: int,
+    learning_rate: float,
+    past: int,
+    horizon: int,
+    pictures: int = 0,
+    video: float = 1.0,
+    eye: float = 1.0,
+    warmup: int = 50,
 ) -> tuple[Stage, ...]:
     """An autoencoder first, then video and actions together in its latents; both also from episodes whose actions nobody recorded.
 
     With `pictures` = 0 there is no autoencoder, and the frames are pixels. `video`: weight of its error, beside 1 for that of the actions. `eye`: of its
-    learning rate, beside 1 for the rest.
+    learning rate, beside 1 for the rest; one that learns fast needs a longer `warmup`, or it may never find what moves.
     """
     both = usual(
         {"video": video, "actions": 1.0},
@@ -92,6 +101,7 @@ def joint_stages(
         learning_rate=learning_rate,
         past=past,
         horizon=horizon,
+        warmup=warmup,
         precision="bf16",
         unlabelled=True,
         labelled=0.5,

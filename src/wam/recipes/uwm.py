@@ -67,7 +67,7 @@ class UWMConfig(JointConfig):
 
 TINY = Preset(
     config=UWMConfig(execute=1, fine=32, together=0.025, inverse=0.02),
-    stages=joint_stages(steps=2150, batch=64, learning_rate=2e-3, past=1, horizon=4, video=0.25, eye=3.0),
+    stages=joint_stages(steps=2150, batch=64, learning_rate=2e-3, past=1, horizon=4, video=0.25, eye=3.0, warmup=200),
     size=32,
     skip=3,
     planner=CEM(samples=32, iterations=3, elites=4, spread=0.8, colour=1.0),
