@@ -3,7 +3,7 @@
 python benchmarks/training_minutes.py [--data runs/paradigms/data] [--steps 200] [--result results/speed_training_minutes.json]
 
 Every stage of each `tiny` preset is started with `torchrun` for a few steps on the experiment's own demonstrations; minutes are its whole number of
-steps times what a step took after the first ones. Reading the set, features computed between stages and writing checkpoints are not counted.
+steps times the median of what a step took after the first ones. Reading the set, features computed between stages and writing checkpoints are not counted.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from statistics import median
 
 from publish import Figure, publish
 
@@ -35,7 +36,7 @@ def minutes(name: str, data: Path, steps: int) -> float:
     for stage in preset.stages:
         assert isinstance(stage.learner, Gradient)
         timed = [line["samples_per_second"] for line in lines if line["stage"] == stage.name][int((1 - LAST) * steps) :]
-        total += stage.learner.steps * stage.learner.batch * sum(1 / speed for speed in timed) / len(timed)
+        total += stage.learner.steps * stage.learner.batch / median(timed)
     return total / 60
 
 
@@ -53,7 +54,7 @@ def main() -> None:
             args.result,
             "Training an arm of the paradigm experiment",
             [Figure(what=f"{name} tiny, all stages", value=value, unit="min", bar=ASKED, at_most=True) for name, value in found.items()],
-            protocol=f"Two processes, one thread each, 32 x 32 pixels; from {args.steps} steps of every stage, the first half not counted.",
+            protocol=f"Two processes, one thread each, 32 x 32 pixels; the median of {args.steps} steps of every stage, the first half not counted.",
             sources=tuple(f"wam.recipes.{name}" for name in ARMS),
         )
 
