@@ -66,6 +66,17 @@ def test_a_person_sees_a_bar(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "world" in shown and "5/5" in shown and "[in brackets]" in shown
 
 
+def test_a_stage_concludes_with_how_far_its_losses_came(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Log(tmp_path, show=True, tensorboard=False) as log:
+        log.write([line(step) for step in range(1, 6)])
+        log.write([Line(stage="joint", index=1, step=step, losses={"video": 1 / step, "actions": 0.9}) for step in range(1, 21)])
+        log.conclude(0)
+        log.conclude(1)
+    told = capsys.readouterr().err
+    assert "world: prediction 0.1 -> 0.5 (losses, in the first and the last step)" in told
+    assert "joint: video 0.75 -> 0.0513, actions 0.9 -> 0.9 (losses, means of the first and the last 2 steps)" in told
+
+
 def test_tensorboard_gets_the_figures(tmp_path: Path) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator", reason='needs the extra "train"')
     with Log(tmp_path, show=False, tensorboard=True) as log:

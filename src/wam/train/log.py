@@ -7,7 +7,7 @@ in it that two equal runs do not share.
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from rich.table import Column
 from rich.text import Text
 
 FILE = "log.jsonl"
+ENDS = 10  # how a stage went is told by its first and its last steps, a tenth of them each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +97,17 @@ class Log:
             speed = f"  {last.samples_per_second:.0f} windows/s" if last.samples_per_second is not None else ""
             self.progress.update(self.task, completed=last.step, figures=figures_text + speed)
 
+    def conclude(self, index: int) -> None:
+        """Say how far each loss of stage `index` has come: a part that learned nothing is not seen in one noisy last step."""
+        if self.path is None or self.console.quiet:
+            return
+        lines = [line for _, line in _read(self.path) if line["index"] == index]
+        share = max(1, len(lines) // ENDS)
+        first, last = (_means([line["losses"] for line in part]) for part in (lines[:share], lines[-share:]))
+        went = ", ".join(f"{name} {first[name]:.3g} -> {last[name]:.3g}" for name in last)
+        which = f"means of the first and the last {share} steps" if share > 1 else "in the first and the last step"
+        self.say(f"{lines[-1]['stage']}: {went} (losses, {which})")
+
     def flush(self) -> None:
         """To the disk: before a checkpoint, so that no line before it can be lost."""
         if self.path is not None and self.path.exists():
@@ -106,21 +118,27 @@ class Log:
         """Drop the lines after `step` of stage `index`, and a last line that a killed process left unfinished."""
         if self.path is None or not self.path.exists():
             return
-        kept = []
-        for number, text in enumerate(self.path.read_text().splitlines(keepends=True), 1):
-            if not text.endswith("\n"):
-                break
-            try:
-                line = json.loads(text)
-            except ValueError as error:
-                raise ValueError(
-                    f"{self.path}, line {number} is no JSON ({error}). It was changed or damaged: delete that line; nothing but the log lacks it."
-                ) from error
-            if (line["index"], line["step"]) <= (index, step):
-                kept.append(text)
+        kept = [text for text, line in _read(self.path) if (line["index"], line["step"]) <= (index, step)]
         partial = self.path.with_suffix(".partial")
         partial.write_text("".join(kept))
         partial.replace(self.path)
+
+
+def _read(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Lines as text and as what they hold, up to one that a killed process left unfinished. ValueError for one that is no JSON."""
+    for number, text in enumerate(path.read_text().splitlines(keepends=True), 1):
+        if not text.endswith("\n"):
+            return
+        try:
+            yield text, json.loads(text)
+        except ValueError as error:
+            raise ValueError(
+                f"{path}, line {number} is no JSON ({error}). It was changed or damaged: delete that line; nothing but the log lacks it."
+            ) from error
+
+
+def _means(losses: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {name: sum(one[name] for one in losses) / len(losses) for name in losses[0]}
 
 
 def _board(folder: Path) -> Any:

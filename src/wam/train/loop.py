@@ -96,6 +96,7 @@ def _descend(session: Session, model: nn.Module, index: int, learner: Gradient, 
         session.log.begin(stage.name, learner.steps, descent.done)
         descent.descend(windows, learner.steps)
         stopping = descent.save(len(windows), ended=True)
+        session.log.conclude(index)
         if stopping and index < len(session.stages) - 1:
             session.leave(stage, f"step {descent.done} of {learner.steps} is done and saved")
         descent.finish()
