@@ -12,6 +12,7 @@ from tests.recipes.test_lewm import statistics
 from wam.check import check_inverse, check_policy, check_world_model
 from wam.models.world_action.joint import JointModel
 from wam.models.world_action.joint_assembly import JointConfig, joint_model
+from wam.models.world_action.joint_lessons import Lessons
 from wam.models.world_action.joint_network import JointNetwork
 from wam.models.world_action.joint_programs import Lesson
 from wam.models.world_action.joint_situation import Given, Taught
@@ -291,19 +292,23 @@ def test_a_row_counts_the_same_in_every_lesson():
     assert (both[: ROWS // 2] * 1.5 > alone[: ROWS // 2]).all()
 
 
+def lessons_of(model):
+    return Lessons(model.lessons, model.streams, model.words)
+
+
 def test_lessons_of_one_pass_are_as_each_alone():
     """Streams of other levels, left out, unheard: no row notices the others."""
     model, noise = make("uwm", WORDS), Noise.of(range(ROWS))
     (here, shown), known = situation(model), torch.ones(ROWS, K, dtype=torch.bool)
     given = {"video": Given(model.codec.encode(shown.future.observation), known), "actions": Given(model.scaled(shown.actions), known)}
     told = torch.arange(ROWS) % len(model.sentences)
-    words = model._words(torch.cat([told, torch.full_like(told, -1)]))
+    words, lessons = model.words(torch.cat([told, torch.full_like(told, -1)])), lessons_of(model)
     prefix = model.network.see(here.frames.select(torch.arange(ROWS).repeat(2)), words)
-    taught = [model._taught(index, given, noise) for index, lesson in enumerate(model.lessons) if lesson.draws == 1]
+    taught = [lessons._taught(index, given, noise) for index, lesson in enumerate(model.lessons) if lesson.draws == 1]
     assert len(taught) == 4 and any(one.lesson.absent for one in taught) and not all(one.lesson.heard for one in taught)
-    together = model._at_once(taught, prefix, words)
+    together = lessons._at_once(taught, prefix, words)
     for one, found in zip(taught, together, strict=True):
-        (alone,) = model._at_once([one], prefix, words)
+        (alone,) = lessons._at_once([one], prefix, words)
         assert found.keys() == alone.keys() == set(one.lesson.learns)
         assert all(found[kind].abs().sum() > 0 for kind in found)
         torch.testing.assert_close(found, alone)
@@ -315,11 +320,11 @@ def test_a_stream_that_stays_is_masked_in_the_rows_that_leave_it_out():
     (here, shown), known = situation(model), torch.ones(ROWS, K, dtype=torch.bool)
     model.lessons = tuple(Lesson(Levels((Fixed(level), fast_wam.ACTION_LAW)), learns=("actions",)) for level in (0.0, 1.0))
     given = {"video": Given(model.codec.encode(shown.future.observation), known), "actions": Given(model.scaled(shown.actions), known)}
-    taught = [model._taught(index, given, noise) for index in range(2)]
-    prefix = model.network.see(here.frames, None)
-    together = model._at_once(taught, prefix, None)
+    lessons, prefix = lessons_of(model), model.network.see(here.frames, None)
+    taught = [lessons._taught(index, given, noise) for index in range(2)]
+    together = lessons._at_once(taught, prefix, None)
     for one, found in zip(taught, together, strict=True):
-        torch.testing.assert_close(found, *model._at_once([one], prefix, None))
+        torch.testing.assert_close(found, *lessons._at_once([one], prefix, None))
 
 
 def test_what_stays_is_computed_once_for_all_draws(monkeypatch):
@@ -331,10 +336,11 @@ def test_what_stays_is_computed_once_for_all_draws(monkeypatch):
     parts = {"video": model.codec.encode(shown.future.observation), "actions": model.scaled(shown.actions)}
     lesson, prefix = Lesson(Levels((Fixed(0.0), fast_wam.ACTION_LAW)), learns=("actions",), draws=3), model.network.see(here.frames, None)
     taught = Taught(lesson, torch.arange(ROWS), {kind: Given(x, everything) for kind, x in parts.items()}, noise)
-    once = model._drawn(taught, prefix, None)["actions"]
+    lessons = lessons_of(model)
+    once = lessons._drawn(taught, prefix, None)["actions"]
     again = torch.arange(ROWS).repeat_interleave(3)
     apart = Taught(replace(lesson, draws=1), again, {kind: part.select(again) for kind, part in taught.given.items()}, noise.spread(3))
-    (each,) = (found["actions"] for found in model._at_once([apart], prefix, None))
+    (each,) = (found["actions"] for found in lessons._at_once([apart], prefix, None))
     torch.testing.assert_close(once, each.unflatten(0, (-1, 3)).mean(1))
     assert rows == [ROWS, 3 * ROWS]
 
