@@ -121,9 +121,19 @@ def test_cells_of_other_sources_or_another_recording_stay_until_they_are_renewed
     figures.write_text(json.dumps(told))
     alone = replace(ASKED, arms=("random",))
     path, begun = run(tmp_path / "later", alone, result=figures)
-    assert begun == [] and ParadigmResult.from_json(path.read_text()).older == ("random",)
+    assert begun == [] and ParadigmResult.from_json(path.read_text()).older == ("random", "unipi-0.5-0", "oracle_future-0.5-0")
     path, begun = run(tmp_path / "later", alone, result=figures, renew=True)
-    assert begun == ["random"] and not ParadigmResult.from_json(path.read_text()).older
+    assert begun == ["random"] and ParadigmResult.from_json(path.read_text()).older == ("unipi-0.5-0", "oracle_future-0.5-0")
+
+
+def test_what_is_not_asked_for_stays_in_the_figures(finished, tmp_path):
+    """One arm alone, other shares, fewer seeds: the file loses nothing."""
+    figures = tmp_path / "figures.json"
+    figures.write_text(finished.read_text())
+    path, begun = run(tmp_path / "later", replace(ASKED, arms=("random",), labels=(1.0,)), result=figures)
+    assert path == figures and begun == []
+    before, after = leaves(comparable(finished)), leaves(comparable(figures))
+    assert {place: after[place] for place in before if not place.startswith("/older")} == pytest.approx(before)
 
 
 def test_weights_of_other_sources_are_trained_again(finished, tmp_path):
@@ -144,14 +154,17 @@ def test_more_demonstrations_than_asked_for_are_refused(finished):
         run(finished.parent, replace(ASKED, episodes=4))
 
 
-@pytest.mark.parametrize("other", [{"world": "tabletop"}, {"preset": "small"}])
+@pytest.mark.parametrize("other", [{"world": "tabletop"}, {"preset": "small"}, {"goals": 3}, {"steps": 7}, {"budget": 8}])
 def test_figures_of_another_experiment_are_not_replaced(finished, tmp_path, other):
-    """Of another world or preset: refused before anything is recorded."""
+    """Made or measured in another way: refused before anything is recorded, or what lies in the folder is replaced."""
     figures = tmp_path / "figures.json"
     figures.write_text(finished.read_text())
     (named,) = other.values()
-    with pytest.raises(ValueError, match=rf"holds figures of world push, preset tiny; those of .*{named}.* would replace them\. Name another file"):
+    with pytest.raises(ValueError, match=rf"holds figures of world push, preset tiny, .*; those of .*{named}.* would replace them\. Name another file"):
         run(tmp_path / "folder", replace(ASKED, **other), result=figures)
+    if "world" not in other:
+        with pytest.raises(ValueError, match=rf"random\.json was measured with world push, .*; asked for: .*{named}.*\. Name another folder"):
+            run(finished.parent, replace(ASKED, **other))
     assert figures.read_text() == finished.read_text() and not (tmp_path / "folder").exists()
 
 

@@ -1,12 +1,14 @@
 """Pooling: what is paired with what, and what is left out."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from tests.jobs.paradigms.made_up import cell
 from wam.evaluate.intervals import Spread, wilson
 from wam.jobs.paradigms.arms import ARMS, BASELINE
-from wam.jobs.paradigms.cell import Cell, Outcomes, read, write
+from wam.jobs.paradigms.cell import Cell, Cost, Outcomes, read, write
 from wam.jobs.paradigms.page import headline
 from wam.jobs.paradigms.result import answers, costs, inverse_rows, rates
 from wam.jobs.paradigms.worlds import SPLITS
@@ -55,6 +57,10 @@ def test_the_first_sentence_is_of_the_share_where_most_arms_are_measured():
 def test_costs_and_inverse_dynamics():
     cells = [*ORACLE, cell("unipi", "0110"), RANDOM]
     assert [cost.arm for cost in costs(cells, ARMS)] == ["unipi", "oracle_future"] and costs(cells, ARMS)[0].milliseconds == 12
+    fast = [replace(one, device="fast") for one in (*ORACLE, cell("susie", "0110"))]
+    slow = Cost(milliseconds=70.0, slowest=90.0, video=1.0, actions=6.0, execute=2)
+    both = costs([*fast, cell("unipi", "0110"), replace(cell("susie", "0110", seed=1), cost=slow, device="slow")], ARMS)
+    assert {cost.arm: cost.milliseconds for cost in both} == {"unipi": None, "susie": 12.0, "oracle_future": 12.0}  # of the machine that timed most arms
     (row,) = inverse_rows(cells)
     assert row.arm == "unipi" and row.real == (0.002,)
 

@@ -2,7 +2,7 @@
 
 Every cell (arm, share of known actions, training seed) is trained resumably into a folder of its own, and what was measured of it is kept beside
 it as a small JSON file; a stopped experiment goes on where it was, and one that is not finished says which cells are missing. Where only the
-figures are left (`result`), their cells count.
+figures are left (`result`), their cells count, and those that are not asked for this time are reported with the others: nothing measured is lost.
 Does not know: how a system is built, what counts as solved. Footgun: cells that were measured by an earlier version of the sources, or of
 another recording of the demonstrations, are kept, and named as such, unless they are to be renewed.
 """
@@ -53,10 +53,14 @@ def compare_paradigms(
     for arm in arms:
         if arm.recipe:
             load_recipe(arm.recipe).preset(asked.preset)  # an error where one lacks it, before anything is recorded
-    earlier = recalled(result, asked)  # before hours of work for a file that it must not replace
+    cells, earlier = wanted(arms, asked.labels, asked.seeds), recalled(result, asked)  # before hours of work for a file that it must not replace
+    named = {cell.name for cell in cells}
+    others = tuple(Wanted(*arms_named((cell.arm,)), cell.labels, cell.seed) for cell in earlier if cell.name not in named)
+    reported = arms_named([cell.arm.name for cell in (*cells, *others)])
     sources = {arm.name: sources_of(asked, (arm,)) for arm in arms}  # as they are now: a run is long
-    every = sources_of(asked, arms, "wam.jobs.paradigms.result")
-    cells = wanted(arms, asked.labels, asked.seeds)
+    every = sources_of(asked, reported, "wam.jobs.paradigms.result")
+    for cell in cells:
+        kept(folder, cell, asked)  # an error where it is of another experiment
     data = folder / "data" if only_report else demonstrations(folder / "data", asked, task)
     fingerprint = frames_for(load_recipe(CLONING).preset(asked.preset), data).fingerprint()
     for cell in earlier:
@@ -66,7 +70,7 @@ def compare_paradigms(
         if not only_report:
             run_cells(folder, asked, cells, data, fingerprint, sources, renew, task("cells"), tell)
     finally:
-        path = report(folder, asked, arms, cells, fingerprint, every, started, result)
+        path = report(folder, asked, reported, (*cells, *others), fingerprint, every, started, result)
     return path
 
 
@@ -105,10 +109,21 @@ def recalled(result: Path | None, asked: Asked) -> tuple[Cell, ...]:
     """Cells of an earlier report: an experiment goes on from its figures alone. ValueError where it is of another experiment, which this one would replace."""
     if result is None or not result.exists():
         return ()
-    cells, own = ParadigmResult.read(result).cells, f"world {asked.world}, preset {asked.preset}"
-    if others := sorted({f"world {cell.world}, preset {cell.preset}" for cell in cells} - {own}):
+    cells, own = ParadigmResult.read(result).cells, way(asked)
+    if others := sorted({way_of(cell) for cell in cells} - {own}):
         raise ValueError(f"{result} holds figures of {'; '.join(others)}; those of {own} would replace them. Name another file with --result.")
     return cells
+
+
+def way(asked: Asked) -> str:
+    """How cells of this experiment are made and measured, in words: figures of two ways are of two experiments."""
+    trained = "all steps" if asked.steps is None else f"{asked.steps} steps a stage"
+    return f"world {asked.world}, preset {asked.preset}, {trained}, {asked.goals} starts of {asked.steps_of_episode} steps"
+
+
+def way_of(cell: Cell) -> str:
+    """That of a cell."""
+    return way(Asked(world=cell.world, preset=cell.preset, steps=cell.steps, goals=cell.goals, budget=cell.budget))
 
 
 def trained(folder: Path, cell: Wanted, asked: Asked, data: Path) -> Run | None:
@@ -132,11 +147,12 @@ def trained(folder: Path, cell: Wanted, asked: Asked, data: Path) -> Run | None:
 
 
 def kept(folder: Path, cell: Wanted, asked: Asked) -> Cell | None:
-    """What was measured before in the same way; None where there is no such thing."""
-    found = read(folder / f"{cell.name}.json")
-    as_asked = (asked.world, asked.preset, asked.goals, asked.steps, asked.steps_of_episode)
-    same = found is not None and (found.world, found.preset, found.goals, found.steps, found.budget) == as_asked
-    return found if same else None
+    """What was measured before; None where nothing was. ValueError where it was in another way: its figures would be replaced."""
+    path = folder / f"{cell.name}.json"
+    found = read(path)
+    if found is not None and way_of(found) != way(asked):
+        raise ValueError(f"{path} was measured with {way_of(found)}; asked for: {way(asked)}. Name another folder for this experiment.")
+    return found
 
 
 def outdated(cell: Cell, fingerprint: str) -> bool:

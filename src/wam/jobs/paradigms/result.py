@@ -55,7 +55,7 @@ class ArmCost(Spec):
 
     arm: str
     paradigm: str
-    milliseconds: float
+    milliseconds: float | None  # of those that were timed on the machine of the table; None where none was
     video: float
     actions: float
     execute: int
@@ -165,14 +165,16 @@ def seeds_of(cells: Sequence[Cell]) -> set[int]:
 
 
 def costs(cells: Sequence[Cell], arms: Sequence[Arm]) -> tuple[ArmCost, ...]:
-    """A line per arm whose decisions were timed."""
-    found = []
+    """A line per arm whose decisions were timed. Times of one machine alone can be compared: of that which timed most arms."""
+    found, machine = [], timed_on(cells)
     for arm in arms:
         own = [cell for cell in cells if cell.arm == arm.name and cell.cost is not None]
         timed = [cell.cost for cell in own if cell.cost is not None]
         if not timed:
             continue
-        milliseconds, video, actions = (sum(getattr(cost, name) for cost in timed) / len(timed) for name in ("milliseconds", "video", "actions"))
+        here = [cell.cost.milliseconds for cell in own if cell.cost is not None and cell.device == machine]
+        milliseconds = sum(here) / len(here) if here else None
+        video, actions = (sum(getattr(cost, name) for cost in timed) / len(timed) for name in ("video", "actions"))
         found.append(
             ArmCost(
                 arm=arm.name,
@@ -185,6 +187,15 @@ def costs(cells: Sequence[Cell], arms: Sequence[Arm]) -> tuple[ArmCost, ...]:
             )
         )
     return tuple(found)
+
+
+def timed_on(cells: Sequence[Cell]) -> str:
+    """The machine, as cells name it, that timed the decisions of most arms."""
+    arms: dict[str, set[str]] = {}
+    for cell in cells:
+        if cell.cost is not None:
+            arms.setdefault(cell.device, set()).add(cell.arm)
+    return max(sorted(arms), key=lambda machine: len(arms[machine]), default="")
 
 
 def inverse_rows(cells: Sequence[Cell]) -> tuple[InverseRow, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from wam.evaluate.intervals import Interval
 from wam.jobs.paradigms.arms import BASELINE
 from wam.jobs.paradigms.cell import arm_and_share
-from wam.jobs.paradigms.result import Answer, ParadigmResult, Rate
+from wam.jobs.paradigms.result import Answer, ParadigmResult, Rate, timed_on
 from wam.jobs.paradigms.setting import PLANNED
 from wam.jobs.paradigms.worlds import FIRST, SPLITS, setting_of
 from wam.show.report import Table
@@ -111,7 +111,7 @@ def cost_table(found: ParadigmResult) -> Table:
         (
             cost.arm,
             cost.paradigm,
-            duration(cost.milliseconds / 1000),
+            "-" if cost.milliseconds is None else duration(cost.milliseconds / 1000),
             f"{cost.video:.3g}",
             f"{cost.actions:.3g}",
             str(cost.execute),
@@ -126,13 +126,8 @@ def cost_table(found: ParadigmResult) -> Table:
         numbers=(2, 3, 4, 5, 6),
         note="One robot, the median of its decisions. Evaluations: passes through the network of the pictures (encoding the present frame included) and "
         f"through that of the actions; arms with shared weights pass both at once. The oracle's time is the simulator's. "
-        f"Timed on {timed_on(found)}: compare what one machine timed.",
+        f"Timed on {timed_on(found.cells) or 'a machine that was not noted'}, beside what else ran there; a dash: timed elsewhere.",
     )
-
-
-def timed_on(found: ParadigmResult) -> str:
-    """The machines, in words."""
-    return " and ".join(sorted({cell.device or "machines that were not noted" for cell in found.cells if cell.cost is not None}))
 
 
 def agreement_table(found: ParadigmResult) -> Table | None:
