@@ -55,12 +55,12 @@ def compare_paradigms(
             load_recipe(arm.recipe).preset(asked.preset)  # an error where one lacks it, before anything is recorded
     cells, earlier = wanted(arms, asked.labels, asked.seeds), recalled(result, asked)  # before hours of work for a file that it must not replace
     named = {cell.name for cell in cells}
-    others = tuple(Wanted(*arms_named((cell.arm,)), cell.labels, cell.seed) for cell in earlier if cell.name not in named)
+    others = tuple(Wanted(arms_named((cell.arm,))[0], cell.labels, cell.seed) for cell in earlier if cell.name not in named)
     reported = arms_named([cell.arm.name for cell in (*cells, *others)])
     sources = {arm.name: sources_of(asked, (arm,)) for arm in arms}  # as they are now: a run is long
     every = sources_of(asked, reported, "wam.jobs.paradigms.result")
-    for cell in cells:
-        kept(folder, cell, asked)  # an error where it is of another experiment
+    for one in cells:
+        kept(folder, one, asked)  # an error where it is of another experiment
     data = folder / "data" if only_report else demonstrations(folder / "data", asked, task)
     fingerprint = frames_for(load_recipe(CLONING).preset(asked.preset), data).fingerprint()
     for cell in earlier:

@@ -75,7 +75,8 @@ def plots(found: ParadigmResult) -> tuple[Section, ...]:
                 note=f"The same arms on starts like those of the demonstrations; on {' and on '.join(setting_of(found.world).held_out.split('; '))}.",
             )
         )
-    times = {cost.arm: (cost.milliseconds, rate) for cost in found.costs if columns and (rate := here.get((cost.arm, columns[-1], FIRST)))}
+    timed = [(cost.arm, cost.milliseconds) for cost in found.costs if columns and cost.milliseconds is not None]
+    times = {arm: (milliseconds, rate) for arm, milliseconds in timed if (rate := here.get((arm, columns[-1], FIRST)))}
     if times:
         note = f"With the actions of {columns[-1]:.0%}, {FIRST}. Further left is faster, further up is better. The oracle's time is the simulator's."
         made.append(Figures(title="Success over the time of a decision", items=(Captioned(pictures=(("", success_over_time(times, arms)),)),), note=note))
