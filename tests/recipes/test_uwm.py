@@ -83,3 +83,10 @@ def test_arms_that_draw_both_together_differ_in_the_levels_alone():
         rows = table(model.program, 3)
         assert torch.equal(rows[:, 0], rows[:, 1])
     assert (table(made[2].program, 3)[:, 0] == 1).all()
+
+
+def test_its_mechanism_is_compared_with_what_differs_in_the_levels_alone():
+    """The preset itself also learns each view in rows of its own, which is another thing."""
+    on, off = (switch(RECIPE.preset("tiny")) for switch in (RECIPE.mechanism.on, RECIPE.mechanism.off))
+    assert (on.config.drawn, off.config.drawn) == ("independent", "coupled")
+    assert replace(on, config=replace(on.config, drawn="coupled")) == off

@@ -107,7 +107,7 @@ def trained_arms(
 ) -> Iterator[tuple[Literal["on", "off"], Run]]:
     """Seed by seed, with the mechanism and without; `labels`: share of the episodes whose actions are shown. SpecError where there is no mechanism."""
     mechanism = mechanism_of(recipe)
-    arms: tuple[tuple[Literal["on", "off"], str, Callable[[Preset], Preset] | None], ...] = (("on", "run", None), ("off", "off", mechanism.off))
+    arms: tuple[tuple[Literal["on", "off"], str, Callable[[Preset], Preset] | None], ...] = (("on", "run", mechanism.on), ("off", "off", mechanism.off))
     for seed in seeds:
         for arm, name, change in arms:
             run = folder / f"{name}-{seed}"

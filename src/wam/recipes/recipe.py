@@ -86,6 +86,7 @@ class Mechanism:
 
     name: str
     off: Callable[[Preset], Preset]
+    on: Callable[[Preset], Preset] | None = None  # what differs from `off` in the idea alone; None: the preset itself does
     trained: bool = True  # does switching it off need a training of its own, or is the same model used without it
 
 

@@ -161,5 +161,5 @@ RECIPE = Recipe(
     presets={"tiny": TINY, "quick": TINY, "robot": ROBOT, "small": SMALL, "paper": PAPER},
     build=build,
     objective=GoalImage(earlier=0.5),  # for planning with its forward view: `wam control RUN --plan`
-    mechanism=Mechanism(name="noise levels of video and actions are independent", off=coupled),
+    mechanism=Mechanism(name="noise levels of video and actions are independent", on=independent, off=coupled),
 )
