@@ -165,7 +165,7 @@ def test_record_inspect_check_train_imagine_control(tmp_path):
         ["record", "push", "--out", fresh, "--episodes", "12", "--policies", "play", "--seed", "1000"],
         ["data", "inspect", data, "--sheet", str(tmp_path / "sheet.png")],
         ["data", "check", data],
-        ["train", "lewm", "--data", data, "--out", run, "--steps", "3"],
+        ["train", "lewm", "--data", data, "--out", run, "--steps", "3", "--set", "depth=1"],
         ["imagine", run, "--data", fresh, "--windows", "16", "--horizon", "3"],
         ["export", run, "--out", str(tmp_path / "small")],
     ):
@@ -199,6 +199,7 @@ FULL = "full"  # in the place of a file that exists
         (["record", "push", "--out", "new", "--policies", "play:1,expert:-0.5"], "{'expert': -0.5}, expected numbers above 0. Leave out"),
         (["record", "push", "--out", "new", "--device", "cudda"], "--device 'cudda' cannot be used on this machine: "),
         (["check", "x:y", "--device", "meta"], "--device 'meta' cannot be used on this machine: "),
+        (["train", "td_mpc2", "--world", "push", "--out", "new", "--set", "hiden=1"], "has no fields ['hiden']. Did you mean 'hidden'"),
         (["train", "lewm", "--data", "x", "--out", "new", "--pretrained", "y"], "dino_wm looks through, and lewm has eyes of its own. Leave it out"),
         (["demo", "--result", "new.json"], "add --seeds 3, or leave it out"),
         (["compare", "lewm", "--data", "x", "--out", "new", "--horizon", "3"], "predictions, and success is compared: name --held-out"),

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
-from wam.world import ActionSpec, Camera, FutureSpec, LatentSpec, ObservationSpec, Slot, Spec, SpecError, TracksSpec, read_spec
+from wam.world import ActionSpec, Camera, FutureSpec, LatentSpec, ObservationSpec, Slot, Spec, SpecError, TracksSpec, read_spec, with_values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +130,15 @@ def test_only_what_the_library_wrote_is_of_another_version(tmp_path: Path) -> No
         assert "another version" not in str(found.value)
     path.write_text(FULL.to_json())
     assert read_spec(path, Outer) == FULL
+
+
+def test_fields_are_replaced_by_what_a_person_wrote() -> None:
+    changed = with_values(FULL, {"share": 1, "pair": [1, 2], "kind_of_sum": "mean", "maybe": None})
+    assert (changed.share, changed.pair, changed.kind_of_sum, changed.maybe, changed.inner) == (1.0, (1, 2.0), "mean", None, FULL.inner)
+    with pytest.raises(SpecError, match=r"Outer has no fields \['shore'\]\. Did you mean 'share' .* It has, with what they are: .*'flag': True"):
+        with_values(FULL, {"shore": 1})
+    with pytest.raises(SpecError, match=r"Outer\.maybe is 'two', expected int\."):
+        with_values(FULL, {"maybe": "two"})
 
 
 def test_specs_compare_by_value() -> None:

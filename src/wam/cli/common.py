@@ -70,14 +70,20 @@ def show(value: Any, tables: Any, as_json: bool) -> None:
 
 
 def options(pairs: list[str] | None) -> dict[str, Any]:
+    """Options of a world."""
+    found = named(pairs, "--option", "size=64")
+    for name in found.keys() & {"batch", "device"}:
+        raise ValueError(f"--option {name}={found[name]}: {name!r} is no option of a world. {'Write --device.' if name == 'device' else 'Leave it out.'}")
+    return found
+
+
+def named(pairs: list[str] | None, option: str, example: str) -> dict[str, Any]:
     """`size=64` -> {"size": 64}; values are read as JSON where they are JSON."""
     found: dict[str, Any] = {}
     for pair in pairs or []:
         name, equals, value = pair.partition("=")
         if not equals:
-            raise ValueError(f"--option {pair!r}: write NAME=VALUE, e.g. --option size=64.")
-        if name in ("batch", "device"):
-            raise ValueError(f"--option {pair!r}: {name!r} is no option of a world. {'Write --device.' if name == 'device' else 'Leave it out.'}")
+            raise ValueError(f"{option} {pair!r}: write NAME=VALUE, e.g. {option} {example}.")
         try:
             found[name] = json.loads(value)
         except json.JSONDecodeError:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from wam.cli.common import AsJson, Device, Preset, RunFolder, options, show
+from wam.cli.common import AsJson, Device, Preset, RunFolder, named, options, show
 
 app = typer.Typer()
 
@@ -98,6 +98,9 @@ def train(
     pretrained: Annotated[
         str | None, typer.Option(help="Vision transformer of the Hub, or its folder, instead of the encoder that dino_wm trains itself.")
     ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A value of the preset's configuration instead of its own, e.g. --set depth=4; a wrong name lists all.")
+    ] = None,
     labels: Annotated[float, typer.Option(help="Share of the episodes whose actions are shown, above 0; the rest is video alone.", min=0, max=1)] = 1.0,
     steps: Annotated[int | None, typer.Option(help="Instead of the preset's.", min=1)] = None,
     skip: Annotated[int | None, typer.Option(help="Recorded frames per model step, instead of the preset's.", min=1)] = None,
@@ -112,16 +115,23 @@ def train(
     from wam.jobs.practise import practise_world
     from wam.recipes import train_recipe
     from wam.recipes.dino_wm import over
+    from wam.recipes.recipe import configured
 
     if pretrained is not None and recipe != "dino_wm":
         raise ValueError(f"--pretrained names the vision model that dino_wm looks through, and {recipe} has eyes of its own. Leave it out.")
     if resume and (out / "weights.safetensors").exists():
         raise ValueError(f"{out} was exported: without its optimiser it cannot go on. Resume the run that it was exported from, or name a new folder.")
+    values = named(settings, "--set", "depth=4")
     training: dict[str, Any] = dict(preset=preset, steps=steps, seed=seed, device=device, resume=resume, tensorboard=tensorboard, show=not as_json)
+
+    def change(chosen: Any) -> Any:
+        return configured(chosen if pretrained is None else over(pretrained)(chosen), values)
+
+    training["change"] = change if values or pretrained is not None else None
     if data is not None and world is None and not option:
         for note in open_dataset(data).notes:
             print(f"note: {note}", file=sys.stderr)
-        train_recipe(recipe, data, out, change=None if pretrained is None else over(pretrained), labels=labels, skip=skip, **training)
+        train_recipe(recipe, data, out, labels=labels, skip=skip, **training)
     elif world is not None and data is None and labels == 1 and skip is None and pretrained is None:
         practise_world(recipe, world, out, options=options(option), **training)
     else:

@@ -15,7 +15,7 @@ import wam.recipes
 from wam.data import DataSpec
 from wam.plan.objectives import Objective
 from wam.train import Gradient, Online, Stage
-from wam.world import Planner, Spec, Statistics
+from wam.world import Planner, Spec, Statistics, with_values
 from wam.world.names import suggestion
 
 MACHINERY = ("latent_actions", "latents", "recipe", "run_file", "runs", "slower", "usual")  # modules of this package that are not recipes
@@ -72,6 +72,11 @@ class Preset:
     def shortened(self, share: float) -> "Preset":
         """The same, learned in this share of the gradient steps of every stage."""
         return replace(self, stages=tuple(_shortened(stage, share) for stage in self.stages))
+
+
+def configured(preset: Preset, values: Mapping[str, Any]) -> Preset:
+    """The same with these values in its configuration. SpecError for names and types that it does not have."""
+    return replace(preset, config=with_values(preset.config, values))
 
 
 def _shortened(stage: Stage, share: float) -> Stage:

@@ -60,6 +60,7 @@ from wam.world.slots import Slot as Slot
 from wam.world.spec import Spec as Spec
 from wam.world.spec import SpecError as SpecError
 from wam.world.spec import read_spec as read_spec
+from wam.world.spec import with_values as with_values
 from wam.world.specs import ActionSpec as ActionSpec
 from wam.world.specs import Camera as Camera
 from wam.world.specs import EnvSpec as EnvSpec

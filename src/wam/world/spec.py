@@ -8,9 +8,12 @@ import difflib
 import json
 import math
 import types
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 class SpecError(ValueError):
@@ -59,6 +62,7 @@ class Spec:
 
 
 S = TypeVar("S", bound=Spec)
+D = TypeVar("D", bound="DataclassInstance")
 
 
 def read_spec(path: Path, kind: type[S]) -> S:
@@ -70,6 +74,15 @@ def read_spec(path: Path, kind: type[S]) -> S:
         raise SpecError(f"{path} is no JSON: {error}. A comma too many, or quotes that are missing, are the usual cause. {wanted}") from error
     except SpecError as error:
         raise SpecError(f"{path} cannot be used: {error} Correct the file.") from error
+
+
+def with_values(told: D, values: Mapping[str, Any]) -> D:
+    """A dataclass with some of its fields replaced, by what a person wrote: read as JSON is. SpecError for unknown fields and for other types."""
+    hints, kind = get_type_hints(type(told)), type(told).__name__
+    known = {field.name: getattr(told, field.name) for field in dataclasses.fields(told)}
+    if unknown := values.keys() - known.keys():
+        raise SpecError(f"{kind} has no fields {sorted(unknown)}.{_meant(unknown, known)} It has, with what they are: {known}.")
+    return dataclasses.replace(told, **{name: _typed(hints[name], value, f"{kind}.{name}") for name, value in values.items()})
 
 
 def expect(spec: Spec, field: str, holds: bool, expected: str) -> None:
