@@ -38,8 +38,13 @@ PROTOCOL = (
 
 
 def _flow(preset: Preset) -> Preset:
-    """The frame itself is drawn, not its difference from the last one. In pixels the network is asked for it, in latents for the velocity."""
+    """Drawn by flow. In pixels the network is asked for it, in latents for the velocity."""
     return replace(preset, config=replace(preset.config, law="flow", clean=not preset.config.latent, residual=False))
+
+
+def _difference(preset: Preset) -> Preset:
+    """The difference from the last frame is drawn, not the frame itself."""
+    return replace(preset, config=replace(preset.config, residual=True))
 
 
 def _as_long(preset: Preset) -> Preset:
@@ -56,10 +61,10 @@ def _latents(preset: Preset) -> Preset:
 
 
 ARMS: dict[str, Callable[[Preset], Preset] | None] = {
-    "U-Net in pixels, regression": None,  # the preset
-    "U-Net in pixels, regression of the frame itself": lambda preset: replace(preset, config=replace(preset.config, residual=False)),
+    "U-Net in pixels, regression": _difference,
+    "U-Net in pixels, regression of the frame itself": None,  # the preset
     "U-Net in pixels, flow": lambda preset: _as_long(_flow(preset)),
-    "transformer over cached latents, regression": _latents,
+    "transformer over cached latents, regression": lambda preset: _latents(_difference(preset)),
     "transformer over cached latents, flow": lambda preset: _flow(_latents(preset)),
 }
 

@@ -28,7 +28,7 @@ CARD = Card(
 
 
 TINY = Preset(
-    config=VideoConfig(law="regression", residual=True, dropped_frames=0.2, context_noise=0.3),
+    config=VideoConfig(law="regression", dropped_frames=0.2, context_noise=0.3),
     stages=pixel_stages(steps=2800, batch=16, learning_rate=2e-3),
     size=32,
     planner=CEM(samples=64, iterations=4, elites=8, spread=0.8, colour=1.0),
@@ -47,7 +47,9 @@ ROLLOUT = replace(
         ),
     ),
 )
-ROBOT = replace(TINY, stages=pixel_stages(steps=400, batch=16, learning_rate=2e-3), size=64)  # a few real episodes, every frame
+ROBOT = replace(  # a few real episodes, every frame; a room that was not seen before stays itself
+    TINY, config=replace(TINY.config, residual=True), stages=pixel_stages(steps=400, batch=16, learning_rate=2e-3), size=64
+)
 SMALL = Preset(
     config=VideoConfig(
         backbone="transformer", time="full", latent=8, reduction=8, chunk=4, context=2, dim=384, depth=10, heads=6, dropped_frames=0.3, dropped_actions=0.1
