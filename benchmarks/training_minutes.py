@@ -2,8 +2,9 @@
 
 python benchmarks/training_minutes.py [--data runs/paradigms/data] [--steps 200] [--result results/speed_training_minutes.json]
 
-Every stage of each `tiny` preset is started with `torchrun` for a few steps on the experiment's own demonstrations; minutes are its whole number of
-steps times the median of what a step took after the first ones. Reading the set, features computed between stages and writing checkpoints are not counted.
+Every stage of each `tiny` preset is started with `wam train --processes 2` for a few steps on the experiment's own demonstrations; minutes are its
+whole number of steps times the median of what a step took after the first ones. Reading the set, features computed between stages and writing
+checkpoints are not counted.
 """
 
 import argparse
@@ -30,7 +31,7 @@ def minutes(name: str, data: Path, steps: int) -> float:
     preset, total = load_recipe(name).preset("tiny"), 0.0
     with tempfile.TemporaryDirectory() as place:
         run = Path(place) / "run"
-        start = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", str(Path(sys.executable).with_name("wam")), "train", name]
+        start = [sys.executable, "-m", "wam.cli", "train", name, "--processes", "2"]
         subprocess.run([*start, "--data", str(data), "--steps", str(steps), "--out", str(run)], check=True, capture_output=True)
         lines = [json.loads(text) for text in (run / FILE).read_text().splitlines()]
     for stage in preset.stages:

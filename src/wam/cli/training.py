@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from wam.cli import several
 from wam.cli.common import AsJson, Device, Preset, RunFolder, named, options, show
 
 app = typer.Typer()
@@ -106,6 +107,7 @@ def train(
     skip: Annotated[int | None, typer.Option(help="Recorded frames per model step, instead of the preset's.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="Of weights, data order and noise.")] = 0,
     device: Device = "cpu",
+    processes: Annotated[int, typer.Option(help="Train in so many, each with its share of every batch: one per core or GPU.", min=1)] = 1,
     resume: Annotated[bool, typer.Option(help="Go on where the run was stopped.")] = False,
     tensorboard: Annotated[bool, typer.Option(help="Write TensorBoard files too.")] = False,
     as_json: AsJson = False,
@@ -121,6 +123,8 @@ def train(
         raise ValueError(f"--pretrained names the vision model that dino_wm looks through, and {recipe} has eyes of its own. Leave it out.")
     if resume and (out / "weights.safetensors").exists():
         raise ValueError(f"{out} was exported: without its optimiser it cannot go on. Resume the run that it was exported from, or name a new folder.")
+    if processes > 1 and not several.inside():
+        raise typer.Exit(several.run(processes))
     values = named(settings, "--set", "depth=4")
     training: dict[str, Any] = dict(preset=preset, steps=steps, seed=seed, device=device, resume=resume, tensorboard=tensorboard, show=not as_json)
 
@@ -129,7 +133,7 @@ def train(
 
     training["change"] = change if values or pretrained is not None else None
     if data is not None and world is None and not option:
-        for note in open_dataset(data).notes:
+        for note in open_dataset(data).notes if several.first() else ():
             print(f"note: {note}", file=sys.stderr)
         train_recipe(recipe, data, out, labels=labels, skip=skip, **training)
     elif world is not None and data is None and labels == 1 and skip is None and pretrained is None:
@@ -138,7 +142,8 @@ def train(
         raise ValueError(
             "a system learns from a data set (--data, with --labels, --skip and --pretrained) or in a world (--world, with its --option); name one of the two."
         )
-    show({"run": str(out)}, f"trained: {out}", as_json)
+    if several.first():
+        show({"run": str(out)}, f"trained: {out}", as_json)
 
 
 @app.command(epilog="Example: [bold]wam export runs/lewm --out checkpoints/lewm-push[/]")

@@ -61,8 +61,8 @@ def _latents(preset: Preset) -> Preset:
 
 
 ARMS: dict[str, Callable[[Preset], Preset] | None] = {
-    "U-Net in pixels, regression": _difference,
     "U-Net in pixels, regression of the frame itself": None,  # the preset
+    "U-Net in pixels, regression": _difference,
     "U-Net in pixels, flow": lambda preset: _as_long(_flow(preset)),
     "transformer over cached latents, regression": lambda preset: _latents(_difference(preset)),
     "transformer over cached latents, flow": lambda preset: _flow(_latents(preset)),

@@ -1,6 +1,6 @@
 """One process or several: who am I, how many are we, and the few things that we agree on.
 
-A single process needs nothing. Several are started by `accelerate launch` or `torchrun` and use `accelerate` (extra "train").
+A single process needs nothing. Several are started by `wam train --processes`, `accelerate launch` or `torchrun`, and use `accelerate` (extra "train").
 Each takes its share of the same global batch; gradients are averaged while they are computed. Buffers follow process 0.
 """
 
