@@ -4,7 +4,7 @@ Every result is a subclass of `Result`, so that `wam list` can read what any of 
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal, Self
@@ -53,6 +53,7 @@ class Result(Spec):
 
     origin: Origin
     verdicts: Verdicts = field(default_factory=Verdicts)
+    of_recipes: dict[str, Verdicts] = field(default_factory=dict)  # where it compares several: of each that it says something of
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -85,15 +86,17 @@ class Evidence:
     stale: tuple[str, ...]  # names of results whose sources have changed since
 
 
-Published = tuple[str, Origin, Verdicts]  # name of the file, where it comes from, what it says
+Published = tuple[str, Origin, Mapping[str, Verdicts]]  # name of the file, where it comes from, what it says of recipes
 
 
 def published(folder: Path = FOLDER) -> Iterator[Published]:
-    """(file name, origin, verdicts) of each result. SpecError for a file that is none."""
+    """(file name, origin, verdicts by recipe) of each result. SpecError for a file that is none."""
     for path in sorted(folder.glob("*.json")):
         try:
             told = json.loads(path.read_text())
-            yield path.name, Origin.from_dict(told["origin"]), Verdicts.from_dict(told["verdicts"])
+            origin, said = Origin.from_dict(told["origin"]), dict(told.get("of_recipes", {}))
+            said |= {origin.recipe.split(" ")[0]: told["verdicts"]} if origin.recipe else {}
+            yield path.name, origin, {recipe: Verdicts.from_dict(one) for recipe, one in said.items()}
         except (ValueError, KeyError, TypeError) as error:
             raise SpecError(f"{path} is no published result ({error!r}). It was cut off, or another version of wam wrote it: run its command again.") from error
 
@@ -105,9 +108,9 @@ def evidence_of(recipe: str, results: Iterable[Published]) -> Evidence:
     """
     said: dict[str, list[bool | str]] = {}
     mine = [one for one in results if recipe in (recipes_of(one[1]) or {""})]
-    for _, origin, verdicts in mine:
-        for part in fields(Verdicts) if origin.recipe else ():
-            if (value := getattr(verdicts, part.name)) is not None:
+    for _, _, verdicts in mine:
+        for part in fields(Verdicts):
+            if (value := getattr(verdicts.get(recipe, Verdicts()), part.name)) is not None:
                 said.setdefault(part.name, []).append(value)
     agreed = {name: (all(values) if isinstance(values[0], bool) else values[0] if len(set(values)) == 1 else None) for name, values in said.items()}
     return Evidence(verdicts=Verdicts.from_dict(agreed), stale=tuple(name for name, origin, _ in mine if origin.stale))

@@ -7,10 +7,11 @@ import torch
 
 from tests.jobs.paradigms.made_up import cell
 from wam.evaluate.intervals import Spread, wilson
+from wam.evaluate.result import Verdicts
 from wam.jobs.paradigms.arms import ARMS, BASELINE
 from wam.jobs.paradigms.cell import Cell, Cost, Outcomes, read, write
 from wam.jobs.paradigms.page import headline
-from wam.jobs.paradigms.result import answers, costs, inverse_rows, rates
+from wam.jobs.paradigms.result import answers, costs, inverse_rows, rates, verdicts
 from wam.jobs.paradigms.worlds import SPLITS
 from wam.world import SpecError
 
@@ -52,6 +53,16 @@ def test_the_first_sentence_is_of_the_share_where_most_arms_are_measured():
     assert "actions of 5%" in headline(rates([*scarce, ORACLE[0], cell("susie", "0111")], ARMS))
     assert headline(rates([RANDOM], ARMS)) == ""
     assert headline(rates([cell("susie", "0000")], ARMS)) == " With the actions of 100%, in distribution: none of 1 arms solves a start."
+
+
+def test_a_recipe_learns_that_solves_clearly_more_than_chance_in_three_trainings():
+    chance = cell("random", "0" * 99 + "1", None, None, cost=False)
+    plain = [cell("susie", "1" * 50 + "0" * 50, seed=seed) for seed in range(3)]
+    changed = [replace(one, arm=BASELINE) for one in plain]
+    poor = [cell("unipi", "0" * 100, seed=seed) for seed in range(3)]
+    cells = [chance, *plain, *changed, *poor, cell("vpp", "1" * 100)]
+    assert verdicts(rates(cells, ARMS), cells, ARMS) == {"unipi": Verdicts(learns=False), "susie": Verdicts(learns=True)}
+    assert verdicts(rates(plain, ARMS), plain, ARMS) == {}
 
 
 def test_costs_and_inverse_dynamics():

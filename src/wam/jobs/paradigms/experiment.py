@@ -21,7 +21,7 @@ from wam.jobs.paradigms.cell import Cell, Wanted, read, wanted, write
 from wam.jobs.paradigms.finder import Finder
 from wam.jobs.paradigms.measure import Plans, instrument, measure
 from wam.jobs.paradigms.page import PICTURE, page_of
-from wam.jobs.paradigms.result import ParadigmResult, answers, costs, inverse_rows, rates
+from wam.jobs.paradigms.result import ParadigmResult, answers, costs, inverse_rows, rates, verdicts
 from wam.jobs.paradigms.setting import POLICIES, Asked, Progress, Task, demonstrations
 from wam.jobs.practise import described
 from wam.recipes.recipe import load_recipe
@@ -166,9 +166,11 @@ def report(
     """Of all cells that are there."""
     there = {cell.name: one for cell in cells if (one := kept(folder, cell, asked)) is not None}
     measured = tuple(there.values())
+    solved = rates(measured, arms)
     found = ParadigmResult(
         world=asked.world,
-        rates=rates(measured, arms),
+        of_recipes=verdicts(solved, measured, arms),
+        rates=solved,
         answers=answers(measured),
         costs=costs(measured, arms),
         inverse=inverse_rows(measured),

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from wam.evaluate.intervals import Interval, Spread
-from wam.evaluate.result import Result
+from wam.evaluate.result import Result, Verdicts, enough
 from wam.jobs.paradigms.arm import Arm
 from wam.jobs.paradigms.arms import BASELINE, QUESTIONS
 from wam.jobs.paradigms.cell import Cell
-from wam.jobs.paradigms.worlds import SPLITS
+from wam.jobs.paradigms.worlds import FIRST, SPLITS
 from wam.world import Spec
 
 
@@ -85,6 +85,17 @@ class ParadigmResult(Result):
     missing: tuple[str, ...]  # cells that were asked for and are not there
     older: tuple[str, ...]  # cells that were measured with other sources than those of now
     cells: tuple[Cell, ...]
+
+
+def verdicts(found: Sequence[Rate], cells: Sequence[Cell], arms: Sequence[Arm]) -> dict[str, Verdicts]:
+    """Of each recipe as it is, with all of the actions, in the first split: does it solve more than chance, the whole interval above that of chance?"""
+    first = {(rate.arm, rate.labels): rate for rate in found if rate.split == FIRST}
+    chance, said = first.get(("random", None)), dict[str, Verdicts]()
+    for arm in arms:
+        rate, own = first.get((arm.name, 1.0)), [cell for cell in cells if (cell.arm, cell.labels) == (arm.name, 1.0)]
+        if rate and chance and arm.name == arm.recipe and enough(trainings=len(own), episodes=sum(cell.goals for cell in own)):
+            said[arm.name] = Verdicts(learns=rate.success.low > chance.success.high)
+    return said
 
 
 Group = dict[tuple[str, float | None], list[Cell]]
