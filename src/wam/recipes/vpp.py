@@ -7,8 +7,7 @@ from torch import nn
 
 from wam.data import DataSpec
 from wam.models.observation_space.assembly import VideoConfig, video_model
-from wam.models.policies.chunk_policy import ChunkPolicy
-from wam.models.world_action.video_features import VideoFeatures
+from wam.models.world_action.video_features import FeaturePolicy, VideoFeatures
 from wam.nets.blocks.action_expert import ActionExpert
 from wam.nets.blocks.action_unet import ActionUNet
 from wam.nets.generate.generation import Kind, action_generation
@@ -35,7 +34,7 @@ CARD = Card(
         "The video model is small and learns from the data at hand; the paper's saw a hundred thousand human and robot clips.",
     ),
     data="videos with instructions for the video model; demonstrations with actions for the policy",
-    uses=("control", "serve"),
+    uses=("imagine", "control", "serve"),
 )
 
 
@@ -136,7 +135,7 @@ def build(config: VPPConfig, data: DataSpec, statistics: Statistics) -> nn.Modul
         else ActionExpert(size, config.policy, context=config.policy, dim=config.policy, depth=config.layers)
     )
     drawn = action_generation(config.actions, config.steps)
-    return ChunkPolicy(
+    return FeaturePolicy(
         features,
         head,
         drawn,

@@ -10,6 +10,7 @@ from wam.world.policies import Uniform as Uniform
 from wam.world.protocols import Decodes as Decodes
 from wam.world.protocols import Encodes as Encodes
 from wam.world.protocols import Env as Env
+from wam.world.protocols import Envisions as Envisions
 from wam.world.protocols import Exposes as Exposes
 from wam.world.protocols import Fits as Fits
 from wam.world.protocols import Grounder as Grounder

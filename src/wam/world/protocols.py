@@ -171,6 +171,18 @@ class Views(ABC):
         ...
 
 
+class Envisions(ABC):
+    """A policy with a model of video inside, which can be looked at by itself."""
+
+    @abstractmethod
+    def as_video(self) -> WorldModel[Any]:
+        """What could happen, whatever is done: a world model that is told no actions, at its own clock (`spec.rate`, `spec.consumes.per_step`).
+
+        SpecError where it cannot say that.
+        """
+        ...
+
+
 class Infers(ABC):
     """Inverse dynamics: the actions between consecutive frames; the first is not valid."""
 

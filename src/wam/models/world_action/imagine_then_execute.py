@@ -11,7 +11,8 @@ from torch import nn
 
 from wam.models.observation_space.video import Scene, VideoWorldModel
 from wam.models.world_action.grounding import ByGoal, ByInverseDynamics
-from wam.world import Actions, ActionSpec, Future, Grounded, Imagines, Noise, Past, PolicySpec, Reads, Record, Task, record
+from wam.models.world_action.video_alone import video_alone
+from wam.world import Actions, ActionSpec, Envisions, Future, Grounded, Imagines, Noise, Past, PolicySpec, Reads, Record, SpecError, Task, record
 
 
 @record
@@ -22,7 +23,7 @@ class Imagining(Record):
     task: Task
 
 
-class ImagineThenExecute(nn.Module, Imagines[Imagining], Reads):
+class ImagineThenExecute(nn.Module, Imagines[Imagining], Envisions, Reads):
     """A policy. `acts`: what the grounder gives; `chunk`: steps of it per decision, of which `execute` are done.
 
     `looks`: the video model is shown the present frame; one that learned without any frames must not be.
@@ -43,6 +44,15 @@ class ImagineThenExecute(nn.Module, Imagines[Imagining], Reads):
         self.video, self.grounder, self.looks = video, grounder, looks
         spec = video.spec
         self.spec = PolicySpec(observes=spec.observes, acts=acts, chunk=chunk, execute=execute, rate=rate, instructed=spec.instructed, sentences=spec.sentences)
+
+    def as_video(self) -> VideoWorldModel:
+        """See `Envisions` and `video_alone`. SpecError also where it was never shown a frame to go on from."""
+        if not self.looks:
+            raise SpecError(
+                "the video model of this policy learned without any frame, from words alone, so it cannot go on from a real one. Train it with "
+                "dropped_frames below 1."
+            )
+        return video_alone(self.video, self.spec)
 
     def read(self, sentences: tuple[str, ...]) -> None:
         """See `Reads`."""

@@ -37,10 +37,10 @@ from wam.nets.generate.denoise import denoise, inpaint
 from wam.nets.generate.process import Process
 from wam.nets.perceive.text import TextEncoder, asked_for
 from wam.plan.control.continues import Continues
-from wam.world import Actions, ActionSpec, Noise, Past, PolicySpec, Reads, SpecError, Statistics, Task, Views, Window
+from wam.world import Actions, ActionSpec, Envisions, Noise, Past, PolicySpec, Reads, SpecError, Statistics, Task, Views, Window
 
 
-class JointModel(nn.Module, Reads, Views, Continues[Situation]):
+class JointModel(nn.Module, Reads, Views, Envisions, Continues[Situation]):
     """See the module's docstring. `network` has the streams "video" and "actions"; `processes` are theirs, in this order."""
 
     def __init__(

@@ -13,12 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from wam.models.observation_space.video import VideoWorldModel
+from wam.models.policies.chunk_policy import ChunkPolicy
 from wam.models.policies.perception import Known, Perception
+from wam.models.world_action.video_alone import video_alone
 from wam.nets.blocks.mlp import mlp
 from wam.nets.blocks.resampler import Resampler
 from wam.nets.blocks.taps import tapped
 from wam.nets.perceive.keypoints import Places
-from wam.world import Actions, Noise, Past, Record, SpecError, Task
+from wam.world import Actions, Envisions, Noise, Past, Record, SpecError, Task
 
 
 class VideoFeatures(Perception):
@@ -74,3 +76,13 @@ class VideoFeatures(Perception):
         if spec.consumes.low_level:
             steps = replace(steps, low_level=torch.zeros(*steps.valid.shape, len(spec.consumes.low_level), device=memory.device))
         return self.video.features(memory, steps, noise=noise)  # type: ignore[arg-type]
+
+
+class FeaturePolicy(ChunkPolicy, Envisions):
+    """A chunk policy whose perception are `VideoFeatures`: the video model in them can be looked at."""
+
+    perception: VideoFeatures
+
+    def as_video(self) -> VideoWorldModel:
+        """See `Envisions` and `video_alone`."""
+        return video_alone(self.perception.video, self.spec)
