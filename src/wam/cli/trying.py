@@ -16,7 +16,7 @@ app = typer.Typer()
 def imagine(
     run: RunFolder,
     data: Annotated[str, typer.Option(help="Episodes that it was not trained on.")],
-    horizon: Annotated[int, typer.Option(help="Model steps to look ahead.", min=1)] = 5,
+    horizon: Annotated[int, typer.Option(help="Model steps to look ahead, rounded up to whole chunks of what imagines.", min=1)] = 5,
     windows: Annotated[int, typer.Option(help="How many to judge.", min=2)] = 128,
     training: Annotated[str | None, typer.Option(help="Where the data that it learned from lies now, if it was moved.")] = None,
     world: Annotated[str | None, typer.Option(help="Try different actions from the same starts there: does it tell their outcomes apart?")] = None,

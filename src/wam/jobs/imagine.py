@@ -18,7 +18,7 @@ from wam.evaluate.sources import Sources
 from wam.jobs.at_hand import data_of
 from wam.jobs.branching import BRANCHES, Tried, branches_of
 from wam.jobs.origins import origin_of
-from wam.jobs.windowing import windows_of
+from wam.jobs.windowing import times_slower, windows_of
 from wam.recipes.runs import Run, frames_for, load
 from wam.show.picture import Picture
 from wam.show.report import Figures, Report, Section
@@ -52,15 +52,16 @@ def imagine_run(
     sheet: Path | None = None,
     device: str = "cpu",
 ) -> tuple[ImaginedResult, Path]:
-    """The rollout card on `count` windows of `data`, and the path of report.html in the run's folder. The horizon is rounded up to whole chunks.
+    """The rollout card on `count` windows of `data`, and the path of report.html in the run's folder.
 
+    `horizon`: in steps of the run, rounded up to whole chunks of what it imagines with, whose steps may be longer; the card counts those.
     `training`: where the data that the run learned from lies now, by default where it lay; without it there are no mean and
     background pictures and no probes. `tried`: where different actions are tried from the same starts. `sheet`: a file for
     the strips of the first window, as PNG. ValueError for a horizon that no episode fills, and for the training data itself.
     """
     started, run = time.monotonic(), load(folder, device=device, stopped=True)
     chunk = run.imagining.spec.chunk
-    horizon = -(-horizon // chunk) * chunk
+    horizon = -(-horizon // (chunk * times_slower(run))) * chunk
     sources = Sources.of("wam.jobs.imagine", f"wam.recipes.{run.recipe.name}", *([f"wam.sim.worlds.{tried.world}"] if tried is not None else []))
     learned = training or data_of(run)
     run = run.read(instructions_of(run, [data] if learned is None else [data, learned]))
@@ -166,7 +167,7 @@ def imagined_sections(run: Run, window: Window) -> tuple[Section, ...]:
         assert other.pictures is not None
         more = {"shuffled actions": other.pictures}
     rows = torch.arange(min(STRIPS, first.size("B")))
-    return (strips_section(first, shown.pictures, rows, rate=run.data.rate, more=more),)
+    return (strips_section(first, shown.pictures, rows, rate=run.imagining.spec.rate, more=more),)
 
 
 def first_strip(sections: tuple[Section, ...], name: str) -> Picture:

@@ -15,7 +15,7 @@ from wam.world import Slot, Task, Window, WorldModelSpec
 
 
 def windows_of(run: Run, data: str | Path, horizon: int, count: int, *, episodes: Sequence[int] | None = None) -> tuple[Window, torch.Tensor]:
-    """`count` windows drawn from a data set, and the episode of each: as many frames seen as while it learned, and no more than it uses.
+    """`count` windows of `horizon` steps of what imagines, and the episode of each: as many frames seen as while it learned, and no more than it uses.
 
     `episodes`: of these alone; None = all.
     ValueError for a horizon that no episode fills, for instructions that are not in the run's table, and for another robot.
@@ -37,7 +37,10 @@ def past_of(run: Run) -> int:
 
 
 def skip_of(run: Run, shown: DataSpec, data: str | Path) -> int:
-    """Frames of a data set per step of the model; what was lived through or imagined is at its own clock already. ValueError for sets of another robot."""
+    """Frames of a data set per step of what imagines; what was lived through or imagined is at the run's clock already.
+
+    Videos inside policies may make longer steps than the run, see `times_slower`. ValueError for sets of another robot.
+    """
     spec = run.imagining.spec
     for what, needed, names in (
         ("cameras", spec.observes.cameras, shown.observes.cameras),
@@ -55,11 +58,17 @@ def skip_of(run: Run, shown: DataSpec, data: str | Path) -> int:
                 raise ValueError(f"{data} has {meant(other)}, and {run.name} learned with {meant(slot)}: convert the set, or train on episodes like these.")
     for skip in (1, run.preset.skip):
         if abs(shown.rate - skip * run.data.rate) < 1e-3 * shown.rate:
-            return skip
+            return skip * times_slower(run)
     raise ValueError(
         f"{data} has {shown.rate:g} frames a second, and {run.name} learned from {run.preset.skip * run.data.rate:g}: its steps would last another time. "
         "Pass episodes of that rate, or train on these."
     )
+
+
+def times_slower(run: Run) -> int:
+    """Steps of the run per step of what it imagines with."""
+    spec: WorldModelSpec = run.imagining.spec
+    return round(run.data.rate / spec.rate)
 
 
 def meant(slot: Slot) -> str:

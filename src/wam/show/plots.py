@@ -111,7 +111,9 @@ def _curves(panel: Axes, measure: Measure, card: RolloutCard) -> None:
     for arm, curve in card.arms(measure).items():
         colour, line, name = ARMS[arm]
         steps, values, low, high = _known(curve)
-        panel.plot(steps, values, color=colour, linestyle=line, linewidth=2 if arm == "model" else 1.4, label=name, zorder=3 if arm == "model" else 2)
+        single = "o" if card.horizon == 1 else None  # a line through one point cannot be seen
+        width, order = (2, 3) if arm == "model" else (1.4, 2)
+        panel.plot(steps, values, color=colour, linestyle=line, linewidth=width, marker=single, label=name, zorder=order)
         panel.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
     better = "higher is better" if measure.higher_is_better else "lower is better"
     panel.set_title(str(measure))

@@ -44,7 +44,8 @@ def card_sections(card: RolloutCard, measures: Sequence[Measure] | None = None) 
     plot = Figures(
         title="Prediction error over the horizon",
         items=(Captioned(pictures=(("", horizon_plot(card, measures)),)),),
-        note=f"{card.windows} held-out windows of {card.episodes} episodes; the model sees {frames}, then only actions for {card.horizon} steps. Moving "
+        note=f"{card.windows} held-out windows of {card.episodes} episodes; the model sees {frames}, and for {card.horizon} steps nothing more but "
+        "actions, where it is told any. Moving "
         "pixels are those where the truth differs from the last frame seen; there, copying that frame is of no use. A model that lies no better than "
         "'shuffled actions' ignores what the robot does; one no better than 'copy last frame' has learned nothing of use. Bands: 95 % intervals.",
     )
@@ -73,7 +74,7 @@ def strips_section(window: Window, pictures: Pictures, rows: Int[Tensor, "N"], *
     return Figures(
         title="What it imagines",
         items=tuple(items),
-        note="Held-out windows. After the last real frame all is imagined from actions alone, no further frame is given. "
+        note="Held-out windows. After the last real frame all is imagined: nothing more is given but actions, where it is told any. "
         "Error: white = none, black = a difference of half the range or more.",
     )
 

@@ -43,6 +43,6 @@ def test_what_was_wanted_is_said_as_it_was(bars):
         assert in_words(objective).startswith(words) and score is None
 
 
-def test_a_policy_imagines_nothing(susie, diffusion, bars):
-    with pytest.raises(SpecError, match="in which nothing can be imagined"):
+def test_a_video_that_is_told_no_actions_ranks_none(susie, diffusion, bars):
+    with pytest.raises(SpecError, match="cannot say what given actions lead to: its video does not see them"):
         rerank(susie, diffusion, RerankTest("push", OPTIONS), bars=bars)

@@ -69,7 +69,7 @@ def test_what_cannot_be_made_is_said_before_anything_runs(model, chunked, susie,
     refused("diffusion_policy cannot act in what the model imagines: proprio", diffusion, error=SpecError, data=data)
     refused("lewm-push cannot begin at these starts: .*Data sets keep no goal pictures", GOALS, error=SpecError, data=data)
     refused("lewm-push executes 1 of its actions .* the model predicts 2 steps at once", GOALS, error=SpecError, data=data, run=chunked)
-    refused("in which nothing can be imagined", susie, error=SpecError, run=susie, data=data)
+    refused("cannot say what given actions lead to: its video does not see them", susie, error=SpecError, run=susie, data=data)
     refused("are for evaluation", susie, world="push", options=OPTIONS, seed=2_000_000)
     assert not (tmp_path / "set").exists()
 
