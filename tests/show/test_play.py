@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from tests.show.browser import Browser, find_browser
-from tests.show.toys import SEES, SIZE, Decoded, DotModel, DotWorld, found, recorded, running, session, starts
+from tests.show.toys import SEES, SIZE, Decoded, DotModel, DotWorld, Drifting, found, recorded, running, session, starts
 from wam.show.play import CommandError, Look, PlaySession, Reset, SetChance, Step, levers
 from wam.show.play.keys import PAIRS, SHARE
 from wam.show.play.server import PlayServer
@@ -454,3 +454,17 @@ def test_a_replay_runs_to_its_end_and_a_server_that_goes_is_told() -> None:
         browser.press("ArrowRight")
         assert browser.evaluate(text("status")) == "not connected" and "The server is gone" in browser.evaluate(text("trouble"))
         assert not browser.evaluate("document.getElementById('trouble').hidden")
+
+
+@needs_browser
+def test_the_page_of_a_model_that_is_told_no_actions_says_so() -> None:
+    with running(PlayServer(lambda: PlaySession(Drifting(), starts()), title="drifts", port=0)) as port, Browser(find_browser() or "") as browser:
+        browser.open(f"http://127.0.0.1:{port}/")
+        browser.wait(READY)
+        assert "press Space" in browser.evaluate(text("status")) and "imagines on by itself" in browser.evaluate(text("lead"))
+        assert "no key changes what it imagines" in browser.evaluate(text("levers")) and "the same action" not in browser.evaluate(text("clock"))
+        browser.press("ArrowUp")
+        assert browser.evaluate(text("steps")) == "0" and "press Space" in browser.evaluate(text("status"))
+        browser.press(".")
+        browser.wait(f"{text('steps')} === '1'")
+        assert browser.evaluate(DOT) == [5, 8]

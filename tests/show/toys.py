@@ -100,6 +100,17 @@ class DotModel:
         return Future(observation=Observation(rgb={"top": drawn(path)}))
 
 
+class Drifting(DotModel):
+    """Told no actions: the dot moves right by itself, a pixel a step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spec = dataclasses.replace(self.spec, consumes=ActionSpec(per_step=3))
+
+    def predict(self, carry: Grounded[Place, Place], actions: Actions, *, noise: Noise | None = None) -> tuple[Grounded[Place, Place], Future]:
+        return super().predict(carry, dataclasses.replace(actions, low_level=torch.tensor([1.0, 0.0]).expand(*actions.valid.shape[:2], 1, 2)))
+
+
 class Decoded(DotModel, Decodes):
     """The same, its state a latent that a decoder shows."""
 

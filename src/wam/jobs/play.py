@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -20,7 +21,7 @@ from wam.jobs.practise import require_named
 from wam.jobs.windowing import in_words_of, skip_of
 from wam.recipes.runs import Run, frames_for, load
 from wam.show.play import PlaySession, Start
-from wam.world import EVALUATION_SEEDS, Env, Moments, Past, Slot, SpecError
+from wam.world import EVALUATION_SEEDS, Env, Moments, Past, Slot, SpecError, WorldModel
 
 STARTS = 12  # real frames to choose from
 FRAMES = 4  # of the past that a recorded start shows, at most
@@ -72,20 +73,41 @@ def play(
 def sessions(
     run: Run, *, world: str | None = None, options: Mapping[str, object], data: str | Path | None = None, seed: int = 0, device: str = "cpu"
 ) -> tuple[Callable[[], PlaySession], str]:
-    """A maker of sessions, and in words what is beside the imagination. ValueError where it is not said where to start from."""
+    """A maker of sessions, and in words what is beside the imagination. ValueError where it is not said where to start from.
+
+    Beside a model that is told no actions no world runs: nobody says what is done there. It gives starts and instructions.
+    """
     require_named(world, options)
     if world is not None and data is not None:
         raise ValueError("a world and data were both given. The world cannot be put where a recording began: name one of the two.")
-    slots = reachable(run.world_model.spec.consumes.low_level, run.statistics.action)
+    slots = reachable(run.imagining.spec.consumes.low_level, run.statistics.action)
     if world is not None:
-        make = world_maker(run, world, options, device)
-        starts = held_out_starts(run, make())
-        return lambda: PlaySession(run.world_model, starts, world=make(), slots=slots, seed=seed), f"beside the world {Place(world, options)}"
+        make, place = world_maker(run, world, options, device), Place(world, options)
+        env = make()
+        asks = env.reset(torch.ones(1, dtype=torch.bool), torch.tensor([EVALUATION_SEEDS]))[1].instruction is not None
+        run, model = asked_in(run, env.spec.sentences if asks else (), f"the world {place}")
+        starts = held_out_starts(run, env)
+        if not model.spec.consumes.told:
+            return lambda: PlaySession(model, starts, seed=seed), f"from starts of the world {place}"
+        return lambda: PlaySession(model, starts, world=make(), slots=slots, seed=seed), f"beside the world {place}"
     source = data_of(run) if data is None else data
     if source is None:
         raise ValueError(f"what {run.name} learned from is not here. Say where to start: a world (--world push), or a data set (--data runs/push).")
+    run, model = asked_in(run, frames_for(run.preset, source).sentences, str(source))
     recorded = recorded_starts(run, source, device)
-    return lambda: PlaySession(run.world_model, recorded, slots=slots, seed=seed), f"from frames of {Path(source).name}"
+    return lambda: PlaySession(model, recorded, slots=slots, seed=seed), f"from frames of {Path(source).name}"
+
+
+def asked_in(run: Run, sentences: tuple[str, ...], where: str) -> tuple[Run, WorldModel[Any]]:
+    """The run, reading the instructions that are given there, and what it imagines with. SpecError where they are all that it is told, and there are none."""
+    spec = run.imagining.spec
+    if spec.instructed and not spec.consumes.told and not sentences:
+        raise SpecError(
+            f"{run.name} imagines what an instruction asks for, and {where} gives none. Name a world that does (--world push --option task=instruction), "
+            "or a data set with instructions."
+        )
+    run = run.read(sentences) if sentences else run
+    return run, run.imagining
 
 
 def world_maker(run: Run, world: str, options: Mapping[str, object], device: str) -> Callable[[], Env]:
@@ -100,15 +122,15 @@ def held_out_starts(run: Run, env: Env) -> list[Start]:
     starts: list[Start] = []
     for seed in range(EVALUATION_SEEDS, EVALUATION_SEEDS + STARTS):
         observation, task = env.reset(torch.ones(1, dtype=torch.bool), torch.tensor([seed]))
-        past = Past(observation=observation, actions=run.world_model.spec.consumes.nothing(1, 1, observation.device))
-        asked = in_words_of(run.world_model.spec, task, env.spec.sentences)
+        past = Past(observation=observation, actions=run.imagining.spec.consumes.nothing(1, 1, observation.device))
+        asked = in_words_of(run.imagining.spec, task, env.spec.sentences)
         starts.append(Start(name=f"held-out start {len(starts) + 1}", past=past, task=asked, seed=seed))
     return starts
 
 
 def recorded_starts(run: Run, data: str | Path, device: str) -> list[Start]:
     """Early frames of episodes spread over a data set, each with what followed."""
-    frames, spec = frames_for(run.preset, data), run.world_model.spec
+    frames, spec = frames_for(run.preset, data), run.imagining.spec
     skip = skip_of(run, frames.spec, data)
     past = max(spec.context[0], min(spec.context[1], FRAMES))
     longest = WindowDataset(frames, past=past, skip=skip).longest

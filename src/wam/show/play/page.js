@@ -156,7 +156,7 @@ function told() {
 
 function clockWords() {
   const pace = `One step is ${(1 / about.rate).toPrecision(2)} s`;
-  const several = about.per_step > 1 ? `, the same action ${about.per_step} times` : "";
+  const several = about.levers.length && about.per_step > 1 ? `, the same action ${about.per_step} times` : "";
   if (!frame.truth) return `${pace}${several}. No true world runs along, so drift is unknown.`;
   return frame.over && !frame.replaying ? "The true episode has ended and stands still; reset to drive both again." : `${pace}${several}.`;
 }
@@ -212,12 +212,15 @@ function welcomed(told) {
   document.title = `wam play: ${about.title}`;
   $("title").textContent = about.title;
   $("lead").hidden = false;
+  if (!about.levers.length) WORDS.waiting = "waiting for you: <b>press Space</b>";
   $("lead").textContent =
-    "You drive a world that a model imagines: it saw a real frame and your actions, nothing else. " +
+    (about.levers.length
+      ? "You drive a world that a model imagines: it saw a real frame and your actions, nothing else. "
+      : "A model imagines on by itself: it saw a real frame and, where one is shown, its task. ") +
     (about.truth ? "Beside it runs the true world, with the same actions." : "Nobody knows what would truly have happened, but for what was recorded.");
   $("chance-label").hidden = !about.stochastic;
   about.levers = about.levers.map(lever);
-  if (!about.levers.length) make("p", $("levers"), "note").textContent = "This model is told no actions: it imagines by itself. Press Space.";
+  if (!about.levers.length) make("p", $("levers"), "note").textContent = "This model is told no actions, so no key changes what it imagines. Space lets it go on.";
   about.starts.forEach((start, index) => {
     const button = make("button", $("starts"));
     button.setAttribute("aria-label", start.name);
