@@ -33,7 +33,7 @@ CARD = Card(
         "The imagine-first arm's clean video is a second pass in training, not a second copy in one sequence, which computes the same.",
     ),
     data="demonstrations; instructions where there are some",
-    uses=("control", "serve"),
+    uses=("imagine", "control", "serve"),
 )
 
 Arm = Literal["fast", "joint", "imagine_first", "no_video"]

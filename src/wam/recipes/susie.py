@@ -37,7 +37,7 @@ CARD = Card(
         "Everything is learned from the demonstrations at hand; the paper starts from an image editor of the internet.",
     ),
     data="demonstrations with instructions: pictures for the sub-goals, actions for the policy, which needs no instructions",
-    uses=("control", "serve"),
+    uses=("imagine", "control", "serve"),
 )
 
 AHEAD = 12  # model steps from a picture to its sub-goal

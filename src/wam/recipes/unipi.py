@@ -27,7 +27,7 @@ CARD = Card(
         "Executed in part, then imagined again; the paper executes open loop.",
     ),
     data="demonstrations with instructions: videos for the video model, actions for the inverse dynamics",
-    uses=("control", "serve"),
+    uses=("imagine", "control", "serve"),
 )
 
 

@@ -42,7 +42,7 @@ CARD = Card(
         "Two arms of the experiment only ever draw both together, at levels of their own or at one: they never learn to act beside an unknown video.",
     ),
     data="demonstrations; those without recorded actions are learned from too",
-    uses=("control", "serve"),
+    uses=("imagine", "control", "serve"),
 )
 
 RULES = (Rule(OBSERVED, OBSERVED), Rule(("video", "actions"), EVERY))
