@@ -2,8 +2,9 @@
 
     env = gym_face(PushWorld(1))
 
-One row; pictures become uint8 "h w 3", proprioception "proprio". An episode terminates where the world ends it and is truncated
-by its budget; `info["success"]` says what the world judges, where it does. Instructions are left out: Gymnasium has no common word for them.
+One row; actions and observations are as in `gym_spaces`. A step is as many model steps as the world makes at once (`EnvSpec.chunk`): what
+is seen is the last of them, their rewards are summed, and what would follow an end within them does not happen. An episode
+terminates where the world ends it and is truncated by its budget, in model steps; `info["success"]` says what the world judges, where it does.
 """
 
 from typing import Any
@@ -11,51 +12,50 @@ from typing import Any
 import numpy as np
 import torch
 
+from wam.sim.adapters.gym_spaces import Frames, acted, copied, lived, shown, spaces_of
 from wam.sim.adapters.gym_spec import gymnasium_
-from wam.world import EVALUATION_SEEDS, Actions, Env, Observation, SpecError, to_uint8
+from wam.sim.adapters.moved import Moved
+from wam.world import EVALUATION_SEEDS, Env, Observation, SpecError
+
+ROW = np.ones(1, np.bool_)
 
 
 def gym_face(world: Env) -> Any:
-    """A `gymnasium.Env` around a world with one row and one action per step. SpecError for other worlds."""
+    """A `gymnasium.Env` around a world with one row. SpecError for several rows, and for worlds that `spaces_of` refuses."""
     gymnasium = gymnasium_()
-    spec = world.spec
-    if world.batch != 1 or spec.acts.per_step != 1 or spec.chunk != 1:
-        raise SpecError(f"a Gymnasium environment has one row and one action a step; {spec.name!r} has {world.batch} rows and R = {spec.acts.per_step}.")
-    low, high = (limit.numpy() for limit in spec.acts.limits())
+    spec, near = world.spec, Moved(world, torch.device("cpu"))
+    if world.batch != 1:
+        raise SpecError(f"a Gymnasium environment has one row, {spec.name!r} has {world.batch} rows. Make it with one, or take gym_vector(world).")
+    acts, observes = spaces_of(spec)
 
     class Face(gymnasium.Env):  # type: ignore[misc, name-defined]
         metadata = {"render_modes": ["rgb_array"], "render_fps": spec.rate}  # noqa: RUF012
         render_mode = "rgb_array" if spec.observes.cameras else None
 
         def __init__(self) -> None:
-            self.action_space = gymnasium.spaces.Box(low, high, dtype=np.float32)
-            pictures = {name: gymnasium.spaces.Box(0, 255, (c.height, c.width, 3), np.uint8) for name, c in spec.observes.cameras.items()}
-            felt = {"proprio": gymnasium.spaces.Box(-np.inf, np.inf, (len(spec.observes.proprio),), np.float32)} if spec.observes.proprio else {}
-            self.observation_space = gymnasium.spaces.Dict({**pictures, **felt})
-            self._last: dict[str, Any] = {}
+            self.action_space, self.observation_space = acts, observes
+            self._last: Frames = {}
             self._steps = 0
 
-        def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Frames, dict[str, Any]]:
             super().reset(seed=seed)
             chosen = int(self.np_random.integers(EVALUATION_SEEDS)) if seed is None else seed
-            observation, _ = world.reset(torch.ones(1, dtype=torch.bool), torch.tensor([chosen]))
-            self._last, self._steps = shown(observation), 0
-            return self._last, {}
+            observation, _ = near.reset(torch.ones(1, dtype=torch.bool), torch.tensor([chosen]))
+            self._steps = 0
+            return self._see(observation), {}
 
-        def step(self, action: Any) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
-            values = torch.as_tensor(np.asarray(action, np.float32)).view(1, 1, 1, -1)
-            outcome = world.step(Actions(valid=torch.ones(1, 1, 1, dtype=torch.bool), low_level=values))
-            self._last, self._steps = shown(outcome.observation), self._steps + 1
-            over, spent = not bool(outcome.alive[0, 0]), self._steps >= spec.budget
-            return self._last, float(outcome.reward[0, 0]), over and not spent, spent, {"success": bool(outcome.success[0, 0])} if spec.judged else {}
+        def step(self, action: Any) -> tuple[Frames, float, bool, bool, dict[str, Any]]:
+            outcome = near.step(acted(spec, np.asarray(action)[None], ROW))
+            self._steps += int(lived(outcome.alive, ROW)[0])
+            over, spent = not bool(outcome.alive[0, -1]), self._steps >= spec.budget
+            told = {"success": bool(outcome.success[0, -1])} if spec.judged else {}
+            return self._see(outcome.observation), float(outcome.reward.double().sum()), over and not spent, spent, told
 
         def render(self) -> Any:
-            return self._last[next(iter(spec.observes.cameras))]
+            return copied(self._last)[next(iter(spec.observes.cameras))]
+
+        def _see(self, observation: Observation) -> Frames:
+            self._last = {name: values[0] for name, values in shown(observation).items()}
+            return copied(self._last)
 
     return Face()
-
-
-def shown(observation: Observation) -> dict[str, Any]:
-    """One frame as NumPy, by name."""
-    pictures = {name: to_uint8(rgb)[0, 0].permute(1, 2, 0).cpu().numpy() for name, rgb in (observation.rgb or {}).items()}
-    return {**pictures, **({} if observation.proprio is None else {"proprio": observation.proprio[0, 0].float().cpu().numpy()})}

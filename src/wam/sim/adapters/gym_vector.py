@@ -2,12 +2,12 @@
 
     envs = gym_vector(ImaginedWorld(model, starts, tasks, 64))
 
-What is seen, what `info["success"]` says and how a row ends are as in `gym_face`. Rows that ended restart as Gymnasium's
-autoreset modes say: with the next step, whose action is then not looked at ("NextStep", the default); in the same step, the last
-observation in `info["final_obs"]` ("SameStep"); or when `reset(options={"reset_mask": mask})` says so ("Disabled").
+Actions and observations are as in `gym_spaces`; what `info["success"]` says and how a row ends are as in `gym_face`. Rows that ended
+restart as Gymnasium's autoreset modes say: with the next step, whose action is then not looked at ("NextStep", the default); in the
+same step, the last observation in `info["final_obs"]` ("SameStep"); or when `reset(options={"reset_mask": mask})` says so ("Disabled"),
+which restarts rows in the middle of an episode too. What the other rows do is the same with and without it.
 Row i is seeded with seed + i; later episodes draw their seeds from a generator of that seed, row by row, as SyncVectorEnv would.
-With R actions per model step they stand one after the other: "R * A" numbers. Needs the extra "gym".
-Does not know: instructions, goals, and states, for which Gymnasium has no common word.
+Needs the extra "gym".
 """
 
 from collections.abc import Sequence
@@ -17,45 +17,37 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from wam.sim.adapters.gym_spaces import Frames, acted, copied, lived, shown, spaces_of
 from wam.sim.adapters.gym_spec import gymnasium_
-from wam.world import EVALUATION_SEEDS, Actions, Env, Observation, SpecError, to_uint8
+from wam.sim.adapters.moved import Moved
+from wam.world import EVALUATION_SEEDS, Env
 
 Autoreset = Literal["NextStep", "SameStep", "Disabled"]
 Mask = NDArray[np.bool_]
 
 
 def gym_vector(world: Env, autoreset: Autoreset = "NextStep") -> Any:
-    """A `gymnasium.vector.VectorEnv` around a world that takes low-level actions step by step. SpecError for other worlds."""
+    """A `gymnasium.vector.VectorEnv` around a world. SpecError for one without low-level actions, and for one that shows nothing."""
     gymnasium = gymnasium_()
-    spec, batch = world.spec, world.batch
-    if not spec.acts.low_level or spec.chunk != 1:
-        raise SpecError(
-            f"{spec.name!r} has {len(spec.acts.low_level)} low-level slots and chunk = {spec.chunk}; a vector environment takes low-level actions step by step."
-        )
-    if not spec.observes.cameras and not spec.observes.proprio:
-        raise SpecError(f"{spec.name!r} shows neither pictures nor proprioception, so there is nothing to observe. Show what a model decodes.")
-    box, batch_space = gymnasium.spaces.Box, gymnasium.vector.utils.batch_space
-    mode = gymnasium.vector.AutoresetMode(autoreset)
-    low, high = (np.tile(limit.cpu().numpy(), spec.acts.per_step) for limit in spec.acts.limits())
+    spec, batch, near = world.spec, world.batch, Moved(world, torch.device("cpu"))
+    acts, observes = spaces_of(spec)
+    batch_space, mode = gymnasium.vector.utils.batch_space, gymnasium.vector.AutoresetMode(autoreset)
 
     class VectorFace(gymnasium.vector.VectorEnv):  # type: ignore[misc, name-defined]
         metadata = {"render_modes": ["rgb_array"], "render_fps": spec.rate, "autoreset_mode": mode}  # noqa: RUF012
         render_mode = "rgb_array" if spec.observes.cameras else None
 
         def __init__(self) -> None:
-            pictures = {name: box(0, 255, (c.height, c.width, 3), np.uint8) for name, c in spec.observes.cameras.items()}
-            felt = {"proprio": box(-np.inf, np.inf, (len(spec.observes.proprio),), np.float32)} if spec.observes.proprio else {}
             self.num_envs = batch
-            self.single_action_space = box(low, high, dtype=np.float32)
-            self.single_observation_space = gymnasium.spaces.Dict({**pictures, **felt})
-            self.action_space = batch_space(self.single_action_space, batch)
-            self.observation_space = batch_space(self.single_observation_space, batch)
+            self.single_action_space, self.single_observation_space = acts, observes
+            self.action_space, self.observation_space = batch_space(acts, batch), batch_space(observes, batch)
             self._chance = [gymnasium.utils.seeding.np_random()[0] for _ in range(batch)]
             self._steps = np.zeros(batch, np.int64)
             self._ended = np.zeros(batch, np.bool_)
-            self._last: dict[str, NDArray[Any]] = {}
+            self._last: Frames = {}
 
         def reset(self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+            super().reset(seed=seed if isinstance(seed, int) else None)
             given = [None] * batch if seed is None else [seed + row for row in range(batch)] if isinstance(seed, int) else list(seed)
             if len(given) != batch:
                 raise ValueError(f"{len(given)} seeds for {batch} rows. Pass one number, or one per row.")
@@ -69,13 +61,11 @@ def gym_vector(world: Env, autoreset: Autoreset = "NextStep") -> Any:
             before = self._ended
             if before.any() and mode is gymnasium.vector.AutoresetMode.DISABLED:
                 raise gymnasium.error.ResetNeeded(f'rows {np.flatnonzero(before).tolist()} have ended: call reset(options={{"reset_mask": mask}}) first.')
-            values = torch.from_numpy(np.array(actions, np.float32)).view(batch, 1, spec.acts.per_step, -1)
-            going = torch.from_numpy(~before)[:, None, None].expand(values.shape[:-1])
-            outcome = world.step(Actions(valid=going, low_level=values))
-            self._last, self._steps = _shown(outcome.observation), self._steps + ~before
-            over, spent = ~outcome.alive[:, 0].cpu().numpy() & ~before, (self._steps >= spec.budget) & ~before
-            reward = np.where(before, 0.0, outcome.reward[:, 0].double().cpu().numpy())
-            judged = {"success": outcome.success[:, 0].cpu().numpy()} if spec.judged else {}
+            outcome = near.step(acted(spec, actions, ~before))
+            self._last, self._steps = shown(outcome.observation), self._steps + lived(outcome.alive, ~before)
+            over, spent = ~outcome.alive[:, -1].numpy() & ~before, (self._steps >= spec.budget) & ~before
+            reward = np.where(before, 0.0, outcome.reward.double().sum(1).numpy())
+            judged = {"success": outcome.success[:, -1].numpy()} if spec.judged else {}
             self._ended, told = over | spent, _info(judged, ~before)
             if mode is gymnasium.vector.AutoresetMode.SAME_STEP and self._ended.any():
                 final = np.full(batch, None, dtype=object)
@@ -86,20 +76,20 @@ def gym_vector(world: Env, autoreset: Autoreset = "NextStep") -> Any:
                 self._restart(self._ended.copy(), [None] * batch)
             elif before.any():
                 self._restart(before, [None] * batch, ended=self._ended)
-            return _copied(self._last), reward, over & ~spent, spent, told
+            return copied(self._last), reward, over & ~spent, spent, told
 
         def render(self) -> tuple[Any, ...]:
-            return tuple(_copied(self._last)[next(iter(spec.observes.cameras))])
+            return tuple(copied(self._last)[next(iter(spec.observes.cameras))])
 
-        def _restart(self, mask: Mask, given: list[Any], ended: Mask | None = None) -> dict[str, NDArray[Any]]:
+        def _restart(self, mask: Mask, given: list[Any], ended: Mask | None = None) -> Frames:
             """Reset the masked rows; those without a seed draw one of their own, none that is kept for evaluation."""
             drawn = {int(row): int(self._chance[row].integers(EVALUATION_SEEDS)) for row in np.flatnonzero(mask) if given[row] is None}
             seeds = [drawn.get(row, given[row]) or 0 for row in range(batch)]
-            observation, _ = world.reset(torch.from_numpy(mask), torch.tensor(seeds))
-            self._last = _shown(observation)
+            observation, _ = near.reset(torch.from_numpy(mask), torch.tensor(seeds))
+            self._last = shown(observation)
             self._steps = np.where(mask, 0, self._steps)
             self._ended = np.where(mask, False, self._ended if ended is None else ended)
-            return _copied(self._last)
+            return copied(self._last)
 
     return VectorFace()
 
@@ -120,14 +110,3 @@ def _info(values: dict[str, Mask], known: Mask) -> dict[str, Any]:
     for name, told in values.items() if known.any() else ():
         found |= {name: told & known, f"_{name}": known.copy()}
     return found
-
-
-def _shown(observation: Observation) -> dict[str, NDArray[Any]]:
-    """The last frame of all rows as NumPy, by name: "B h w 3" and "B P"."""
-    frames = {name: to_uint8(rgb)[:, -1].permute(0, 2, 3, 1).cpu().numpy() for name, rgb in (observation.rgb or {}).items()}
-    return {**frames, **({} if observation.proprio is None else {"proprio": observation.proprio[:, -1].float().cpu().numpy()})}
-
-
-def _copied(seen: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Arrays that the caller may keep and change."""
-    return {name: values.copy() for name, values in seen.items()}
