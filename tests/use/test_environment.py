@@ -102,3 +102,24 @@ def test_actions_that_are_not_valid_take_no_time() -> None:
     imagined = world(budget=2)
     still = dataclasses.replace(pushes(3), valid=torch.zeros(3, 3, 1, dtype=torch.bool))
     assert imagined.step(still).alive.all() and imagined.save().clock.tolist() == [0, 0, 0]
+
+
+def test_where_the_model_predicts_no_reward_a_judge_gives_one_for_each_solved_step() -> None:
+    imagined = world(budget=12, success=at_the_right)
+    outcome = imagined.step(pushes(15, 3.0))
+    assert torch.equal(outcome.reward[:, :12], outcome.success[:, :12].float()) and outcome.reward[:, :12].sum() > 0
+    assert outcome.success[:, 12:].all() and not outcome.reward[:, 12:].any()  # nothing is given to a row that is over
+    imagined.reset(EVERYONE, SEEDS)
+    imagined.step(pushes(11, 3.0))
+    still = dataclasses.replace(pushes(1), valid=torch.zeros(3, 1, 1, dtype=torch.bool))
+    assert not imagined.step(still).reward.any()  # nor where nothing was done
+    assert not world(budget=12).step(pushes(15, 3.0)).reward.any()
+    assert (world(Mortal(), success=at_the_right).step(pushes(2, 3.0)).reward == 1).all()  # the model's own goes before
+
+
+def test_limits_may_be_narrower_than_the_model_s() -> None:
+    acts = DoubleIntegrator().spec.consumes
+    near = dataclasses.replace(acts, low_level=tuple(dataclasses.replace(slot, low=-0.5, high=0.5) for slot in acts.low_level))
+    narrow, wide = world(acts=near), world()
+    assert narrow.spec.acts == near and wide.spec.acts == acts
+    assert torch.equal(narrow.step(pushes(2, 3.0)).observation.state.q, wide.step(pushes(2, 0.5)).observation.state.q)

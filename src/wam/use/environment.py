@@ -1,9 +1,10 @@
 """A world model as a world: reset to a real start, step by imagining.
 
 Starts come from recorded pasts; seed s begins at start s modulo their number. What the world shows is what the model predicts:
-an observation, or a state in `Observation.state`. Rewards are the model's, or zero where it predicts none. Everything lies on
-the device of the starts; the model must lie there too. An episode is over after `budget` steps, and its row then stays still: a
-model that predicts several steps at once may predict beyond it, so a rollout takes `whole_steps`.
+an observation, or a state in `Observation.state`. Rewards are the model's; where it predicts none, 1 for each step to a frame
+that `success` calls solved, and 0 where nobody says what is. Everything lies on the device of the starts; the model must lie
+there too. An episode is over after `budget` steps, and its row then stays still: a model that predicts several steps at once
+may predict beyond it, so a rollout takes `whole_steps`.
 Does not know what success is unless told: `success` judges a predicted future.
 """
 
@@ -14,7 +15,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from wam.world import Actions, EnvSpec, Exposes, Future, Noise, Observation, Outcome, Past, Record, SpecError, Task, Truth, WorldModel, to_float
+from wam.world import Actions, ActionSpec, EnvSpec, Exposes, Future, Noise, Observation, Outcome, Past, Record, SpecError, Task, Truth, WorldModel, to_float
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Snapshot:
 
 
 class ImaginedWorld:
-    """`Env` over any world model. starts: N real pasts; tasks: N tasks."""
+    """`Env` over any world model. starts: N real pasts; tasks: N tasks; acts: the model's actions with other limits, its own by default."""
 
     def __init__(
         self,
@@ -41,6 +42,7 @@ class ImaginedWorld:
         batch: int,
         *,
         budget: int = 100,
+        acts: ActionSpec | None = None,
         success: Callable[[Future, Task], Bool[Tensor, "B H"]] | None = None,
     ):
         shows = model.spec.predicts.observation
@@ -53,7 +55,7 @@ class ImaginedWorld:
         self.spec = EnvSpec(
             name=f"imagined by {type(model).__name__}",
             observes=observes,
-            acts=model.spec.consumes,
+            acts=acts or model.spec.consumes,
             rate=model.spec.rate,
             chunk=model.spec.chunk,
             budget=budget,
@@ -92,6 +94,7 @@ class ImaginedWorld:
         if future.alive is not None:
             alive = alive & (future.alive > 0.5).cumprod(1).bool()
         going = torch.cat([now.alive[:, None], alive[:, :-1]], 1)  # the step that ends a row still happens
+        done = going & actions.valid.any(-1)
         seen = self._show(future).map(lambda axes, new, old: _held(going, new, old) if "T" in axes else new, now.last)
         success = torch.zeros_like(alive) if self.judge is None else _held(going, self.judge(future, now.task), now.solved[:, None])
         self.now = Snapshot(
@@ -101,9 +104,9 @@ class ImaginedWorld:
             last=seen.narrow("T", steps - 1),
             alive=alive[:, -1],
             solved=success[:, -1],
-            clock=now.clock + (going & actions.valid.any(-1)).sum(1),
+            clock=now.clock + done.sum(1),
         )
-        reward = torch.zeros(alive.shape, device=alive.device) if future.reward is None else future.reward * going
+        reward = (success.to(torch.float32) if future.reward is None else future.reward) * done
         return Outcome(observation=seen, reward=reward, alive=alive, success=success)
 
     def truth(self) -> Truth:
