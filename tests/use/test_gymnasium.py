@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from tests.evaluate.dots import DotModel, DotWorld, LatentDotModel
+from tests.use.gymnasium_checks import check_vector
 from tests.use.test_environment import world as states_only
 from wam.sim.adapters.gym_face import gym_face
+from wam.sim.adapters.gym_spaces import shown
 from wam.sim.adapters.gym_vector import gym_vector
 from wam.sim.adapters.skip import Skip
 from wam.sim.worlds.push import PushConfig, PushWorld
@@ -33,16 +35,33 @@ class Lost(DotModel):
         return Future(observation=super()._future(path).observation, alive=(~near).float(), reward=path.sum(-1))
 
 
+class Pairs(Lost):
+    """The same, two steps at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spec = replace(self.spec, chunk=2)
+
+
 def right(future: Future, task: Task) -> torch.Tensor:
     return future.observation.rgb["top"][:, :, 0, :, 8:].sum((2, 3)) > 4
 
 
 def imagined(rows: int, model=None) -> ImaginedWorld:
+    """Nine steps, which is no multiple of two."""
     starts = world_starts(DotWorld(5), range(5))
     return ImaginedWorld(pictured(model or Lost()), starts.past, starts.task, rows, budget=9, success=right)
 
 
-@pytest.mark.parametrize("model", [DotModel, LatentDotModel], ids=["pictures", "latents"])
+WORLDS = {
+    "imagined": imagined,
+    "imagined, two steps at once": lambda rows: imagined(rows, Pairs()),
+    "push": lambda rows: PushWorld(rows, PushConfig(task="play", budget=5)),
+    "three actions a step": lambda rows: Skip(DotWorld(rows, budget=5), 3),
+}
+
+
+@pytest.mark.parametrize("model", [DotModel, LatentDotModel, Pairs], ids=["pictures", "latents", "two steps at once"])
 def test_their_checker_passes_on_an_imagined_world(model):
     from gymnasium.utils.env_checker import check_env
 
@@ -67,7 +86,7 @@ def same(one, two, where: str) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("make", [imagined, lambda rows: PushWorld(rows, PushConfig(task="play", budget=5))], ids=["imagined", "push"])
+@pytest.mark.parametrize("make", WORLDS.values(), ids=WORLDS)
 def test_rows_restart_as_in_their_own_vector_environment(mode, make):
     """Row by row the same numbers as single environments behind SyncVectorEnv: seeds, rewards, ends, final observations, infos."""
     theirs = gymnasium.vector.SyncVectorEnv([lambda: gym_face(make(1)) for _ in range(3)], autoreset_mode=mode)
@@ -88,6 +107,34 @@ def test_rows_restart_as_in_their_own_vector_environment(mode, make):
         resets += int(ended.sum())
     assert resets >= 4
     same(theirs.reset(seed=[4, 5, 6]), ours.reset(seed=[4, 5, 6]), "seeds one by one")
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
+@pytest.mark.parametrize("make", WORLDS.values(), ids=WORLDS)
+def test_what_they_check_of_one_environment_holds_for_a_batch(mode, make):
+    check_vector(gym_vector(make(3), mode), steps=20)
+
+
+def test_a_step_of_several_is_those_steps_one_after_the_other():
+    """Rows end by prediction or by budget, also within a step: what would follow does not happen, and a cut is told from an end."""
+    envs, world, ends = gym_vector(imagined(4, Pairs()), "Disabled"), imagined(4), set()
+    for first in range(0, 80, 4):
+        envs.reset(seed=first)
+        world.reset(torch.ones(4, dtype=torch.bool), torch.arange(first, first + 4))
+        envs.action_space.seed(first)
+        gone, over = np.zeros(4, np.int64), np.zeros(4, np.bool_)
+        while not over.any():
+            actions = envs.action_space.sample()
+            seen, reward, terminated, truncated, info = envs.step(actions)
+            steps = torch.from_numpy(actions).view(4, 2, 1, 2).split(1, 1)
+            told = [world.step(Actions(valid=torch.ones(4, 1, 1, dtype=torch.bool), low_level=step)) for step in steps]
+            same(shown(told[-1].observation), seen, "frames")
+            assert np.allclose(reward, sum(one.reward[:, 0] for one in told)) and np.array_equal(info["success"], told[-1].success[:, 0])
+            gone += 1 + told[0].alive[:, 0].numpy()
+            over = ~told[-1].alive[:, 0].numpy()
+            assert np.array_equal(truncated, gone >= 9) and np.array_equal(terminated, over & (gone < 9))
+            ends |= {(int(count), bool(cut)) for count, cut in zip(gone[over], truncated[over], strict=True)}
+    assert (9, True) in ends and {count % 2 for count, cut in ends if not cut} == {0, 1}
 
 
 def test_their_wrappers_take_it():

@@ -13,17 +13,21 @@ from wam.world import Actions, Decodes, Future, Noise, Observation, Past, Record
 
 def pictured(model: WorldModel[Any], sentences: tuple[str, ...] = ()) -> "Pictured":
     """The model, showing pictures and no state. SpecError where it neither predicts pictures nor decodes states, or reads other sentences."""
-    predicts = model.spec.predicts
     if model.spec.instructed and sentences and model.spec.sentences != sentences:
         raise SpecError(f"instruction ids mean {model.spec.sentences[:3]}... to the model and {sentences[:3]}... to its starts. Use one table.")
-    if predicts.observation is not None and predicts.observation.cameras:
-        return Pictured(model, sentences)
-    if predicts.state is None or not isinstance(model, Decodes) or not model.spec.observes.cameras:
+    if not can_be_seen(model):
         raise SpecError(
             f"{type(model).__name__} neither predicts pictures nor declares Decodes for the cameras that it observes, so nothing can be seen in its "
             "world. Use a model that predicts rgb, or that inherits wam.world.Decodes."
         )
     return Pictured(model, sentences)
+
+
+def can_be_seen(model: WorldModel[Any]) -> bool:
+    """Does it predict pictures, or decode states into those of the cameras that it observes?"""
+    spec = model.spec
+    predicted = spec.predicts.observation is not None and bool(spec.predicts.observation.cameras)
+    return predicted or (spec.predicts.state is not None and isinstance(model, Decodes) and bool(spec.observes.cameras))
 
 
 class Pictured:

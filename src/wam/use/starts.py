@@ -4,7 +4,7 @@ Held-out starts (evaluation seeds) are for judging, all others for making data; 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Int
@@ -26,6 +26,10 @@ class Starts:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def to(self, device: torch.device | str) -> "Starts":
+        """The same there."""
+        return replace(self, past=self.past.to(device), task=self.task.to(device))
 
 
 def world_starts(env: Env, seeds: Sequence[int]) -> Starts:

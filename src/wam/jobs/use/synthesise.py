@@ -8,30 +8,25 @@ Does not know: whether it helps to learn from it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
-from wam.data import Frames, WindowDataset
+from wam.data import Frames
 from wam.jobs.control import require_told, shows_goal
 from wam.jobs.place import BATCH, Place
 from wam.jobs.practise import require_named
+from wam.jobs.use.beginnings import recorded_beginnings, world_beginnings
 from wam.jobs.use.judging import EPISODES, USUAL, judge_of
 from wam.jobs.use.policies import named, require_pace, require_sight
-from wam.jobs.windowing import skip_of
 from wam.recipes.runs import Run, frames_for, load
 from wam.show.bars import Bars
 from wam.sim.adapters.stepwise import stepwise
 from wam.use.judge import JudgeConfig, JudgeScore
 from wam.use.pictured import pictured
-from wam.use.starts import Starts, recorded_starts, world_starts
+from wam.use.starts import Starts
 from wam.use.synthesis import Imaginer, synthesise
 from wam.world import Policy, Spec, SpecError
-
-FRAMES = 4  # of the past that a recorded start shows, at most
 
 
 @dataclass(frozen=True)
@@ -135,19 +130,13 @@ def begins(run: Run, wanted: Wanted, place: Place | None, count: int) -> tuple[S
     """
     if wanted.data is None:
         assert place is not None  # one of the two was named
-        env = place.shown(min(BATCH, count), run.preset)
-        return world_starts(env, range(wanted.seed, wanted.seed + count)), env.spec.budget
-    frames, (fewest, most) = frames_for(run.preset, wanted.data), run.world_model.spec.context
-    if frames.spec.partly_imagined:
-        raise ValueError(f"{wanted.data} was imagined by a model itself, and episodes are to start from what was really seen. Name the recorded set.")
+        return world_beginnings(run, place, count, wanted.seed)
+    frames = frames_for(run.preset, wanted.data)
     if wanted.only_solved:
         assert place is not None  # a judge learns in it
         frames = as_judged(frames, wanted.data, place)
-    skip = skip_of(run, frames.spec, wanted.data)
-    windows = WindowDataset(frames, past=max(fewest, min(most, FRAMES)), skip=skip)
-    drawn = torch.randperm(len(windows), generator=torch.Generator().manual_seed(wanted.seed))[:count]
-    found = recorded_starts(windows, drawn, Path(wanted.data).name)
-    return replace(found, past=found.past.to(wanted.device), task=found.task.to(wanted.device)), middle_length(frames, skip)
+    found, steps = recorded_beginnings(run, frames, wanted.data, count, wanted.seed)
+    return found.to(wanted.device), steps
 
 
 def as_judged(frames: Frames, data: str, place: Place) -> Frames:
@@ -159,8 +148,3 @@ def as_judged(frames: Frames, data: str, place: Place) -> Frames:
         return frames.in_table(env.spec.sentences)
     except ValueError as error:
         raise ValueError(f"{data} asks for what the world {place.world!r} never does: {error} Name the world that it was recorded in.") from error
-
-
-def middle_length(frames: Frames, skip: int) -> int:
-    """Model steps of the middle recorded episode."""
-    return max(1, (int(np.median(frames.lengths)) - 1) // skip)
