@@ -4,6 +4,7 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from typer.main import get_command
 from typer.testing import CliRunner
@@ -11,7 +12,9 @@ from typer.testing import CliRunner
 from wam.check import check_target
 from wam.cli import app
 from wam.data import DataSpec, Episode, Recorder
+from wam.jobs.use import judging
 from wam.serve import Keys
+from wam.use.judge import Judge
 from wam.world import Actions, Noise, Observation, read_spec
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -43,6 +46,20 @@ def test_the_model_of_the_page_passes_the_checks_and_learns(tmp_path, monkeypatc
     exec(compile(training, "own-model.md", "exec"), learned)
     sys.modules.pop("my_module")
     torch.testing.assert_close(learned["model"].step.weight, 2 * torch.eye(2), atol=0.05, rtol=0)
+
+
+def test_the_environment_of_the_page_on_uses(monkeypatch):
+    pytest.importorskip("gymnasium", reason='needs the extra "gym"')
+    judge = Judge(("top",), goal=True, width=8)
+    monkeypatch.setattr(judging, "judge_of", lambda place: (judge, None))  # in place of one that learns for minutes
+    plain, judged = re.findall(r"```python\n(.*?)```", (DOCS / "use.md").read_text(), re.DOTALL)
+    made: dict = {}
+    exec(compile(plain, "use.md", "exec"), made)
+    assert made["seen"]["top"].shape == (16, 32, 32, 3) and made["envs"].single_action_space.shape == (6,) and made["truncated"].shape == (16,)
+    exec(compile(judged, "use.md", "exec"), made)
+    seen, _ = made["envs"].reset(seed=0)
+    *_, info = made["envs"].step(made["envs"].action_space.sample())
+    assert seen.keys() == {"top", "goal_top"} and info["success"].shape == (16,)
 
 
 def test_the_keys_file_of_the_page_on_serving_can_be_read(tmp_path):

@@ -20,6 +20,7 @@ from wam.recipes.run_file import TrainedOn
 from wam.sim.adapters.goal_seen import GoalSeen
 from wam.sim.adapters.gym_face import gym_face
 from wam.sim.adapters.gym_vector import gym_vector
+from wam.sim.worlds.push import PushWorld
 from wam.use.judge import Judge
 from wam.world import EVALUATION_SEEDS, Slot, SpecError
 
@@ -36,11 +37,11 @@ MADE = {  # K model steps at once, R actions in each, what is changed to make it
 }
 
 
-def made(name: str) -> Run:
-    """A run that nobody trained, its weights large enough for actions to matter."""
+def made(name: str, sentences: tuple[str, ...] = ()) -> Run:
+    """A run that nobody trained, its weights large enough for actions to matter; it follows `sentences`, where its kind does."""
     recipe, tiny = load_recipe(name), load_recipe(name).preset("tiny")
     preset = dataclasses.replace(tiny, config=dataclasses.replace(tiny.config, **MADE[name][2]))
-    shows = dataclasses.replace(DataSpec.of_world(Place("push").shown(1, preset).spec), sentences=())  # goal pictures say what is asked
+    shows = dataclasses.replace(DataSpec.of_world(Place("push").shown(1, preset).spec), sentences=sentences)
     model = recipe.build(preset.config, shows, statistics(shows))
     for parameter in model.parameters():
         if parameter.ndim > 1:
@@ -136,15 +137,17 @@ def test_a_model_s_own_reward_goes_before_a_judge():
     assert outcome.reward.abs().min() > 0 and world.spec.observes.state is not None and not world.spec.observes.cameras
 
 
-def test_a_model_follows_what_its_starts_ask_for(chunked, demonstrations):
-    """Instructions of a world and of a data set are numbered differently; the chunked model acts from both, several actions in each step."""
-    options = {key: value for key, value in OPTIONS.items() if key != "budget"}
-    for origin in ({"world": "push", "options": options}, {"data": demonstrations}):
-        run = load(chunked)
+def test_a_model_follows_what_its_starts_ask_for(demonstrations):
+    """Worlds and data sets number their instructions differently, and the model was told by a third table."""
+    words = PushWorld(1).spec.sentences
+    for origin in ({"world": "push", "options": OPTIONS}, {"data": demonstrations}):
+        run = made("uwm", words[::-1])
         world = imagined_world(run, 3, starts=5, **origin)
-        assert (world.spec.chunk, world.spec.acts.per_step) == (2, 3) and world.spec.sentences
-        assert not run.world_model.spec.instructed or run.world_model.spec.sentences == world.spec.sentences
+        assert world.spec.sentences == run.world_model.spec.sentences != words[::-1] and world.tasks.instruction.min() >= 0
+        assert {world.spec.sentences[number] for number in world.tasks.instruction.tolist()} <= set(words)
         check_vector(gym_vector(world))
+    with pytest.raises(SpecError, match="follows instructions, and 'push', where it is to start, gives none"):
+        imagined_world(run, 2, world="push", starts=2)
 
 
 def test_slots_without_limits_get_those_of_what_was_learned_from():
@@ -155,7 +158,7 @@ def test_slots_without_limits_get_those_of_what_was_learned_from():
     assert (limited[0].low, limited[1]) == (0.0, own) and limited[0].high == pytest.approx(0.06)
 
 
-def test_what_does_not_fit_explains_itself(chunked, susie, tmp_path):
+def test_what_does_not_fit_explains_itself(susie, tmp_path):
     run = load(SHIPPED)
     with pytest.raises(ValueError, match="say where episodes start, by one of the two"):
         imagined_world(run, 2)

@@ -61,8 +61,8 @@ class Synthesised(Spec):
 def synthesise_set(folder: Path, policies: Sequence[Path], out: Path, wanted: Wanted, *, bars: Bars) -> Synthesised:
     """Imagine with the model of the run `folder`, acted in by the runs `policies`, and write the data set `out`.
 
-    ValueError where it is not said where to start, or who says what is solved; for a world of which nothing is asked; for seeds of evaluation; where
-    nothing is worth keeping.
+    ValueError where it is not said where to start, or who says what is solved; for a world of which nothing is asked; for starts of another robot or
+    clock; for seeds of evaluation; where nothing is worth keeping.
     SpecError where a policy, the model and the starts do not fit each other.
     """
     if wanted.data is None and wanted.world is None:
