@@ -1,8 +1,11 @@
-"""A server in a thread, a client as openpi's is, a robot with a camera, and a policy with a memory."""
+"""A server in a thread or a process, a client as openpi's is, a robot with a camera, and a policy with a memory."""
 
 import asyncio
 import contextlib
 import dataclasses
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -150,6 +153,23 @@ def served(policy, **settings) -> Iterator[int]:
         thread.join()
 
 
+@contextlib.contextmanager
+def a_process(policy: str, port: int = 0) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """A server of its own, of the policy that is made by that name, and its port; killed at the end at the latest. Not waited for where the port is known."""
+    module, _, name = policy.rpartition(".")
+    script = (
+        f"import sys; from {module} import {name}; from wam.serve import PolicyServer; "
+        f"PolicyServer({name}(), port=int(sys.argv[1])).run_until_signal(lambda port: print(port, flush=True))"
+    )
+    command = [sys.executable, "-c", script, str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}) as process:
+        try:
+            assert process.stdout is not None
+            yield port or int(process.stdout.readline()), process
+        finally:
+            process.kill()
+
+
 def openpi_bytes(message: object) -> bytes:
     """As openpi's client packs, written from its format: byte-string keys, C-order bytes."""
 
@@ -214,3 +234,9 @@ def message(number: int = 0) -> dict:
 def observation(number: int = 0) -> Observation:
     """What `message` shows."""
     return SEES.sample(1, 1, Noise.of([number]))
+
+
+def alike(one: Record, two: Record) -> bool:
+    """All but wall time."""
+    pairs = zip(one.leaves(), two.leaves(), strict=True)
+    return all(torch.equal(a, b) for (path, _, a), (_, _, b) in pairs if not path.endswith("seconds"))

@@ -7,10 +7,13 @@ import threading
 
 
 class Relay:
-    """Listens on `port` and passes everything on to `target`; `delay` + up to `jitter` seconds each way, in order."""
+    """Listens on `port` and passes everything on to `target`; `delay` + up to `jitter` seconds each way, in order.
 
-    def __init__(self, target: int, delay: float = 0.0, jitter: float = 0.0, seed: int = 0) -> None:
-        self.target, self.delay, self.jitter, self.chance = target, delay, jitter, random.Random(seed)
+    `drops`: the chance that a piece gets lost, and its connection with it.
+    """
+
+    def __init__(self, target: int, delay: float = 0.0, jitter: float = 0.0, drops: float = 0.0, seed: int = 0) -> None:
+        self.target, self.delay, self.jitter, self.drops, self.chance = target, delay, jitter, drops, random.Random(seed)
         self.swallow, self.connections, self.open = False, 0, set[asyncio.StreamWriter]()
         self.most: int | None = None  # bytes that are read of each connection that is made from now on; then the line is silent
         self.loop, self.up = asyncio.new_event_loop(), threading.Event()
@@ -62,7 +65,8 @@ class Relay:
             self.open.discard(writer)
             return
         self.open.add(back)
-        await asyncio.gather(self._pass(reader, back, self.most), self._pass(there, writer))
+        with contextlib.suppress(asyncio.CancelledError):  # at the end
+            await asyncio.gather(self._pass(reader, back, self.most), self._pass(there, writer))
         self.open -= {writer, back}
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, most: int | None = None) -> None:
@@ -73,6 +77,8 @@ class Relay:
                 if most is not None and read > most:
                     await asyncio.sleep(3600)
                 await asyncio.sleep(self.delay + self.jitter * self.chance.random())
+                if self.chance.random() < self.drops:
+                    break
                 if not self.swallow:
                     writer.write(data)
         writer.transport.abort()

@@ -6,61 +6,20 @@ The policy walks: from place p to p + 1, p + 2, ... Whatever the timing was, the
 
 import contextlib
 import dataclasses
-import os
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 import torch
 
-from tests.serve.mocks import LARGE, SEES, Robot, Staring, Summing, Walking, served
+from tests.serve.drive import Drive
+from tests.serve.mocks import LARGE, SEES, Staring, Summing, Walking, served
 from tests.serve.relay import Relay
 from wam.serve import AsyncRemotePolicy, Backoff, RemoteError
 from wam.world import Actions, ActionSpec, Noise, Past, SpecError, Task
 from wam.world.slots import Slot
 
 QUICK = Backoff(first=0.01, most=0.05)
-
-
-class Drive:
-    """The robot's own loop, one step at a time."""
-
-    def __init__(self, policy: AsyncRemotePolicy) -> None:
-        self.policy, self.world, self.executed = policy, Robot(1), list[tuple[float, float, bool]]()
-        observation, _ = self.world.reset(torch.tensor([True]), torch.tensor([0]))
-        self.since = Past(observation=observation, actions=self.world.spec.acts.nothing(1, 1))
-        self.memory = policy.begin(1, Task())
-
-    def step(self, pause: float = 0.002) -> bool:
-        """One step; did the robot move?"""
-        self.memory, actions = self.policy.act(self.memory, self.since)
-        self.since = Past(observation=self.world.step(actions).observation, actions=actions)
-        target, forward = actions.low_level[0, 0, 0].tolist()
-        self.executed.append((target, forward, bool(actions.valid)))
-        time.sleep(pause)
-        return forward == 1
-
-    def until(self, moved: bool, most: int = 2000) -> None:
-        """Step until the robot moves, or holds."""
-        for _ in range(most):
-            if self.step() == moved:
-                return
-        raise AssertionError(f"the robot did not {'move' if moved else 'hold'} within {most} steps")
-
-    def check(self) -> int:
-        """The walk has no gap and no repetition, and holding is holding. Returns how far it got."""
-        place = 0.0
-        for target, forward, valid in self.executed:
-            if forward == 1:
-                assert valid and target == place + 1, f"sent to {target} from {place}"
-                place = target
-            else:
-                assert (target, forward) == (place, 0.0) and valid == (place > 0), "holding is the last target, not forward, and nothing before the first"
-        assert place == self.policy.executed and float(self.world.place) == place
-        return int(place)
 
 
 def test_over_a_troubled_link_it_holds_and_executes_nothing_twice() -> None:
@@ -94,40 +53,6 @@ def test_over_a_troubled_link_it_holds_and_executes_nothing_twice() -> None:
                 assert drive.check() > before and relay.connections >= 4
         finally:
             relay.close()
-
-
-@contextlib.contextmanager
-def a_process(port: int = 0) -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    """A server of its own, and its port; killed at the end at the latest."""
-    script = (
-        "import sys; from tests.serve.mocks import Walking; from wam.serve import PolicyServer; "
-        "PolicyServer(Walking(), port=int(sys.argv[1])).run_until_signal(lambda port: print(port, flush=True))"
-    )
-    command = [sys.executable, "-c", script, str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}) as process:
-        try:
-            assert process.stdout is not None
-            yield int(process.stdout.readline()), process
-        finally:
-            process.kill()
-
-
-def test_while_a_killed_process_is_started_again_it_holds() -> None:
-    """Killed by the system, without a goodbye, and at the same port again with an empty memory."""
-    with a_process() as (port, process), AsyncRemotePolicy(f"ws://127.0.0.1:{port}", timeout=0.25, backoff=QUICK) as policy:
-        drive = Drive(policy)
-        drive.until(moved=True)
-        process.kill()
-        process.wait()
-        drive.until(moved=False)
-        for _ in range(20):
-            assert not drive.step()
-        before = drive.check()
-        with a_process(port):
-            drive.until(moved=True, most=20_000)
-            for _ in range(30):
-                drive.step()
-            assert drive.check() > before
 
 
 def test_a_line_that_goes_silent_in_the_middle_of_a_message_is_made_again_and_can_be_closed() -> None:
@@ -183,7 +108,7 @@ def test_the_server_hears_of_everything_that_was_executed() -> None:
     counts = torch.cat([past.observation.proprio[0, :, 1] for past in pasts])
     assert counts.tolist() == list(range(len(counts))) and len(counts) > 10
     done = torch.cat([past.actions.low_level[0, :, 0, 1] * past.actions.valid[0, :, 0] for past in pasts])
-    assert done.tolist() == [0.0, *(forward * valid for _, forward, valid in drive.executed)][: len(done)]
+    assert done.tolist() == [0.0, *(float(action[1]) * valid for action, valid in drive.executed)][: len(done)]
 
 
 def test_a_new_episode_takes_nothing_from_the_last_one() -> None:

@@ -8,21 +8,15 @@ import pytest
 import torch
 
 from tests.plan.mocks import LatentIntegrator, PointWorld
-from tests.serve.mocks import LARGE, SEES, SENTENCES, Robot, Staring, Summing, Walking, served
+from tests.serve.mocks import LARGE, SEES, SENTENCES, Robot, Staring, Summing, Walking, alike, served
 from tests.serve.relay import Relay
 from wam.plan import CEM, GoalImage
 from wam.plan.control import RecedingHorizon, rollout
 from wam.serve import AsyncRemotePolicy, Backoff, Keys, Limits, LinkLost, RemoteError, RemotePolicy
 from wam.serve.remote import as_seen
-from wam.world import Episodes, Noise, Observation, Past, SpecError, Task
+from wam.world import Noise, Observation, Past, SpecError, Task
 
 QUICK = Backoff(first=0.01, most=0.05)
-
-
-def alike(one: Episodes, two: Episodes) -> bool:
-    """All but wall time."""
-    pairs = zip(one.leaves(), two.leaves(), strict=True)
-    return all(torch.equal(a, b) for (path, _, a), (_, _, b) in pairs if not path.endswith("seconds"))
 
 
 @pytest.mark.parametrize("per_step", [1, 2])
