@@ -37,6 +37,12 @@ class Relay:
         self.loop.call_soon_threadsafe(self.stop.set)
         self.thread.join()
 
+    def __enter__(self) -> "Relay":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def _run(self) -> None:
         self.loop.run_until_complete(self._serve())
         self.loop.close()

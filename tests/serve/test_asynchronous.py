@@ -23,60 +23,54 @@ QUICK = Backoff(first=0.01, most=0.05)
 
 
 def test_over_a_troubled_link_it_holds_and_executes_nothing_twice() -> None:
-    with contextlib.ExitStack() as server:
-        port = server.enter_context(served(Walking()))
-        relay = Relay(port, delay=0.002, jitter=0.006, seed=1)
-        try:
-            with AsyncRemotePolicy(f"ws://127.0.0.1:{relay.port}", timeout=0.25, backoff=QUICK) as policy:
-                drive = Drive(policy)
-                drive.until(moved=True)
-                for _ in range(50):
-                    drive.step()
-                assert drive.check() > 0
-                relay.cut()  # a drop: what was on its way is lost
-                drive.until(moved=False), drive.until(moved=True)
-                relay.swallow = True  # the line is dead, and nobody says so
-                drive.until(moved=False)
-                for _ in range(20):
-                    assert not drive.step()
-                relay.swallow = False
-                drive.until(moved=True)
-                relay.cut(), server.close()  # the server dies
-                drive.until(moved=False)
-                for _ in range(20):
-                    assert not drive.step()
-                before = drive.check()
-                relay.target = server.enter_context(served(Walking()))  # and comes back with an empty memory, elsewhere
-                drive.until(moved=True)
-                for _ in range(30):
-                    drive.step()
-                assert drive.check() > before and relay.connections >= 4
-        finally:
-            relay.close()
+    with (
+        contextlib.ExitStack() as server,
+        Relay(server.enter_context(served(Walking())), delay=0.002, jitter=0.006, seed=1) as relay,
+        AsyncRemotePolicy(f"ws://127.0.0.1:{relay.port}", timeout=0.25, backoff=QUICK) as policy,
+    ):
+        drive = Drive(policy)
+        drive.until(moved=True)
+        for _ in range(50):
+            drive.step()
+        assert drive.check() > 0
+        relay.cut()  # a drop: what was on its way is lost
+        drive.until(moved=False), drive.until(moved=True)
+        relay.swallow = True  # the line is dead, and nobody says so
+        drive.until(moved=False)
+        for _ in range(20):
+            assert not drive.step()
+        relay.swallow = False
+        drive.until(moved=True)
+        relay.cut(), server.close()  # the server dies
+        drive.until(moved=False)
+        for _ in range(20):
+            assert not drive.step()
+        before = drive.check()
+        relay.target = server.enter_context(served(Walking()))  # and comes back with an empty memory, elsewhere
+        drive.until(moved=True)
+        for _ in range(30):
+            drive.step()
+        assert drive.check() > before and relay.connections >= 4
 
 
 def test_a_line_that_goes_silent_in_the_middle_of_a_message_is_made_again_and_can_be_closed() -> None:
     """Pictures fill every buffer on the way, and nobody reads on: neither `act` nor `close` waits for it."""
     since = Past(observation=LARGE.sample(1, 1), actions=Staring().spec.acts.nothing(1, 1))
-    with served(Staring()) as port:
-        relay = Relay(port)
+    with served(Staring()) as port, Relay(port) as relay:
         relay.most = 2**20
-        try:
-            for timeout, lines in ((0.2, 3), (60, 1)):
-                relay.connections = 0
-                policy = AsyncRemotePolicy(f"ws://127.0.0.1:{relay.port}", timeout=timeout, backoff=QUICK)
-                memory = policy.begin(1, Task())
-                deadline = time.monotonic() + 20
-                while (relay.connections < lines or policy.courier.connection() is not None) and time.monotonic() < deadline:
-                    memory, _ = policy.act(memory, since)
-                    time.sleep(0.01)
-                assert relay.connections >= lines
-                time.sleep(0.1)  # until it is in the middle of it
-                started = time.monotonic()
-                policy.close()
-                assert time.monotonic() - started < 10
-        finally:
-            relay.close()
+        for timeout, lines in ((0.2, 3), (60, 1)):
+            relay.connections = 0
+            policy = AsyncRemotePolicy(f"ws://127.0.0.1:{relay.port}", timeout=timeout, backoff=QUICK)
+            memory = policy.begin(1, Task())
+            deadline = time.monotonic() + 20
+            while (relay.connections < lines or policy.courier.connection() is not None) and time.monotonic() < deadline:
+                memory, _ = policy.act(memory, since)
+                time.sleep(0.01)
+            assert relay.connections >= lines
+            time.sleep(0.1)  # until it is in the middle of it
+            started = time.monotonic()
+            policy.close()
+            assert time.monotonic() - started < 10
 
 
 def test_on_a_good_link_the_walk_goes_on_while_the_next_chunk_is_on_its_way() -> None:
@@ -109,6 +103,21 @@ def test_the_server_hears_of_everything_that_was_executed() -> None:
     assert counts.tolist() == list(range(len(counts))) and len(counts) > 10
     done = torch.cat([past.actions.low_level[0, :, 0, 1] * past.actions.valid[0, :, 0] for past in pasts])
     assert done.tolist() == [0.0, *(float(action[1]) * valid for action, valid in drive.executed)][: len(done)]
+
+
+def test_a_question_that_was_lost_is_asked_again_at_once() -> None:
+    """Not only when as many steps were executed again: the chunk would be spent by then."""
+    with (
+        served(Walking(chunk=500, execute=300)) as port,
+        Relay(port) as relay,
+        AsyncRemotePolicy(f"ws://127.0.0.1:{relay.port}", backoff=QUICK) as policy,
+    ):
+        drive = Drive(policy)
+        drive.until(moved=True)
+        relay.cut()
+        while policy.executed < 600:
+            assert drive.step(), f"held after {policy.executed} steps"
+        drive.check()
 
 
 def test_a_new_episode_takes_nothing_from_the_last_one() -> None:

@@ -128,41 +128,36 @@ def test_where_no_server_answers_it_says_so() -> None:
 
 def test_a_cut_link_and_a_swallowed_answer_begin_anew_and_an_action_is_given_once() -> None:
     """A walk by absolute places: after each loss the policy goes on from the last frame."""
-    with served(Walking(chunk=4, execute=2)) as port:
-        relay = Relay(port)
-        try:
-            with RemotePolicy(f"ws://127.0.0.1:{relay.port}", timeout=0.2, patience=5, backoff=QUICK) as remote:
+    with (
+        served(Walking(chunk=4, execute=2)) as port,
+        Relay(port) as relay,
+        RemotePolicy(f"ws://127.0.0.1:{relay.port}", timeout=0.2, patience=5, backoff=QUICK) as remote,
+    ):
 
-                def trouble(done: int) -> None:
-                    if done == 4:
-                        relay.cut()
-                    if done == 8:
-                        relay.swallow = True
-                        threading.Timer(0.3, lambda: setattr(relay, "swallow", False)).start()
+        def trouble(done: int) -> None:
+            if done == 4:
+                relay.cut()
+            if done == 8:
+                relay.swallow = True
+                threading.Timer(0.3, lambda: setattr(relay, "swallow", False)).start()
 
-                episodes = rollout(Robot(1), remote, 12, seeds=[0], progress=trouble)
-                assert episodes.actions.low_level[0, 1:, 0, 0].tolist() == list(range(1, 13))
-                assert remote.losses >= 1 and relay.connections >= 3
-        finally:
-            relay.close()
+        episodes = rollout(Robot(1), remote, 12, seeds=[0], progress=trouble)
+        assert episodes.actions.low_level[0, 1:, 0, 0].tolist() == list(range(1, 13))
+        assert remote.losses >= 1 and relay.connections >= 3
 
 
 def test_a_line_that_goes_silent_in_the_middle_of_a_message_is_given_up() -> None:
     """Pictures fill every buffer on the way, and nobody reads on."""
     since = Past(observation=LARGE.sample(1, 1), actions=Staring().spec.acts.nothing(1, 1))
-    with served(Staring()) as port:
-        relay = Relay(port)
+    with served(Staring()) as port, Relay(port) as relay:
         relay.most = 2**20
-        try:
-            with RemotePolicy(f"ws://127.0.0.1:{relay.port}", timeout=0.5, patience=1, backoff=QUICK) as remote:
-                started = time.monotonic()
-                with pytest.raises(LinkLost, match=r"did not answer within 0.5 s. Pass a larger timeout="):
-                    remote.act(remote.begin(1, Task()), since)
-                assert time.monotonic() - started < 10
-                started = time.monotonic()
+        with RemotePolicy(f"ws://127.0.0.1:{relay.port}", timeout=0.5, patience=1, backoff=QUICK) as remote:
+            started = time.monotonic()
+            with pytest.raises(LinkLost, match=r"did not answer within 0.5 s. Pass a larger timeout="):
+                remote.act(remote.begin(1, Task()), since)
             assert time.monotonic() - started < 10
-        finally:
-            relay.close()
+            started = time.monotonic()
+        assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1", "127.0.0.1:8000", "localhost:8000", "ws://", "ws://robot:brain"])
@@ -189,30 +184,25 @@ def test_after_a_lost_link_all_rows_can_be_asked_again(later: bool) -> None:
     policy, world, noise = Summing(), Robot(2), Noise.of([1, 2])
     seen = rollout(world, policy, 3, seeds=[1, 2])
     first, more = (Past(observation=seen.observation.narrow("T", *at), actions=seen.actions.narrow("T", *at)) for at in ((0, 1), (1, 3)))
-    with served(policy) as port:
-        relay = Relay(port)
-        try:
-            with RemotePolicy(f"ws://127.0.0.1:{relay.port}", timeout=2, patience=0.1, backoff=QUICK) as remote:
-                memory = remote.begin(2, Task())
-                relay.target = 9  # nobody is there: row 0 has a connection, row 1 gets none
-                with pytest.raises(LinkLost):
-                    remote.act(memory, first, noise=noise)
-                relay.target = port
-                if not later:
-                    memory, again = remote.act(memory, first, noise=noise)
-                    local, wanted = policy.act(policy.begin(2, Task()), first, noise=noise)
-                    assert torch.equal(again.low_level, wanted.low_level) and remote.losses == 0
-                    told, wanted = remote.act(memory, more, noise=noise)[1], policy.act(local, more, noise=noise)[1]
-                    assert torch.equal(told.low_level, wanted.low_level)
-                else:
-                    told = remote.act(memory, more, noise=noise)[1]
-                    last = Past(observation=more.observation.narrow("T", -1), actions=more.actions.narrow("T", -1))
-                    for row, known in ((0, last), (1, more)):
-                        wanted = policy.act(policy.begin(2, Task()), known, noise=noise)[1]
-                        assert torch.equal(told.low_level[row], wanted.low_level[row])
-                    assert remote.losses == 1
-        finally:
-            relay.close()
+    with served(policy) as port, Relay(port) as relay, RemotePolicy(f"ws://127.0.0.1:{relay.port}", timeout=2, patience=0.1, backoff=QUICK) as remote:
+        memory = remote.begin(2, Task())
+        relay.target = 9  # nobody is there: row 0 has a connection, row 1 gets none
+        with pytest.raises(LinkLost):
+            remote.act(memory, first, noise=noise)
+        relay.target = port
+        if not later:
+            memory, again = remote.act(memory, first, noise=noise)
+            local, wanted = policy.act(policy.begin(2, Task()), first, noise=noise)
+            assert torch.equal(again.low_level, wanted.low_level) and remote.losses == 0
+            told, wanted = remote.act(memory, more, noise=noise)[1], policy.act(local, more, noise=noise)[1]
+            assert torch.equal(told.low_level, wanted.low_level)
+        else:
+            told = remote.act(memory, more, noise=noise)[1]
+            last = Past(observation=more.observation.narrow("T", -1), actions=more.actions.narrow("T", -1))
+            for row, known in ((0, last), (1, more)):
+                wanted = policy.act(policy.begin(2, Task()), known, noise=noise)[1]
+                assert torch.equal(told.low_level[row], wanted.low_level[row])
+            assert remote.losses == 1
 
 
 def test_an_answer_that_is_late_says_how_long_it_was_waited_for() -> None:

@@ -25,16 +25,6 @@ STEPS = 40
 STARTS = [EVALUATION_SEEDS + index for index in (0, 4, 6)]
 
 
-@contextlib.contextmanager
-def linked(port: int, **settings):
-    """A relay before a server."""
-    relay = Relay(port, **settings)
-    try:
-        yield relay
-    finally:
-        relay.close()
-
-
 def steps_to_solve(episodes: Episodes) -> int:
     """Of all rows, which are solved at the end."""
     assert episodes.success[:, -1].all()
@@ -49,7 +39,7 @@ def test_who_waits_for_each_answer_does_what_he_does_alone_whatever_the_link() -
     steps_to_solve(local)
     with served(policy) as port, RemotePolicy(f"ws://127.0.0.1:{port}") as remote:
         assert alike(rollout(world, remote, STEPS, seeds=STARTS), local) and remote.losses == 0
-    with contextlib.ExitStack() as server, linked(server.enter_context(served(policy)), delay=delay, jitter=0.008, drops=0.05, seed=2) as relay:
+    with contextlib.ExitStack() as server, Relay(server.enter_context(served(policy)), delay=delay, jitter=0.008, drops=0.05, seed=2) as relay:
 
         def dies(done: int) -> None:
             if done == STEPS // 2:
@@ -73,7 +63,7 @@ def test_who_does_not_wait_solves_the_same_starts_in_about_as_many_steps() -> No
         alone = steps_to_solve(rollout(world, policy, STEPS, seeds=[start]))
         with (
             served(policy) as port,
-            linked(port, delay=delay, jitter=0.03, drops=0.02, seed=start) as relay,
+            Relay(port, delay=delay, jitter=0.03, drops=0.02, seed=start) as relay,
             AsyncRemotePolicy(f"ws://127.0.0.1:{relay.port}", timeout=1, backoff=QUICK) as remote,
         ):
             drive = Drive(remote, world, seed=start, slot=-1)
@@ -120,7 +110,7 @@ def test_the_arm_too_does_what_it_does_alone(arm) -> None:
     steps_to_solve(local)
     with (
         served(policy) as port,
-        linked(port, delay=0.002, jitter=0.004, drops=0.02, seed=3) as relay,
+        Relay(port, delay=0.002, jitter=0.004, drops=0.02, seed=3) as relay,
         RemotePolicy(f"ws://127.0.0.1:{relay.port}", backoff=QUICK) as remote,
     ):
         assert alike(rollout(world, remote, STEPS, seeds=STARTS[:1]), local)
@@ -130,7 +120,7 @@ def test_the_arm_keeps_the_block_in_its_hand_while_nothing_answers_and_stacks_it
     world, policy = arm
     with (
         contextlib.ExitStack() as server,
-        linked(server.enter_context(served(policy)), delay=0.01, jitter=0.01) as relay,
+        Relay(server.enter_context(served(policy)), delay=0.01, jitter=0.01) as relay,
         AsyncRemotePolicy(f"ws://127.0.0.1:{relay.port}", timeout=5, backoff=QUICK) as remote,
     ):
         drive = Drive(remote, world, seed=STARTS[0], slot=-1)

@@ -79,7 +79,7 @@ class AsyncRemotePolicy:
         self.relative = changes(self.served.acts)
         self.went = torch.zeros(1, 1, 1, len(self.relative))  # how far changes have led
         self.queue = self.served.acts.nothing(1, self.served.chunk)  # from this step on; what is not valid is not there
-        self.asked_at: int | None = None  # actions executed before the last message
+        self.asked_at = 0  # actions executed before the last message
         self.over: int | None = None  # the connection that knows this episode
         self.unsent = list[Past]()
 
@@ -131,11 +131,11 @@ class AsyncRemotePolicy:
     def _ask(self, noise: Noise | None) -> None:
         """Ask when it is time and the link is there. A connection that does not know the episode hears of it from the last frame on."""
         over = self.courier.connection()
-        due = self.asked_at is None or self.executed - self.asked_at >= self.served.execute or not bool(self.queue.valid.any())
-        if over is None or not due:
+        known = over == self.over  # where not, there is no memory of this episode, and no answer to come: ask at once
+        if over is None or (known and self.executed - self.asked_at < self.served.execute and bool(self.queue.valid.any())):
             return
         message = Message(self.served, self.keys, self.limits, self.task, concatenate(self.unsent, "T"), noise)
-        content: dict[str, Any] = message.following() if over == self.over else message.first() if self.asked_at is None else message.anew()
+        content: dict[str, Any] = message.following() if known else message.first() if self.over is None else message.anew()
         if self.courier.send(Letter(Asked(self.episode, self.executed, self.went), content), over):
             self.asked_at, self.over, self.unsent = self.executed, over, []
 
