@@ -16,12 +16,13 @@ from jaxtyping import Float
 from torch import Tensor
 from websockets.sync.client import connect
 
-from wam.serve import PolicyServer
+from wam.serve import Limits, PolicyServer
 from wam.world import Actions, ActionSpec, Camera, EnvSpec, Noise, Observation, ObservationSpec, Outcome, Past, PolicySpec, Record, Task, Truth, record
 from wam.world.slots import Slot
 
 SEES = ObservationSpec(cameras={"front": Camera(height=4, width=6), "wrist": Camera(height=2, width=2)}, proprio=(Slot(name="place"), Slot(name="count")))
 LARGE = ObservationSpec(cameras={"front": Camera(height=2200, width=4000)})  # 26 MB
+WIDE = Limits(message_bytes=2**26)  # for two of them
 ACTS = ActionSpec(low_level=(Slot(name="target", unit="m"), Slot(name="forward", relative=True)))
 SENTENCES = ("push the red disc", "push the blue disc")
 
@@ -158,7 +159,7 @@ def a_process(policy: str, port: int = 0) -> Iterator[tuple[int, subprocess.Pope
     """A server of its own, of the policy that is made by that name, and its port; killed at the end at the latest. Not waited for where the port is known."""
     module, _, name = policy.rpartition(".")
     script = (
-        f"import sys; from {module} import {name}; from wam.serve import PolicyServer; "
+        f"import sys; from {module} import {name}; from wam.serve import Limits, PolicyServer; "
         f"PolicyServer({name}(), port=int(sys.argv[1])).run_until_signal(lambda port: print(port, flush=True))"
     )
     command = [sys.executable, "-c", script, str(port)]

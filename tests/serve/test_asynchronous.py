@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from tests.serve.drive import Drive
-from tests.serve.mocks import LARGE, SEES, Staring, Summing, Walking, served
+from tests.serve.mocks import LARGE, SEES, WIDE, Staring, Summing, Walking, served
 from tests.serve.relay import Relay
-from wam.serve import AsyncRemotePolicy, Backoff, RemoteError
+from wam.serve import AsyncRemotePolicy, Backoff, Limits, RemoteError
 from wam.world import Actions, ActionSpec, Noise, Past, SpecError, Task
 from wam.world.slots import Slot
 
@@ -56,7 +56,7 @@ def test_over_a_troubled_link_it_holds_and_executes_nothing_twice() -> None:
 def test_a_line_that_goes_silent_in_the_middle_of_a_message_is_made_again_and_can_be_closed() -> None:
     """Pictures fill every buffer on the way, and nobody reads on: neither `act` nor `close` waits for it."""
     since = Past(observation=LARGE.sample(1, 1), actions=Staring().spec.acts.nothing(1, 1))
-    with served(Staring()) as port, Relay(port) as relay:
+    with served(Staring(), limits=WIDE) as port, Relay(port) as relay:
         relay.most = 2**20
         for timeout, lines in ((0.2, 3), (60, 1)):
             relay.connections = 0
@@ -108,7 +108,7 @@ def test_the_server_hears_of_everything_that_was_executed() -> None:
 def test_a_question_that_was_lost_is_asked_again_at_once() -> None:
     """Not only when as many steps were executed again: the chunk would be spent by then."""
     with (
-        served(Walking(chunk=500, execute=300)) as port,
+        served(Walking(chunk=500, execute=300), limits=Limits(frames=300)) as port,
         Relay(port) as relay,
         AsyncRemotePolicy(f"ws://127.0.0.1:{relay.port}", backoff=QUICK) as policy,
     ):
@@ -142,6 +142,16 @@ def test_what_the_server_complains_of_stops_the_robots_loop() -> None:
     with served(Failing()) as port, AsyncRemotePolicy(f"ws://127.0.0.1:{port}") as policy:
         drive = Drive(policy)
         with pytest.raises(RemoteError, match=r"the policy failed \(KeyError\)"):
+            for _ in range(1000):
+                drive.step()
+
+
+def test_whatever_ends_the_thread_that_asks_stops_the_robots_loop_too(monkeypatch) -> None:
+    """It would hold for ever otherwise, and nobody would know why."""
+    with served(Walking()) as port, AsyncRemotePolicy(f"ws://127.0.0.1:{port}") as policy:
+        monkeypatch.setattr(policy.courier.link, "ask", lambda message: 1 / 0)
+        drive = Drive(policy)
+        with pytest.raises(ZeroDivisionError):
             for _ in range(1000):
                 drive.step()
 

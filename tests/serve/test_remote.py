@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.plan.mocks import LatentIntegrator, PointWorld
-from tests.serve.mocks import LARGE, SEES, SENTENCES, Robot, Staring, Summing, Walking, alike, served
+from tests.serve.mocks import LARGE, SEES, SENTENCES, WIDE, Robot, Staring, Summing, Walking, alike, served
 from tests.serve.relay import Relay
 from wam.plan import CEM, GoalImage
 from wam.plan.control import RecedingHorizon, rollout
@@ -149,7 +149,7 @@ def test_a_cut_link_and_a_swallowed_answer_begin_anew_and_an_action_is_given_onc
 def test_a_line_that_goes_silent_in_the_middle_of_a_message_is_given_up() -> None:
     """Pictures fill every buffer on the way, and nobody reads on."""
     since = Past(observation=LARGE.sample(1, 1), actions=Staring().spec.acts.nothing(1, 1))
-    with served(Staring()) as port, Relay(port) as relay:
+    with served(Staring(), limits=WIDE) as port, Relay(port) as relay:
         relay.most = 2**20
         with RemotePolicy(f"ws://127.0.0.1:{relay.port}", timeout=0.5, patience=1, backoff=QUICK) as remote:
             started = time.monotonic()
@@ -160,7 +160,7 @@ def test_a_line_that_goes_silent_in_the_middle_of_a_message_is_given_up() -> Non
         assert time.monotonic() - started < 10
 
 
-@pytest.mark.parametrize("address", ["http://127.0.0.1:1", "127.0.0.1:8000", "localhost:8000", "ws://", "ws://robot:brain"])
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1", "127.0.0.1:8000", "localhost:8000", "ws://", "ws://robot:brain", "ws://robot..brain:8000"])
 def test_an_address_of_another_kind_is_refused_at_once(address: str) -> None:
     for client in (RemotePolicy, AsyncRemotePolicy):
         with pytest.raises(SpecError, match=r"expected ws://host:port"):
@@ -220,6 +220,19 @@ def test_an_answer_that_is_late_says_how_long_it_was_waited_for() -> None:
                 remote.act(remote.begin(1, Task()), since)
         finally:
             enough.set()
+
+
+def test_where_a_message_cannot_show_all_that_was_seen_it_begins_anew_with_the_last_frame() -> None:
+    """Each frame with its step takes 101 bytes: four fit, of as many as are allowed."""
+    policy, limits = Summing(), Limits(message_bytes=1500)
+    seen, noise = rollout(Robot(1), policy, 6, seeds=[1]), Noise.of([7])
+    past = Past(observation=seen.observation, actions=seen.actions)
+    assert limits.instants(policy.spec) == 4
+    with served(policy, limits=limits) as port, RemotePolicy(f"ws://127.0.0.1:{port}", patience=1) as remote:
+        for stop, start in ((4, 0), (5, 4)):
+            shown, known = (past.map(lambda axes, leaf, first=first, stop=stop: leaf[:, first:stop]) for first in (0, start))
+            told, wanted = remote.act(remote.begin(1, Task()), shown, noise=noise)[1], policy.act(policy.begin(1, Task()), known, noise=noise)[1]
+            assert torch.equal(told.low_level, wanted.low_level) and remote.losses == 0
 
 
 def test_of_a_goal_only_what_the_policy_could_see_is_sent() -> None:

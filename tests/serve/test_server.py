@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +17,8 @@ import pytest
 from tests.serve.mocks import SEES, SENTENCES, OpenpiClient, Summing, message, openpi_bytes, served
 from wam.serve import Keys, Limits, PolicyServer, Session
 from wam.world import PolicySpec, SpecError
+
+UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg=="}
 
 
 def local(policy) -> Session:
@@ -120,6 +123,40 @@ def test_limits_of_size_rate_and_clients() -> None:
             assert client.closed() == 1008
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("message_bytes", 0), ("per_second", 0), ("frames", -1), ("clients", 0), ("infer_seconds", 0.0), ("infer_seconds", float("nan")), ("idle_seconds", -1.0)],
+)
+def test_limits_that_let_nobody_be_answered_are_refused(field: str, value: float) -> None:
+    with pytest.raises(SpecError, match=rf"Limits\.{field} is {value}, expected .*(at least 1|above 0)"):
+        Limits(**{field: value})
+
+
+@pytest.mark.parametrize("limits", [Limits(frames=2), Limits(message_bytes=1200)])
+def test_limits_under_which_no_step_could_be_told_are_refused_at_the_start(limits: Limits) -> None:
+    """Three steps are executed between two messages; each frame with its step takes 101 bytes."""
+    with pytest.raises(SpecError, match=r"executes 3 steps between two messages, so one may show 3 instants in .* \(wam serve --frames, --message-mib\)"):
+        PolicyServer(Summing(execute=3), limits=limits)
+    PolicyServer(Summing(execute=1), limits=limits)
+
+
+def test_who_is_not_let_in_counts_for_nothing_and_who_is_sent_away_takes_no_place() -> None:
+    """Also while it does not answer to the farewell."""
+    with served(Summing(), limits=Limits(clients=1)) as port:
+        with OpenpiClient(port), OpenpiClient(port) as second:
+            assert "1 clients are connected" in second.metadata
+        with socket.create_connection(("127.0.0.1", port)) as silent, silent.makefile("rb") as told:
+            lines = ["GET / HTTP/1.1", "Host: robot", *(f"{name}: {value}" for name, value in UPGRADE.items()), "", ""]
+            silent.sendall("\r\n".join(lines).encode())
+            while told.readline().strip():
+                pass
+            silent.sendall(b"\x81\x81\0\0\0\0x")  # the text "x"; what comes back is not read
+            time.sleep(0.2)
+            with OpenpiClient(port) as client:
+                wanted = Session(Summing(), Keys.of(SEES), Limits(), seed=2).answer(message())  # the third that was let in
+                assert np.array_equal(client.infer(message())["actions"], wanted["actions"])
+
+
 def test_a_slow_policy_does_not_block_health_and_is_given_up_in_time() -> None:
     thinking, enough = threading.Event(), threading.Event()
 
@@ -172,8 +209,7 @@ def test_a_token_is_asked_for_and_web_pages_stay_out() -> None:
                 OpenpiClient(port, token)
         with OpenpiClient(port, "secret") as client:
             client.infer(message())
-        upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg=="}
-        assert get(port, "/", Authorization="Api-Key secret", Origin="http://evil.example", **upgrade)[0] == 403
+        assert get(port, "/", Authorization="Api-Key secret", Origin="http://evil.example", **UPGRADE)[0] == 403
         assert get(port, "/healthz")[0] == 200
 
 

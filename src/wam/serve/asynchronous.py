@@ -60,7 +60,7 @@ class AsyncRemotePolicy:
         link.open()
         assert link.greeting is not None
         self.served, self.keys, self.limits = link.greeting.spec, link.greeting.keys, link.greeting.limits
-        self.spec = dataclasses.replace(self.served, chunk=1, execute=1)
+        self.spec, self.most = dataclasses.replace(self.served, chunk=1, execute=1), self.limits.instants(self.served)
         self.courier, self.episode = Courier(link), -1
         self._restart(Task())
 
@@ -93,7 +93,7 @@ class AsyncRemotePolicy:
         """The action of this step, at once. RemoteError where the server says that something is wrong."""
         if (int(memory.episode), int(memory.step)) != (self.episode, self.step):
             raise SpecError("the memory is an old one. AsyncRemotePolicy drives one robot, from the beginning of an episode to its end.")
-        self.unsent = [*self.unsent, since][-self.limits.frames - 1 :]  # more than can be sent: the server begins anew
+        self.unsent = [*self.unsent, since][-self.most - 1 :]  # more than can be sent: the server begins anew
         self.went = self.went + moved(since, self.relative)
         self._take()
         self._ask(noise)

@@ -189,7 +189,7 @@ def _end(connection: ClientConnection) -> None:
 
 def _require_address(address: str) -> None:
     try:
-        parse_uri(address)
+        parse_uri(address).host.encode("idna")
     except (InvalidURI, ValueError) as error:
         raise SpecError(f"the address is {address!r}, expected ws://host:port, e.g. ws://127.0.0.1:8000, as `wam serve` says it.") from error
 

@@ -54,7 +54,7 @@ class RemotePolicy:
         if batch > self.limits.clients:
             raise SpecError(
                 f"{batch} rows are that many clients of {self.address}, which lets {self.limits.clients} in at once. "
-                "Ask in smaller batches, or serve with larger Limits(clients=...)."
+                "Ask in smaller batches, or let more in: Limits(clients=...), wam serve --clients."
             )
         require_sent(task, self.spec)
         row = torch.arange(self.rows, self.rows + batch)
@@ -135,7 +135,7 @@ class Message:
 
     def following(self) -> dict[str, Any]:
         """All frames and executed actions since the last message; only the last frame, from the beginning, where that is too much."""
-        if self.since.actions.size("T") > self.limits.frames:
+        if self.since.actions.size("T") > max(1, self.limits.instants(self.spec)):
             return self.anew()
         actions = self.since.actions
         assert actions.low_level is not None

@@ -63,8 +63,10 @@ class PolicyServer:
         require_safe(host, token, "drive the robot")
         self.keys = keys or Keys.of(policy.spec.observes)
         self.keys.require_fit(policy.spec)
+        self.limits = limits or Limits()
+        self.limits.require_fit(policy.spec)
         self.policy, self.name, self.host, self.port, self.token = policy, name, host, port, token
-        self.limits, self.seed, self.device = limits or Limits(), seed, device
+        self.seed, self.device = seed, device
         self.clients, self.served = 0, 0
         self.worker: ThreadPoolExecutor | None = None
 
@@ -120,11 +122,18 @@ class PolicyServer:
         return None
 
     async def _client(self, connection: ServerConnection) -> None:
-        self.clients, self.served = self.clients + 1, self.served + 1
-        who = f"client {self.served}"
-        logger.info("%s connected from %s", who, connection.remote_address)
+        """One that came: let in and answered, or told why not."""
+        who = f"a client at {connection.remote_address}"
         try:
-            await self._converse(connection, Session(self.policy, self.keys, self.limits, seed=self.seed + self.served - 1, device=self.device))
+            if self.clients >= self.limits.clients:
+                raise Refusal(CloseCode.TRY_AGAIN_LATER, f"{self.limits.clients} clients are connected, which is the limit; try again later")
+            self.clients, self.served = self.clients + 1, self.served + 1
+            who = f"client {self.served}"
+            logger.info("%s connected from %s", who, connection.remote_address)
+            try:
+                await self._converse(connection, Session(self.policy, self.keys, self.limits, seed=self.seed + self.served - 1, device=self.device))
+            finally:
+                self.clients -= 1  # before the farewell, which a dead line makes long
         except ConnectionClosed:
             pass
         except Refusal as refusal:
@@ -134,13 +143,10 @@ class PolicyServer:
             logger.exception("%s: the policy failed", who)
             await farewell(connection, CloseCode.INTERNAL_ERROR, f"the policy failed ({type(error).__name__}); the server's log says more")
         finally:
-            self.clients -= 1
             logger.info("%s is gone", who)
 
     async def _converse(self, connection: ServerConnection, session: Session) -> None:
         """Answer message after message, until the connection ends or something does not fit."""
-        if self.clients > self.limits.clients:
-            raise Refusal(CloseCode.TRY_AGAIN_LATER, f"{self.limits.clients} clients are connected, which is the limit; try again later")
         await connection.send(pack(self.metadata()))
         arrived, before = deque[float](maxlen=self.limits.per_second), None
         while True:
