@@ -126,6 +126,17 @@ def test_executed_actions_in_another_unit_are_refused(done) -> None:
     assert len(policy.pasts) == (1 if done else 2)
 
 
+def test_what_was_not_executed_may_be_no_number() -> None:
+    """As in an answer, where a policy that wants nothing done may say so with numbers that are none."""
+    talk, policy = session()
+    talk.answer(message(0))
+    told = {**message(1), "executed": np.array([[np.nan, np.inf]]), "executed_valid": np.array([False])}
+    talk.answer(told)
+    assert not policy.pasts[-1].actions.valid.any()
+    with pytest.raises(RequestError, match="'executed' has numbers that are not finite"):
+        talk.answer({**told, "executed_valid": np.array([True])})
+
+
 def test_a_client_that_shows_every_frame_may_begin_anew_with_the_last_one() -> None:
     talk, policy = session(instructed=True)
     frames = {key: np.stack([message(number)[key] for number in (1, 2)]) for key in Keys.of(SEES).inputs(SEES)}
@@ -278,6 +289,22 @@ def test_a_table_of_ones_own_must_cover_the_policy() -> None:
     assert np.array_equal(reply["actions"], session()[0].answer({**message(), "noise": {"seed": 0, "step": 0, "stream": 0}})["actions"])
     with pytest.raises(SpecError, match=r"cameras \['front'\], the policy sees .*1 readings, the policy sees 2"):
         Keys(cameras={"exterior": "front"}, proprio={"joints": 1}).require_fit(policy.spec)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ({"proprio": {"joints": 3, "gripper": -1}}, r"keys \['gripper'\] of the table hold no reading"),
+        ({"proprio": {"front": 2}}, r"keys \['front'\] mean something else in a message as well"),
+        ({"proprio": {"executed": 2}}, r"keys \['executed'\] mean something else"),
+        ({"prompt": "goal/task"}, r"keys \['goal/task'\] mean something else .* without 'goal/' before it"),
+    ],
+)
+def test_a_table_whose_keys_mean_two_things_is_refused(table, words) -> None:
+    usual = {"cameras": {"front": "front", "wrist": "wrist"}, "proprio": {"joints": 2}, "prompt": "task"}
+    Keys(**usual).require_fit(Summing(instructed=True).spec)
+    with pytest.raises(SpecError, match=words):
+        Keys(**{**usual, **table}).require_fit(Summing(instructed=True).spec)
 
 
 def test_a_reading_in_another_unit_is_refused_and_one_a_little_beyond_its_limits_is_not() -> None:

@@ -9,7 +9,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from wam.serve.link import Link, LinkLost, RemoteError
+from wam.serve.link import Link, LinkLost
 
 logger = logging.getLogger(__name__)
 
@@ -31,13 +31,13 @@ class Courier:
         self.idle = False  # connected, and nothing under way
         self.errand: Letter | None = None
         self.answer: Letter | None = None
-        self.failure: RemoteError | None = None
+        self.failure: Exception | None = None
         self.changed = threading.Condition()  # guards all of the above
         self.thread = threading.Thread(target=self._run, name="policy courier", daemon=True)
         self.thread.start()
 
     def take(self) -> Letter | None:
-        """The answer, once. RemoteError where the server said that something is wrong."""
+        """The answer, once. RemoteError where the server said that something is wrong; whatever else ended the thread is raised here too."""
         with self.changed:
             if self.failure is not None:
                 raise self.failure
@@ -75,7 +75,7 @@ class Courier:
                 self._carry()
             except LinkLost as error:
                 logger.warning("%s", error)
-            except RemoteError as error:
+            except Exception as error:  # mostly RemoteError: without this thread the robot would hold for ever, and nobody would know why
                 with self.changed:
                     self.failure = error
                 return

@@ -21,6 +21,7 @@ from wam.world.slots import in_another_unit
 from wam.world.specs import ObservationSpec
 
 GOAL = "goal/"
+SPOKEN = ("reset", "executed", "executed_valid", "noise", "sequence")  # keys of a message that are the same for all policies
 
 
 class RequestError(ValueError):
@@ -55,6 +56,11 @@ class Keys(Spec):
             found.append(f"the table has {sum(self.proprio.values())} readings, the policy sees {len(seen.proprio)}.")
         if not self.cameras and not self.proprio:
             found.append("it sees nothing.")
+        if empty := [key for key, count in self.proprio.items() if count < 1]:
+            found.append(f"the keys {empty} of the table hold no reading: give each at least 1, or leave it out.")
+        names = [*self.cameras, *self.proprio, *([self.prompt] if spec.instructed else []), *SPOKEN]
+        if twice := sorted({key for key in names if names.count(key) > 1 or key.startswith(GOAL)}):
+            found.append(f"the table's keys {twice} mean something else in a message as well: name each once, without {GOAL!r} before it, and not {SPOKEN}.")
         if found:
             raise SpecError("this policy cannot be served: " + " ".join(found))
 

@@ -114,7 +114,7 @@ class Session:
             raise RequestError(f"'executed_valid' does not fit 'executed': expected booleans of shape ({len(rows)},).")
         if not len(rows):
             return self.spec.acts.nothing(1, 1, self.device)
-        numbers = finite(rows, "executed")
+        numbers = finite(np.where(valid[:, None] | np.isfinite(rows), rows, 0), "executed")
         for index, slot in enumerate(self.spec.acts.low_level):
             require_unit(numbers[valid, index].astype(np.float64), "executed", slot)
         low_level = torch.tensor(numbers, device=self.device).view(1, -1, per_step, size)
