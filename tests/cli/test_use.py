@@ -2,12 +2,13 @@
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from typer.testing import CliRunner
 
 from wam.cli import app, main
+from wam.use.reranking import DESCENT
 from wam.world import Spec
 
 RUN = CliRunner()
@@ -29,6 +30,7 @@ def test_help_has_an_example(verb):
         (["synthesise", ".", "--policy", ".", "--out", "set", "--data", "x", "--only-solved"], "Name it: --world push"),
         (["rerank", ".", "--policy", ".", "--option", "zones"], "write NAME=VALUE"),
         (["rerank", ".", "--policy", ".", "--modes", "best"], "expected some of rank, opt, both"),
+        (["rerank", ".", "--policy", ".", "--descent-rate", "0"], "--descent-rate is 0, expected a share of half the action range"),
         (["improve", ".", "--data", "x", "--out", "y", "--option", "zones"], "write NAME=VALUE"),
     ],
 )
@@ -62,3 +64,11 @@ def test_synthesise_tells_what_it_made(tmp_path, monkeypatch):
         answer = RUN.invoke(app, [*command, "--out", "set", "--episodes", "4", *more])
         assert answer.exit_code == 0, answer.output
     assert json.loads(answer.stdout)["written"] == 3
+
+
+def test_how_chunks_are_refined_reaches_the_job(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("wam.jobs.use.rerank.rerank", lambda run, policy, test, *, out, bars: asked.append(test) or 1 / 0)
+    for more in ([], ["--descent-steps", "5", "--descent-rate", "0.02"]):
+        RUN.invoke(app, ["use", "rerank", str(tmp_path), "--policy", str(tmp_path), *more])
+    assert [test.descent for test in asked] == [DESCENT, replace(DESCENT, steps=5, rate=0.02)]

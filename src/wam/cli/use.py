@@ -112,6 +112,10 @@ def rerank(
         ),
     ] = "all",
     draws: Annotated[int, typer.Option(help="Chunks that the policy draws.", min=1)] = 16,
+    descent_steps: Annotated[int, typer.Option(help="Gradient steps by which a chunk is refined.", min=1)] = 20,
+    descent_rate: Annotated[
+        float, typer.Option(help="Size of the first of them, as a share of half the action range; later ones are smaller. More leaves what the model knows.")
+    ] = 0.1,
     goals: Annotated[int, typer.Option(help="Held-out starts.", min=1)] = 100,
     ceiling: Annotated[bool, typer.Option("--ceiling", help="Also rank by what the true simulator says would happen.")] = False,
     judge_episodes: JudgeEpisodes = 60,
@@ -123,11 +127,13 @@ def rerank(
     """A frozen policy alone, and with a world model that chooses among its actions or refines them: success, seconds per decision."""
     from wam.jobs.use.rerank import RerankTest, rerank
     from wam.jobs.use.tables import judge_summary
+    from wam.plan import Gradient
     from wam.show.bars import Bars
     from wam.show.summaries import difference_summary
     from wam.show.tables import success_table, terminal_table
 
-    asked = RerankTest(world, options(option), modes_of(modes), draws=draws, goals=goals, ceiling=ceiling, judge_episodes=judge_episodes, device=device)
+    where = RerankTest(world, options(option), modes_of(modes), goals=goals, ceiling=ceiling, judge_episodes=judge_episodes, device=device)
+    asked = replace(where, draws=draws, descent=Gradient(steps=descent_steps, rate=descent_rate))
     with Bars(Console(stderr=True)) as bars:
         found, page = rerank(run, policy, asked, out=out, bars=bars)
     if result is not None:

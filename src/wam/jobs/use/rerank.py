@@ -24,7 +24,7 @@ from wam.jobs.origins import origin_of
 from wam.jobs.place import BATCH, Place
 from wam.jobs.use.judging import EPISODES, USUAL, judge_of
 from wam.jobs.use.tables import judge_summary
-from wam.plan import GoalImage, Objective, Return, Reward
+from wam.plan import GoalImage, Gradient, Objective, Return, Reward
 from wam.recipes.runs import Run, load
 from wam.show.bars import Bars
 from wam.show.report import Report
@@ -32,7 +32,7 @@ from wam.show.sections import episodes_section, origin_section, success_sections
 from wam.show.words import points
 from wam.use.judge import JudgeConfig, JudgeScore, Verdict
 from wam.use.pictured import pictured
-from wam.use.reranking import Mode, Reranking, require_fit
+from wam.use.reranking import DESCENT, Mode, Reranking, require_fit
 from wam.use.true_model import TrueModel
 from wam.world import Env, EnvSpec, Episodes, Policy, WorldModel
 
@@ -50,21 +50,28 @@ class RerankResult(Result):
     draws: int
     objective: str  # what is wanted of a future, in words
     judge: JudgeScore | None  # where a judge says it
+    descent_steps: int | None = None  # of refined chunks; None = none was, or this was not kept yet
+    descent_rate: float | None = None  # size of the first step, as a share of half the action range
 
 
 @dataclass(frozen=True)
 class RerankTest:
-    """What is asked, apart from the runs."""
+    """What is asked, apart from the runs. ValueError for a rate by which nothing could go downhill."""
 
     world: str
     options: Mapping[str, object]  # of the world
     modes: tuple[Mode, ...] = ()  # () = all that the model allows
     draws: int = 16  # chunks to choose from
+    descent: Gradient = DESCENT  # how chunks are refined, its starts aside
     goals: int = 100  # held-out starts
     ceiling: bool = False  # also rank by the true simulator
     judge_episodes: int = EPISODES  # of each teacher
     judge: JudgeConfig = USUAL
     device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.descent.rate <= 1:
+            raise ValueError(f"--descent-rate is {self.descent.rate:g}, expected a share of half the action range: above 0, at most 1, e.g. {DESCENT.rate}.")
 
 
 def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = None, bars: Bars) -> tuple[RerankResult, Path]:
@@ -86,7 +93,7 @@ def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = 
     model, objective, score = wanted(run, env, asked, place, bars)
     arms: dict[str, Policy[Any]] = {f"{base.recipe.name} alone": alone}
     for mode in modes:
-        arms[WORDS[mode].format(asked.draws)] = Reranking(alone, model, objective, mode=mode, draws=asked.draws, bf16=run.preset.bf16)
+        arms[WORDS[mode].format(asked.draws)] = Reranking(alone, model, objective, mode=mode, draws=asked.draws, descent=asked.descent, bf16=run.preset.bf16)
     if asked.ceiling:
         simulator = TrueModel(env, lambda rows: place.shown(rows, base.preset))
         arms[CEILING] = Reranking(alone, simulator, Reward(), draws=asked.draws)
@@ -94,7 +101,7 @@ def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = 
             arms[JUDGED] = Reranking(alone, simulator, objective, draws=asked.draws)
     rows, films = measured(env, place.make(1).spec, arms, asked.goals, bars)
     differences = tuple(compare_success(row, rows[0]) for row in rows[1:])
-    said = in_words(objective)
+    said, descent = in_words(objective), None if set(modes) <= {"rank"} else asked.descent
     result = RerankResult(
         rows=tuple(rows),
         differences=differences,
@@ -102,13 +109,15 @@ def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = 
         draws=asked.draws,
         objective=said,
         judge=score,
+        descent_steps=descent.steps if descent else None,
+        descent_rate=descent.rate if descent else None,
         origin=origin_of(
             run,
             base,
             started=started,
             protocol=(
                 f"{asked.goals} held-out starts of {place}, the same for all; success at the end of the budget. {base.name} draws "
-                f"{asked.draws} chunks, {run.name} imagines them, wanted is {said}. The ceiling ranks by the simulator's own reward."
+                f"{asked.draws} chunks, {run.name} imagines them, wanted is {said}. {refined(descent)}The ceiling ranks by the simulator's own reward."
             ),
             sources=sources,
             device=asked.device,
@@ -142,6 +151,11 @@ def in_words(objective: Objective[Any]) -> str:
         case Return():
             return "the reward that the model predicts, and what it expects after the last step"
     return repr(objective)
+
+
+def refined(descent: Gradient | None) -> str:
+    """How, as a sentence of the protocol; empty where nothing was."""
+    return f"Chunks are refined by {descent.steps} gradient steps, the first of {descent.rate:g} times half the action range. " if descent else ""
 
 
 def measured(env: Env, own: EnvSpec, arms: Mapping[str, Policy[Any]], goals: int, bars: Bars) -> tuple[list[SuccessRow], list[Episodes]]:
