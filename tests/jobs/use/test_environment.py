@@ -164,7 +164,7 @@ def test_what_does_not_fit_explains_itself(susie, tmp_path):
         imagined_world(run, 2)
     with pytest.raises(ValueError, match="say where episodes start, by one of the two"):
         imagined_world(run, 2, world="push", data="runs/push")
-    with pytest.raises(SpecError, match="its video does not see them. `wam imagine"):
+    with pytest.raises(SpecError, match=r"its video does not see them\. `wam imagine"):
         imagined_world(load(susie), 2, world="push")
     with pytest.raises(ValueError, match="the world 'tabletop' has the cameras"):
         imagined_world(run, 2, world="tabletop", starts=2)
