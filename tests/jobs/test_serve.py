@@ -16,7 +16,7 @@ from tests.plan.mocks import DoubleIntegrator
 from tests.serve.mocks import OpenpiClient, Summing, message
 from wam.plan import CEM, GoalImage
 from wam.plan.control.receding import RecedingHorizon
-from wam.serve import Keys, PolicyServer
+from wam.serve import Keys, Limits, PolicyServer
 from wam.world import SpecError
 
 
@@ -94,6 +94,13 @@ def test_prompts_tables_and_tokens_are_announced() -> None:
         "token",
     ):
         assert words in text, words
+
+
+def test_limits_are_announced() -> None:
+    limits = Limits(clients=3, per_second=500, frames=20, message_bytes=3 * 2**19, infer_seconds=0.5, idle_seconds=1800)
+    text = "\n".join(job.announcement(PolicyServer(Summing(), limits=limits), 7))
+    assert "for  3 robots at once; of each 500 messages a second, with 20 instants in 1.5 MiB" in text
+    assert "given up: an answer after 0.5 s, a robot after 1800 s without a message" in text
 
 
 def test_others_are_let_in_only_with_a_token(run) -> None:

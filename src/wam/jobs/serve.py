@@ -68,6 +68,9 @@ def announcement(server: "PolicyServer", port: int) -> list[str]:
         lines.append(f"  goal {shown}: how it should look, like the camera's pictures, with the first message of an episode")
     lines.append(f"  out  actions ({spec.chunk * rows}, {len(spec.acts.low_level)}) at {rate:g} Hz, of which {spec.execute * rows} are to be executed")
     lines.append(f"       {escape(_named(spec.acts.low_level))}")
+    limits, size = server.limits, f"{server.limits.message_bytes / 2**20:g} MiB"
+    lines.append(f"  for  {limits.clients} robots at once; of each {limits.per_second} messages a second, with {limits.frames} instants in {size}")
+    lines.append(f"       given up: an answer after {limits.infer_seconds:g} s, a robot after {limits.idle_seconds:g} s without a message")
     lines.append("  asked with a token" if server.token else "  open to this machine only, without a token")
     return [*lines, "  Ctrl-C ends it."]
 
