@@ -1,6 +1,7 @@
 """A robot's own loop, one step at a time, and what must hold of it however the link was: nothing is executed twice, and holding is holding."""
 
 import time
+from collections.abc import Callable
 
 import torch
 
@@ -19,7 +20,7 @@ class Drive:
         observation, task = self.world.reset(torch.tensor([True]), torch.tensor([seed]))
         self.since = Past(observation=observation, actions=self.world.spec.acts.nothing(1, 1))
         self.memory = self.meter.begin(1, task)
-        self.executed, self.outcome = list[tuple[torch.Tensor, bool]](), None
+        self.executed, self.outcome, self.moves = list[tuple[torch.Tensor, bool]](), None, False
 
     @property
     def solved(self) -> bool:
@@ -38,14 +39,20 @@ class Drive:
         self.since = Past(observation=self.outcome.observation, actions=actions)
         self.executed.append((actions.low_level[0, 0, 0], bool(actions.valid)))
         time.sleep(pause)
-        return self.policy.executed > before
+        self.moves = self.policy.executed > before
+        return self.moves
 
     def until(self, moved: bool, most: int = 2000, pause: float = 0.002) -> None:
         """Step until the robot moves, or holds."""
+        self.go(lambda: self.moves == moved, most, pause)
+
+    def go(self, done: Callable[[], bool], most: int = 2000, pause: float = 0.002) -> None:
+        """Step until something holds true."""
         for _ in range(most):
-            if self.step(pause) == moved:
+            self.step(pause)
+            if done():
                 return
-        raise AssertionError(f"the robot did not {'move' if moved else 'hold'} within {most} steps")
+        raise AssertionError(f"after {most} steps, {self.policy.executed} of them executed, it did not come to that")
 
     def check(self) -> int:
         """The steps came one after the other, each once, and in between it held: changes of 0, the last values again, nothing before the first."""

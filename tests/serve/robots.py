@@ -17,7 +17,7 @@ from wam.sim.worlds.push.scene import PUSHER_RADIUS, length
 from wam.sim.worlds.push.steering import Table, shove
 from wam.world import Actions, Noise, Observation, Outcome, Past, PolicySpec, Record, Slot, Task, Truth, concatenate, record
 
-DISC = PushConfig(pusher="anywhere", budget=500)
+DISC = PushConfig(pusher="anywhere", budget=5000)
 NEAR = 0.025  # m from its place, and the disc is left alone
 PACE = 0.03  # m per step and axis: a disc that is shoved faster slides on, which no plan here knows
 

@@ -156,7 +156,10 @@ class PolicyServer:
                 raise Refusal(CloseCode.GOING_AWAY, f"no message for {self.limits.idle_seconds:g} s") from None
             now = time.monotonic()
             if len(arrived) == arrived.maxlen and now - arrived[0] < 1:
-                raise Refusal(CloseCode.POLICY_VIOLATION, f"more than {self.limits.per_second} messages in a second; serve with a larger --per-second where a robot needs them")
+                raise Refusal(
+                    CloseCode.POLICY_VIOLATION,
+                    f"more than {self.limits.per_second} messages in a second; serve with a larger --per-second where a robot needs them",
+                )
             arrived.append(now)
             if isinstance(data, str):
                 raise Refusal(CloseCode.INVALID_DATA, "a text frame came, expected a binary one with a MessagePack message")
@@ -183,7 +186,9 @@ class PolicyServer:
             asked = asyncio.get_running_loop().run_in_executor(self.worker, _answered, session, data, before)
             return await asyncio.wait_for(asked, self.limits.infer_seconds)
         except TimeoutError:
-            raise Refusal(CloseCode.INTERNAL_ERROR, f"no answer within {self.limits.infer_seconds:g} s: the policy is too slow for --infer-seconds, or busy with others") from None
+            raise Refusal(
+                CloseCode.INTERNAL_ERROR, f"no answer within {self.limits.infer_seconds:g} s: the policy is too slow for --infer-seconds, or busy with others"
+            ) from None
         except (WireError, RequestError, SpecError) as error:  # SpecError: e.g. a goal that the policy needs and nobody sent
             raise Refusal(CloseCode.INVALID_DATA, str(error)) from error
 
