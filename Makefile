@@ -139,12 +139,13 @@ video: .venv/ready
 TOLD := --option task=instruction --option objects=2 --option zones=2 --option colours=red,blue,yellow,cyan --option budget=42
 uses: .venv/ready
 	[ -d runs/paradigms/data ] || $(BIN)/wam record push --out runs/paradigms/data --episodes 2000 --policies expert:0.7,noisy_expert:0.3 $(TOLD) --option size=32
-	for arm in susie-1 diffusion_policy-1 diffusion_policy-0.2; do \
+	for arm in diffusion_policy-1 diffusion_policy-0.2; do \
 	    run=runs/paradigms/$$arm-0; \
 	    [ -d $$run ] || $(BIN)/wam train $${arm%-*} --labels $${arm#*-} --data runs/paradigms/data --out $$run || exit 1; \
 	done
 	$(BIN)/wam train cosmos_predict --preset rollout --data runs/paradigms/data --out runs/uses/cosmos $$(test -d runs/uses/cosmos && echo --resume)
-	$(BIN)/wam use evaluate-policy runs/uses/cosmos --policies runs/paradigms/susie-1-0 --world push $(TOLD) --control runs/uses/cosmos-shuffled --result results/evaluate_push.json
+	[ -d runs/quick/susie-1-0 ] || $(BIN)/wam train susie --preset quick --data runs/paradigms/data --out runs/quick/susie-1-0
+	$(BIN)/wam use evaluate-policy runs/uses/cosmos --policies runs/quick/susie-1-0 --world push $(TOLD) --starts 400 --control runs/uses/cosmos-shuffled --result results/evaluate_push.json
 	[ -d runs/uses/held-out ] || $(BIN)/wam record push --out runs/uses/held-out --episodes 100 --seed 1000000 --policies expert:0.7,noisy_expert:0.3 $(TOLD)
 	$(BIN)/wam imagine runs/uses/cosmos --data runs/uses/held-out --horizon 12 --windows 256 --result results/cosmos_predict_card.json
 	$(BIN)/wam train cosmos_predict --skip 3 --data runs/paradigms/data --out runs/uses/cosmos-3 $$(test -d runs/uses/cosmos-3 && echo --resume)
