@@ -32,7 +32,7 @@ def test_the_model_of_the_page_passes_the_checks_and_learns(tmp_path, monkeypatc
     made, training = re.findall(r"```python\n(.*?)```", (DOCS / "own-model.md").read_text(), re.DOTALL)
     (tmp_path / "my_module.py").write_text(made)
     monkeypatch.chdir(tmp_path)
-    report = check_target("my_module:make_model")
+    (report,) = check_target("my_module:make_model")
     assert report.ok, str(report)
     spec, noise = sys.modules["my_module"].Moves().spec, Noise.of(range(8))
     moves = 0.05 * noise.normal(20, 1, 2).clamp(-1, 1)

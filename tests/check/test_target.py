@@ -52,7 +52,7 @@ def here(tmp_path, monkeypatch):
     ],
 )
 def test_targets_are_dispatched_by_interface(here, name, interface):
-    report = check_target(f"checked_by_test:{name}")
+    (report,) = check_target(f"checked_by_test:{name}")
     assert (report.subject, report.interface) == (f"checked_by_test:{name}", interface)
     assert report.ok, str(report)
     if interface in ("world model", "policy"):

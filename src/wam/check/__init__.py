@@ -9,5 +9,6 @@ from wam.check.report import Finding as Finding
 from wam.check.report import Report as Report
 from wam.check.target import TargetError as TargetError
 from wam.check.target import check_target as check_target
+from wam.check.views import check_views as check_views
 from wam.check.windows import check_windows as check_windows
 from wam.check.world_model import check_world_model as check_world_model

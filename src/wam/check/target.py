@@ -17,11 +17,10 @@ import torch
 
 from wam.check.env import check_env
 from wam.check.planner import check_planner
-from wam.check.policy import check_policy
 from wam.check.report import Report
 from wam.check.runner import describe
+from wam.check.views import check_views
 from wam.check.windows import check_windows
-from wam.check.world_model import check_world_model
 from wam.world import Env, EnvSpec, Planner, Policy, PolicySpec, Windows, WorldModel, WorldModelSpec
 
 HOW = "A target is `module:factory`, e.g. `wam check my_module:make_model`, where factory() makes the object."
@@ -31,20 +30,18 @@ class TargetError(ValueError):
     """A target that names nothing checkable."""
 
 
-def check_target(target: str, *, device: torch.device | str = "cpu") -> Report:
-    """Import `module:factory`, call it, and run the checks of the interface that the result declares."""
+def check_target(target: str, *, device: torch.device | str = "cpu") -> tuple[Report, ...]:
+    """Import `module:factory`, call it, and run the checks of the interface that the result declares, and of each view that it gives."""
     make = _load(target)
     made = _call(make, target)
     interface = _interface(made, target)
-    if interface == "world model":
-        return check_world_model(made, make=make, device=device, name=target)
-    if interface == "policy":
-        return check_policy(made, make=make, device=device, name=target)
+    if interface in ("world model", "policy"):
+        return check_views(made, make=make, device=device, name=target)
     if interface == "env":
-        return check_env(made, name=target)
+        return (check_env(made, name=target),)
     if interface == "windows":
-        return check_windows(made, name=target)
-    return check_planner(made, device=device, name=target)
+        return (check_windows(made, name=target),)
+    return (check_planner(made, device=device, name=target),)
 
 
 def _load(target: str) -> Callable[[], Any]:

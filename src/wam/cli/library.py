@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -91,14 +92,15 @@ def card(recipe: Annotated[str, typer.Argument(help="Module name of a recipe.")]
 
 @app.command(epilog="Example: [bold]wam check my_module:make_model[/]")
 def check(
-    target: Annotated[str, typer.Argument(help="module:factory of a model, policy, planner, world or windows.")],
+    target: Annotated[str, typer.Argument(help="module:factory of a model, policy, planner, world or windows; or the folder of a trained run.")],
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
-    """Conformance of your own object: what came, what was expected, the likely cause. Exit code 1 where a check fails."""
+    """Conformance of your own object or a trained run: what came, what was expected, the likely cause. Exit code 1 where a check fails."""
     from wam.check import check_target
+    from wam.jobs.conforms import check_run
 
-    report = check_target(target, device=device)
-    show(report.to_dict(), str(report), as_json)
-    if not report.ok:
+    reports = check_run(Path(target), device=device) if Path(target).is_dir() else check_target(target, device=device)
+    show([report.to_dict() for report in reports], [str(report) for report in reports], as_json)
+    if not all(report.ok for report in reports):
         raise typer.Exit(1)
