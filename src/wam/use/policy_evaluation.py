@@ -82,7 +82,7 @@ class PolicyEvaluation(Spec):
         rates = sorted(one.real.value for one in self.policies if any(one.real_outcomes))  # those that never solve anything are told apart by anyone
         close = any(rates[i + CLOSE - 1] - rates[i] <= POINTS + 1e-9 for i in range(len(rates) - CLOSE + 1))
         found = [f"{len(self.policies)} policies, at least {POLICIES} are asked for"] if len(self.policies) < POLICIES else []
-        found += [] if close else [f"no {CLOSE} policies that solve something lie within {POINTS:.0%} of each other in the world"]
+        found += [] if close else [f"no {CLOSE} policies that solve something lie within {100 * POINTS:.0f} points of each other in the world"]
         return (*found, *([f"{len(self.seeds)} starts, at least 100 are asked for"] if len(self.seeds) < 100 else []))
 
 

@@ -1,6 +1,7 @@
 """Policies named beforehand: a grade makes a policy worse by just so much, and who cannot see in a model is told so."""
 
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from wam.plan.control.rollout import rollout
 from wam.recipes.runs import load
 from wam.sim.worlds.push import make
 from wam.use.pictured import pictured
-from wam.world import Idle, Noise, PolicySpec, Slot, SpecError
+from wam.world import Idle, Noise, Past, PolicySpec, Slot, SpecError, Uniform
 
 
 def relative(policy: Seeker) -> Seeker:
@@ -42,6 +43,15 @@ def test_eight_policies_are_named_and_every_teacher_exists(susie):
         policies_of([load(susie), load(susie)], "push", env.spec)
     with pytest.raises(ValueError, match="no policies are named beforehand for the world 'gym'"):
         named("gym")
+
+
+@pytest.mark.parametrize("world", NAMED)
+def test_in_every_world_a_run_gives_six_policies_and_the_judge_has_teachers(world):
+    module = import_module(f"wam.sim.worlds.{world}")
+    spec = module.make(1).spec
+    graded = [Graded(Uniform(spec), grade) for grade in NAMED[world].grades]
+    assert len({str(policy.grade) for policy in graded}) == 6 and str(graded[0].grade) == "as trained"
+    assert set(NAMED[world].teachers) <= module.POLICIES.keys()
 
 
 def test_who_sees_more_than_the_model_predicts_cannot_act_in_it():
@@ -75,3 +85,16 @@ def test_progress_is_told_decision_by_decision():
         for start in (0, 2):
             rollout(DotWorld(2), policy, 3, seeds=(start, start + 1), noise=Noise.of((0, 1)))
     assert said == [(done, 12) for done in range(1, 13)]
+
+
+def test_progress_counts_the_last_short_step_of_a_slow_policy():
+    """Ten frames are four steps of three frames, the last one shorter: two decisions of two steps each."""
+    slow = Seeker()
+    slow.spec = replace(slow.spec, acts=replace(ACTS, per_step=3), chunk=2, execute=2)
+    said: list[tuple[int, int]] = []
+    policy = watched({"slow": slow}, lambda done, total: said.append((done, total)), batches=1, steps=10)["slow"]
+    start = rollout(DotWorld(2), Seeker(), 1, seeds=(0, 1), noise=Noise.of((0, 1)))
+    memory = policy.begin(2, start.task)
+    for _ in range(2):
+        memory, _ = policy.act(memory, Past(observation=start.observation, actions=start.actions))
+    assert said == [(1, 2), (2, 2)]

@@ -43,6 +43,10 @@ NAMED: Mapping[str, Named] = {
         grades=(Grade(), Grade(random=0.1), Grade(random=0.2), Grade(random=0.4), Grade(pace=0.75), Grade(pace=0.5)),
         teachers=("expert", "noisy_expert", "play", "wander"),
     ),
+    "tabletop": Named(  # no pace: the gripper's opening is a place
+        grades=tuple(Grade(random=share) for share in (0.0, 0.05, 0.1, 0.2, 0.3, 0.4)),
+        teachers=("expert", "noisy_expert", "play", "wander"),
+    ),
 }
 
 
@@ -143,7 +147,7 @@ class Watched:
 
 def watched(policies: Mapping[str, Policy[Any]], progress: Callable[[int, int], None], *, batches: int, steps: int) -> dict[str, Policy[Any]]:
     """All of them, `progress` told (decisions made, all) while each acts for `steps` actions in so many batches."""
-    total = sum(batches * -(-(steps // policy.spec.acts.per_step) // policy.spec.execute) for policy in policies.values())
+    total = sum(batches * -(-steps // (policy.spec.acts.per_step * policy.spec.execute)) for policy in policies.values())
     done = count(1)
     return {name: Watched(policy, lambda: progress(next(done), total)) for name, policy in policies.items()}
 
