@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from wam.show.pictures import DENSITY, GAP, MARGIN, contact_sheet, enlarged, error_picture, evenly, prediction_strip, still, strip
+from wam.show.pictures import DENSITY, GAP, MARGIN, enlarged, error_picture, evenly, prediction_strip, still, strip
 
 
 def decoded(picture):
@@ -55,12 +55,6 @@ def test_error_is_white_for_none_and_black_for_half():
     truth = torch.zeros(1, 3, 2, 2)
     assert (error_picture(truth, truth) == 255).all()
     assert (error_picture(truth + 0.5, truth) == 0).all() and (error_picture(truth + 0.25, truth) == 128).all()
-
-
-def test_contact_sheet_is_in_reading_order(frames):
-    found = decoded(contact_sheet(frames, columns=2, tile=16))
-    cell = (16 + GAP) * DENSITY
-    assert torch.equal(found[:, cell + 2 : cell + 32 : 4, 2:32:4], frames[2])
 
 
 def test_frames_may_be_on_the_way_of_a_gradient(frames):

@@ -105,7 +105,7 @@ def losses_use_the_actions(subject: Subject) -> None:
     """With other actions, at least one loss changes."""
     spec = subject.model.spec
     acts = spec.consumes if isinstance(spec, WorldModelSpec) else spec.acts
-    if not (acts.low_level or acts.camera or acts.keys or acts.latent or acts.sentences or acts.skills):
+    if not acts.told:
         raise CheckSkipped("the model is told no actions")
     window = subject.training_window(1)
     other = subject.training_window(2)

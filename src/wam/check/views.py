@@ -1,7 +1,6 @@
 """Conformance of a model together with all that it can be used as: a joint model's world model and inverse dynamics, the video inside a policy."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import torch
@@ -10,7 +9,7 @@ from wam.check.inverse import check_inverse
 from wam.check.policy import check_policy
 from wam.check.report import Report
 from wam.check.world_model import check_world_model
-from wam.world import Envisions, SpecError, Views, WorldModelSpec
+from wam.world import WorldModelSpec, offers
 
 
 def check_views(model: Any, *, make: Callable[[], Any] | None = None, device: torch.device | str = "cpu", name: str = "") -> tuple[Report, ...]:
@@ -18,15 +17,12 @@ def check_views(model: Any, *, make: Callable[[], Any] | None = None, device: to
 
     make: makes a fresh model, for the saving check.   device: where copies and their inputs lie.
     """
-    name, spec = name or type(model).__name__, model.spec
+    name, spec, found = name or type(model).__name__, model.spec, offers(model)
     check = check_world_model if isinstance(spec, WorldModelSpec) else check_policy
     reports = [check(model, make=make, device=device, name=name)]
-    if isinstance(model, Views):
-        with suppress(SpecError):
-            reports.append(check_world_model(model.as_world_model(), device=device, name=f"{name}, as_world_model()"))
-        with suppress(SpecError):
-            reports.append(check_inverse(model.as_inverse(), spec.observes, spec.acts, device=device, name=f"{name}, as_inverse()"))
-    if isinstance(model, Envisions):
-        with suppress(SpecError):
-            reports.append(check_world_model(model.as_video(), device=device, name=f"{name}, as_video()"))
+    for view, called in ((found.world_model, "as_world_model()"), (found.video, "as_video()")):
+        if view is not None and view is not model:
+            reports.append(check_world_model(view, device=device, name=f"{name}, {called}"))
+    if found.inverse is not None and found.inverse is not model:
+        reports.append(check_inverse(found.inverse, spec.observes, spec.acts, device=device, name=f"{name}, as_inverse()"))
     return tuple(reports)

@@ -35,9 +35,7 @@ def imagine(
     chosen = options(option)
     require_named(world, chosen)
     tried = None if world is None else Tried(world=world, options=chosen)
-    found, page = imagine_run(run, data, horizon=horizon, count=windows, training=training, tried=tried, sheet=sheet, device=device)
-    if result is not None:
-        found.save(result)
+    found, page = imagine_run(run, data, horizon=horizon, count=windows, training=training, tried=tried, sheet=sheet, written=result, device=device)
     show({**found.card.to_dict(), "told": found.told, "notes": found.notes}, [*card_tables(found.card), *found.notes, f"report: {page}"], as_json)
 
 
@@ -68,9 +66,9 @@ def control(
     deciding = Deciding(plan=plan, execute=execute, ensemble=ensemble, delay=delay, join=join)
     earlier = ControlResult.read(result) if add and result is not None and result.exists() else None
     with Bars(Console(stderr=True)) as bars:
-        found, page = control_runs(run, world, goals=goals, options=options(option), deciding=deciding, earlier=earlier, bars=bars, device=device)
-    if result is not None:
-        found.save(result)
+        found, page = control_runs(
+            run, world, goals=goals, options=options(option), deciding=deciding, earlier=earlier, written=result, bars=bars, device=device
+        )
     show([row.to_dict() for row in found.rows], [success_table(found.rows), f"report: {page}"], as_json)
 
 
@@ -159,7 +157,7 @@ def cross_validate(
     result: Annotated[Path, typer.Option(help="Where the figures are written, as JSON.", dir_okay=False, callback=writable)],
     preset: Preset = "robot",
     steps: Annotated[int | None, typer.Option(help="Of each training, instead of the preset's.", min=1)] = None,
-    past: Annotated[int, typer.Option(help="Frames seen.")] = 3,
+    past: Annotated[int, typer.Option(help="Frames seen; where places are judged, two at least, which have a velocity.", min=1)] = 3,
     seed: Annotated[int, typer.Option(help="Of every training.")] = 0,
     sheet: Sheet = None,
     device: Device = "cpu",

@@ -51,9 +51,7 @@ def evaluate_policy(
 
     asked = PolicyTest(world, options(option), starts=starts, judge_episodes=judge_episodes, device=device)
     with Bars(Console(stderr=True)) as bars:
-        found, page = evaluate_policies(run, folders(policies), asked, control=control, out=out, bars=bars)
-    if result is not None:
-        found.save(result)
+        found, page = evaluate_policies(run, folders(policies), asked, control=control, out=out, written=result, bars=bars)
     agree = agreement_summary(found.evaluation, found.control, found.over_control)
     tables = [terminal_table(table) for table in (policies_summary(found.evaluation), agree, judge_summary(found.evaluation.judge))]
     show(found.to_dict(), [*tables, *([lines(found.lacking)] if found.lacking else []), f"report: {page}"], as_json)
@@ -135,9 +133,7 @@ def rerank(
     where = RerankTest(world, options(option), modes_of(modes), goals=goals, ceiling=ceiling, judge_episodes=judge_episodes, device=device)
     asked = replace(where, draws=draws, descent=Gradient(steps=descent_steps, rate=descent_rate))
     with Bars(Console(stderr=True)) as bars:
-        found, page = rerank(run, policy, asked, out=out, bars=bars)
-    if result is not None:
-        found.save(result)
+        found, page = rerank(run, policy, asked, out=out, written=result, bars=bars)
     tables = [success_table(found.rows), terminal_table(difference_summary(found.differences))]
     tables += [terminal_table(judge_summary(found.judge))] if found.judge is not None else []
     show(found.to_dict(), [*tables, f"wanted of a future: {found.objective}", f"report: {page}"], as_json)

@@ -13,7 +13,6 @@ from torch import Tensor
 from wam.evaluate.baselines import Pictures
 from wam.world import (
     Actions,
-    Decodes,
     Encodes,
     Future,
     Latent,
@@ -24,6 +23,7 @@ from wam.world import (
     Window,
     WorldModel,
     concatenate,
+    pictures_of,
     to_float,
 )
 
@@ -82,7 +82,7 @@ def encoded(model: WorldModel, observation: Observation) -> Float[Tensor, "B T D
 def others(count: int, seed: int = 0) -> Int[Tensor, "B"]:
     """For each row another one, each used once: a random order, shifted by one. ValueError for a single row."""
     if count < 2:
-        raise ValueError("actions can be exchanged only between at least two windows.")
+        raise ValueError(f"actions are exchanged between windows, and {count} came: two at least. Name more or longer episodes, or a shorter horizon.")
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
     found = torch.empty_like(order)
     found[order] = order.roll(1)
@@ -90,9 +90,5 @@ def others(count: int, seed: int = 0) -> Int[Tensor, "B"]:
 
 
 def _pictures(model: WorldModel, future: Future) -> Pictures | None:
-    shown: Observation | None = future.observation
-    if (shown is None or shown.rgb is None) and isinstance(model, Decodes) and future.state is not None:
-        shown = model.decode(future.state)
-    if shown is None or shown.rgb is None:
-        return None
-    return {name: to_float(rgb).clamp(0, 1) for name, rgb in shown.rgb.items()}
+    rgb = pictures_of(model, future)
+    return None if rgb is None else {name: to_float(frames).clamp(0, 1) for name, frames in rgb.items()}

@@ -53,13 +53,13 @@ class ProbeScore(Spec):
     error: float  # m, mean distance: the floor of the figures made with this probe
 
 
-def positions_of_objects(names: tuple[str, ...], dimensions: int = 2) -> Positions:
-    """Places of the objects that a simulator knows (`Truth.pose`); names as in `EnvSpec.objects`. Flat worlds: 2 dimensions."""
+def positions_of_objects(names: tuple[str, ...]) -> Positions:
+    """Places, x y z, of the objects that a simulator knows (`Truth.pose`); names as in `EnvSpec.objects`. In flat worlds z never changes."""
 
     def read(window: Window) -> Tensor:
         if window.truth is None or window.truth.pose is None:
             raise ValueError("these windows know no poses. Record with truth and load windows with truth=True, or use positions_of_proprio.")
-        return window.truth.pose[..., :dimensions]
+        return window.truth.pose[..., :3]
 
     return Positions(names=names, read=read)
 

@@ -16,7 +16,7 @@ from wam.evaluate.card import FLOOR, MODEL, SHUFFLED, BranchFigure, Measure, Rol
 from wam.evaluate.imagine import actions_of, encoded, imagine, others
 from wam.evaluate.measure import Errors, Table, contrasts, curves, picture_errors, position_errors
 from wam.evaluate.probe import Positions, Probe, ProbeScore, distances, fit_probe, picture_features, r2
-from wam.world import Decodes, Observation, SpecError, Window, WorldModel, to_float
+from wam.world import Observation, SpecError, Window, WorldModel, cameras_shown, to_float
 
 PICTURES, LATENTS = "pictures", "latents"
 
@@ -113,9 +113,7 @@ def _judge(model: WorldModel, window: Window, arms: dict[str, Arm], probes: "Pro
 
 def _rgb(model: WorldModel, observation: Observation) -> Pictures:
     """Float pictures of the cameras that the model predicts or decodes."""
-    shown = model.spec.predicts.observation
-    cameras = shown.cameras if shown is not None else model.spec.observes.cameras if isinstance(model, Decodes) else {}
-    return {name: to_float(observation.rgb[name]) for name in cameras} if observation.rgb else {}
+    return {name: to_float(observation.rgb[name]) for name in cameras_shown(model)} if observation.rgb else {}
 
 
 # -- probes --------------------------------------------------------------------------------------------------------------

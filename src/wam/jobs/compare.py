@@ -15,9 +15,11 @@ import torch
 
 from wam.evaluate.adding import older_ones, require_same
 from wam.evaluate.intervals import Interval, difference_over_trainings
+from wam.evaluate.origin import Origin
 from wam.evaluate.result import Result, Verdicts, verdict_on
 from wam.evaluate.sources import Sources
 from wam.evaluate.success import evaluation_seeds, measure_success, require_judged
+from wam.jobs.imagine import short
 from wam.jobs.origins import JUDGED, origin_of
 from wam.jobs.place import BATCH, Place
 from wam.recipes.recipe import Mechanism, Preset, load_recipe
@@ -63,11 +65,14 @@ def compare_mechanism(
     """
     started, place = time.monotonic(), Place(world, options or {}, device)
     require_judged(place.make(1).spec)  # before anything is trained
+    size = load_recipe(recipe).preset(preset).size
+    place = place if size is None else place.of_size(size)
     mechanism, new = mechanism_of(recipe).name, following(earlier.seeds if earlier else (), seeds)
-    protocol = f"{goals} held-out starts of {place} per training seed and arm, the same for all; success at the end of the budget.{shown(labels, steps)}"
+    protocol = f"{goals} held-out starts of {place} per training seed and arm, the same for all; success at the end of the budget; trained on "
+    protocol += f"{short(data)}.{shown(labels, steps)}"
     if earlier is not None:
-        there = earlier.origin
-        require_same((("mechanism", earlier.mechanism, mechanism), ("system", there.recipe, f"{recipe} {preset}"), ("protocol", there.protocol, protocol)))
+        there, system = earlier.origin, f"{recipe} {preset}"
+        require_same((("mechanism", earlier.mechanism, mechanism), ("system", system_of(there), system), ("protocol", there.protocol, protocol)))
     sources = Sources.of("wam.jobs.compare", f"wam.recipes.{recipe}", f"wam.sim.worlds.{world}")  # as they are now: a run is long
     outcomes = {"on": [*earlier.outcomes_on], "off": [*earlier.outcomes_off]} if earlier else {"on": [], "off": []}
     counted, runs = (*(earlier.seeds if earlier else ()), *new), list[Run]()
@@ -115,6 +120,11 @@ def trained_arms(
                 arm,
                 train_recipe(recipe, data, run, preset=preset, change=change, labels=labels, steps=steps, seed=seed, device=device, resume=run.exists()),
             )
+
+
+def system_of(origin: Origin) -> str:
+    """Recipe and preset that earlier figures are of; the arm with the mechanism may be a change of the preset itself."""
+    return origin.recipe.removesuffix(", changed")
 
 
 def following(counted: tuple[int, ...], count: int) -> range:

@@ -21,10 +21,10 @@ from wam.evaluate.intervals import Interval, student
 from wam.evaluate.measure import picture_errors
 from wam.evaluate.result import Result, Verdicts, in_words, verdict_on
 from wam.evaluate.sources import Sources
-from wam.jobs.compare import following, mechanism_of, shown, trained_arms
+from wam.jobs.compare import following, mechanism_of, shown, system_of, trained_arms
 from wam.jobs.imagine import instructions_of, require_unseen, short
 from wam.jobs.origins import origin_of
-from wam.jobs.windowing import windows_of
+from wam.jobs.windowing import horizon_of, windows_of
 from wam.recipes.runs import Run
 from wam.show.report import Table
 from wam.world import SpecError, to_float
@@ -136,7 +136,7 @@ def require_addable(earlier: PredictionComparison, mechanism: str, system: str, 
     """SpecError where trainings of this system cannot be added to earlier figures; `learned`: from what, in words. Told before hours of training."""
     if not earlier.seeds:
         raise SpecError("the figures that trainings are to be added to do not say what each erred by. Measure all of them anew, without --add.")
-    require_same((("mechanism", earlier.mechanism, mechanism), ("system", earlier.origin.recipe, system)))
+    require_same((("mechanism", earlier.mechanism, mechanism), ("system", system_of(earlier.origin), system)))
     if learned not in earlier.origin.protocol:
         require_same((("protocol", earlier.origin.protocol, learned),))
 
@@ -161,12 +161,11 @@ def shared(judged: Sequence[Moving]) -> Moving:
 def moving_errors(run: Run, data: str | Path, held_out: str | Path, horizon: int, count: int, device: str) -> Moving:
     """Of `count` windows of `held_out`, with the run's own horizon. ValueError for episodes that it was trained on."""
     require_unseen(run, held_out, data)
-    chunk = run.world_model.spec.chunk
-    horizon = -(-horizon // chunk) * chunk
+    horizon = horizon_of(run, horizon)
     run = run.read(instructions_of(run, [data, held_out]))
     window, groups = windows_of(run, held_out, horizon, count)
     window = window.to(device)
-    pictures = imagine(run.world_model, window).pictures
+    pictures = imagine(run.imagining, window).pictures
     seen, future = window.past.observation.rgb, window.future.observation
     if pictures is None or seen is None or future is None or future.rgb is None:
         raise SpecError(f"{run.name} predicts no pictures, so its predictions cannot be compared. Compare success: leave --held-out out.")

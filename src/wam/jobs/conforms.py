@@ -11,7 +11,7 @@ def check_run(folder: Path, *, device: str = "cpu") -> tuple[Report, ...]:
     """A report of the model, of each view that it gives, and of how it plans, where its recipe says how. CheckpointError where it cannot be loaded."""
     run = load(folder, device=device)
     reports = check_views(run.model, make=lambda: _fresh(folder, device), device=device, name=run.name)
-    if run.preset.planner is None or run.recipe.objective is None or run.untold:
+    if run.preset.planner is None or run.recipe.objective is None or run.offers.world_model is None:
         return reports
     return *reports, check_policy(run.policy(plan=True), device=device, name=f"{run.name}, planning")
 

@@ -50,10 +50,11 @@ def control_runs(
     options: Mapping[str, object] | None = None,
     deciding: Deciding = PRESET,
     earlier: ControlResult | None = None,
+    written: Path | None = None,
     bars: Bars,
     device: str = "cpu",
 ) -> tuple[ControlResult, Path]:
-    """Let each run act, beside the references. Also writes control.html into the first run's folder, and returns its path.
+    """Let each run act, beside the references. Writes `written`, then control.html into the first run's folder, and returns that one's path.
 
     `deciding`: otherwise than its preset says, which the names of its rows say; a verdict is of what the preset says alone.
     `earlier`: figures of other trainings, which count along though their runs may be gone.
@@ -98,6 +99,8 @@ def control_runs(
         verdicts=Verdicts(learns=_learns(together if deciding == PRESET else None, trainings=len(trained), episodes=goals * len(trained))),
         origin=origin,
     )
+    if written is not None:  # before anything is drawn
+        result.save(written)
     acted = by_seed[run.seed]
     page = Report(
         title=f"{run.name}{deciding} in the world {world}",

@@ -28,11 +28,10 @@ from wam.evaluate.origin import Origin
 from wam.evaluate.places import COMMANDS, COPY, LATENTS, MOVED, PICTURE_FLOOR, STILL, VELOCITY, PlaceErrors, place_errors, probe_score
 from wam.evaluate.probe import Positions, ProbeScore, position_of_slots
 from wam.evaluate.sources import Sources
-from wam.models.world_action.joint import JointModel
 from wam.recipes.runs import Run, frames_for, sources_of, train_recipe
 from wam.show.picture import Picture
 from wam.train import Gradient
-from wam.world import Decodes, Encodes, LatentSpec, Observation, Policy, SpecError, Window, WorldModel, WorldModelSpec, to_float
+from wam.world import Decodes, Encodes, LatentSpec, Observation, Policy, SpecError, Window, WorldModel, WorldModelSpec, offers, to_float
 
 AGAINST = {
     LATENTS: (SHUFFLED, COPY, STILL),
@@ -74,6 +73,8 @@ def cross_validate(
     """
     started, sources = time.monotonic(), Sources.of("wam.jobs.cross_validate", f"wam.recipes.{asked.recipe}")  # as loaded, not as they are in the end
     dataset, folds = open_dataset(data), list[Judged]()
+    if len(dataset) < 2:
+        raise ValueError(f"{data} holds {len(dataset)} episode, and each is judged by what learned from the others: two at least. Record or convert more.")
     for episode in range(len(dataset)):
         folds.append(judge_fold(asked, data, folder / f"without-{episode:03d}", episode, len(dataset)))
         progress(episode + 1, len(dataset))
@@ -157,11 +158,12 @@ def judge_fold(asked: CrossValidation, data: str | Path, folder: Path, episode: 
 
 
 def views(run: Run, device: str) -> tuple[WorldModel[Any] | None, Policy[Any] | None]:
-    """What it predicts with, and what it acts with; a joint model does both."""
+    """What it predicts with, at the run's own clock, and what it acts with; a joint model does both."""
     model = run.model.to(device)
-    if isinstance(model, JointModel):
-        return run.imagining, model.as_policy()
-    return (model, None) if isinstance(model.spec, WorldModelSpec) else (None, model)
+    found = offers(model)
+    imagining = found.video if found.world_model is None else found.world_model
+    at_its_clock = imagining is not None and abs(imagining.spec.rate - run.data.rate) < 1e-3 * run.data.rate
+    return imagining if at_its_clock else None, None if isinstance(model.spec, WorldModelSpec) else model
 
 
 def scores(places: list[PlaceErrors], names: list[str]) -> tuple[ProbeScore, ...]:

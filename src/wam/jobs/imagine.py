@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from wam.check import check_world_model
+from wam.check import check_views
 from wam.evaluate.baselines import Pictures
 from wam.evaluate.card import CLEAR, POSITION, Measure, RolloutCard
 from wam.evaluate.imagine import Imagined, imagine, others
@@ -18,7 +18,7 @@ from wam.evaluate.sources import Sources
 from wam.jobs.at_hand import data_of
 from wam.jobs.branching import BRANCHES, Tried, branches_of
 from wam.jobs.origins import origin_of
-from wam.jobs.windowing import times_slower, windows_of
+from wam.jobs.windowing import horizon_of, windows_of
 from wam.recipes.runs import Run, frames_for, load
 from wam.show.picture import Picture
 from wam.show.report import Figures, Report, Section
@@ -27,6 +27,7 @@ from wam.show.training import read_training_log
 from wam.world import Window
 
 STRIPS = 4  # windows that are drawn
+VERDICT = "tiny"  # the preset whose conformance `wam list` tells
 UNTOLD = "It imagines without being told the actions, so there are none to shuffle."
 ABSENT = "Its training data ({}) is not here, so there are no mean and background pictures and no probes."
 READS = 0.5  # R2 of a probe on true frames from which its positions count for a verdict
@@ -50,9 +51,10 @@ def imagine_run(
     training: str | Path | None = None,
     tried: Tried | None = None,
     sheet: Path | None = None,
+    written: Path | None = None,
     device: str = "cpu",
 ) -> tuple[ImaginedResult, Path]:
-    """The rollout card on `count` windows of `data`, and the path of report.html in the run's folder.
+    """The rollout card on `count` windows of `data`, and the path of report.html in the run's folder; `written`: a file for the figures.
 
     `horizon`: in steps of the run, rounded up to whole chunks of what it imagines with, whose steps may be longer; the card counts those.
     `training`: where the data that the run learned from lies now, by default where it lay; without it there are no mean and
@@ -60,8 +62,7 @@ def imagine_run(
     the strips of the first window, as PNG. ValueError for a horizon that no episode fills, and for the training data itself.
     """
     started, run = time.monotonic(), load(folder, device=device, stopped=True)
-    chunk = run.imagining.spec.chunk
-    horizon = -(-horizon // (chunk * times_slower(run))) * chunk
+    horizon = horizon_of(run, horizon)
     sources = Sources.of("wam.jobs.imagine", f"wam.recipes.{run.recipe.name}", *([f"wam.sim.worlds.{tried.world}"] if tried is not None else []))
     learned = training or data_of(run)
     run = run.read(instructions_of(run, [data] if learned is None else [data, learned]))
@@ -89,6 +90,8 @@ def imagine_run(
     notes = [] if told else [UNTOLD]
     if run.left:
         notes.append(f"Its training is not over: {run.left}. So it says nothing of its conditions.")
+    if learned is not None and frames_for(run.preset, learned, run.trained_on.episodes).fingerprint() != run.trained_on.fingerprint:
+        notes.append(f"{short(learned)} is not what it learned from, or another recording of it: mean and background pictures and probes are of that set.")
     if learned is None:
         notes.append(f"{ABSENT.format(short(run.trained_on.data))} Name where it lies now with --training.")
     if len({knows_poses(window) for window in both}) == 2:
@@ -107,6 +110,10 @@ def imagine_run(
         sources=sources,
         device=device,
     )
+    verdicts = Verdicts(conforms=conforms(run), uses_conditions=None if run.left else uses_conditions(card))
+    found = ImaginedResult(card=card, told=told, notes=tuple(notes), origin=origin, verdicts=verdicts)
+    if written is not None:  # before the page is drawn
+        found.save(written)
     log = run.folder / "log.jsonl"  # an exported run has none
     page = Report(
         title=f"What {run.name} imagines",
@@ -118,8 +125,12 @@ def imagine_run(
             origin_section(origin),
         ),
     )
-    verdicts = Verdicts(conforms=check_world_model(run.imagining).ok, uses_conditions=None if run.left else uses_conditions(card))
-    return ImaginedResult(card=card, told=told, notes=tuple(notes), origin=origin, verdicts=verdicts), page.save(run.folder / "report.html")
+    return found, page.save(run.folder / "report.html")
+
+
+def conforms(run: Run) -> bool | None:
+    """Does it pass every check in all that it can be used as? The verdict is of the preset tiny: None for another."""
+    return all(report.ok for report in check_views(run.model)) if run.preset_name == VERDICT else None
 
 
 def uses_conditions(card: RolloutCard) -> bool | None:
@@ -146,7 +157,7 @@ def require_unseen(run: Run, data: str | Path, learned: str | Path | None) -> No
     about, shown = run.trained_on, frames_for(run.preset, data)
     told = "predictions there say nothing. Pass episodes that it has not seen; `wam data split` holds some out before training."
     same = about.episodes is None or max(about.episodes) < len(shown.lengths)
-    if learned is None and same and frames_for(run.preset, data, about.episodes).fingerprint() == about.fingerprint:
+    if same and frames_for(run.preset, data, about.episodes).fingerprint() == about.fingerprint:
         which = "what" if about.episodes is None else "a set with the episodes that"
         raise ValueError(f"{data} is {which} {run.name} was trained on: {told}")
     if learned is not None:

@@ -20,7 +20,7 @@ from wam.evaluate.origin import Origin
 from wam.evaluate.result import FOLDER, Result
 from wam.evaluate.sources import Sources
 from wam.jobs.compare import following
-from wam.jobs.imagine import first_strip, imagine_run, imagined_sections
+from wam.jobs.imagine import first_strip, imagine_run, imagined_sections, short
 from wam.jobs.windowing import windows_of
 from wam.recipes.latents import latent_stages
 from wam.recipes.recipe import Preset
@@ -117,9 +117,10 @@ def learnability(
     if unknown := sorted(set(arms) - set(ARMS)):
         raise ValueError(f"there are no arms {unknown}. Choose from {list(ARMS)}.")
     started, sources = time.monotonic(), Sources.of("wam.jobs.learnability", "wam.recipes.cosmos_predict")
+    protocol = f"{PROTOCOL} Trained on {short(data)}, held out {short(held_out)}."
     rows, runs = list(earlier.rows if earlier else ()), list[Run]()
     if earlier is not None:
-        require_same((("set of arms", sorted({row.arm for row in rows}), sorted(arms)), ("protocol", earlier.origin.protocol, PROTOCOL)))
+        require_same((("set of arms", sorted({row.arm for row in rows}), sorted(arms)), ("protocol", earlier.origin.protocol, protocol)))
     counted = earlier.seeds if earlier else ()
     new = following(counted, seeds)
     for seed in new:
@@ -134,7 +135,7 @@ def learnability(
         older=older_ones(earlier.origin, counted, earlier.older, learned_from) if earlier else (),
         origin=Origin.now(
             started=started,
-            protocol=PROTOCOL,
+            protocol=protocol,
             seeds=f"training {', '.join(map(str, (*counted, *new)))}; windows drawn with seed 0",
             sources=sources,
             recipe="cosmos_predict tiny",

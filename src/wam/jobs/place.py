@@ -47,9 +47,12 @@ class Place:
     def sized_for(self, run: Run) -> "Place":
         """With pictures of the size that the run's model was trained on, where the world has sizes. SpecError where others are asked for."""
         heights = {camera.height for camera in run.model.spec.observes.cameras.values()}
-        if len(heights) != 1 or not any(option.name == "size" for option in fields(self.module.OPTIONS)):
+        return self.of_size(heights.pop()) if len(heights) == 1 else self
+
+    def of_size(self, size: int) -> "Place":
+        """The same for pictures of `size` px."""
+        if not any(option.name == "size" for option in fields(self.module.OPTIONS)):
             return self
-        (size,) = heights
         if self.options.get("size", size) != size:
             raise SpecError(f"the model was trained on pictures of {size} px, the option size={self.options['size']} asks for others: leave it out.")
         return replace(self, options={**self.options, "size": size})

@@ -26,7 +26,7 @@ from wam.evaluate.result import FOLDER, Result
 from wam.evaluate.sources import Sources
 from wam.models.state_space.latent.dino_wm import DinoWorldModel
 from wam.recipes.dino_wm import RECIPE
-from wam.recipes.runs import frames_for, train_recipe
+from wam.recipes.runs import Run, frames_for, sources_of, train_recipe
 from wam.world import Spec, Window
 
 FITTED, JUDGED, AT_ONCE = 8192, 4096, 256  # frames
@@ -61,14 +61,15 @@ def probe_features(
     started, sources = time.monotonic(), Sources.of("wam.jobs.probe_features", "wam.recipes.dino_wm")
     chosen = RECIPE.preset(preset)
     known, fresh = frames_for(chosen, data), frames_for(chosen, held_out)
-    if known.fingerprint() == fresh.fingerprint():
-        raise ValueError(f"{held_out} is what the encoders are trained on. Pass other episodes of the same world.")
+    if seen := len(set(known.episode_fingerprints()) & set(fresh.episode_fingerprints())):
+        raise ValueError(f"the encoders are trained on {seen} of the {len(fresh.lengths)} episodes of {held_out}. Pass others of the same world.")
     fit, _ = frames_with_places(known, FITTED)
     judge, episodes = frames_with_places(fresh, JUDGED)
-    found = list[FeatureProbe]()
+    found, runs = list[FeatureProbe](), list[Run]()
     for seed in range(seeds):
         place = folder / f"run-{seed}"
         run = train_recipe("dino_wm", data, place, preset=preset, steps=steps, seed=seed, resume=place.exists())
+        runs.append(run)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)  # the weights that the run started from
             untrained = RECIPE.build(chosen.config, run.data, compute_statistics(known, run.data)).eval()
@@ -88,6 +89,7 @@ def probe_features(
             sources=sources,
             recipe=f"dino_wm {preset}",
             data=f"{known.fingerprint()}, held out {fresh.fingerprint()}",
+            weights=sources_of(*runs),
         ),
     )
     made.save(result)

@@ -12,7 +12,6 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from wam.check import check_world_model
 from wam.evaluate.card import CLEAR, RolloutCard
 from wam.evaluate.intervals import Interval, difference_over_trainings, rate_over_trainings
 from wam.evaluate.origin import Origin
@@ -21,7 +20,7 @@ from wam.evaluate.sources import Sources
 from wam.evaluate.success import SuccessRow
 from wam.jobs.control import MARGIN
 from wam.jobs.demo import DemoConfig, act, judge, record, train
-from wam.jobs.imagine import uses_conditions
+from wam.jobs.imagine import conforms, uses_conditions
 from wam.jobs.origins import JUDGED
 from wam.recipes.runs import Run, sources_of
 
@@ -47,7 +46,6 @@ def run_seeds(folder: Path, result: Path, *, seeds: int, goals: int, console: Co
         run = train(folder, data, config)
         runs.append(run)
         if seed == 0:
-            conforms = check_world_model(run.model).ok
             card, _ = judge(run, data, config)
         found, _ = act(run, config, console, references=seed == 0)
         rows += found
@@ -62,7 +60,7 @@ def run_seeds(folder: Path, result: Path, *, seeds: int, goals: int, console: Co
         rows=tuple(rows),
         card=card,
         verdicts=Verdicts(
-            conforms=conforms,
+            conforms=conforms(runs[0]),
             uses_conditions=uses_conditions(card),
             learns=over_trivial.low >= MARGIN if enough(trainings=seeds, episodes=solved.numel()) else None,
         ),

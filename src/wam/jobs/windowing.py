@@ -65,6 +65,12 @@ def skip_of(run: Run, shown: DataSpec, data: str | Path) -> int:
     )
 
 
+def horizon_of(run: Run, steps: int) -> int:
+    """So many steps of the run in steps of what it imagines with, rounded up to whole chunks."""
+    chunk: int = run.imagining.spec.chunk
+    return -(-steps // (chunk * times_slower(run))) * chunk
+
+
 def times_slower(run: Run) -> int:
     """Steps of the run per step of what it imagines with."""
     spec: WorldModelSpec = run.imagining.spec

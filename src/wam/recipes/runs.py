@@ -7,7 +7,6 @@ Knows: recipes, data, training, planning.   Does not know: the command line.
 import hashlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,12 @@ import torch
 from wam import train
 from wam.data import DataSpec, Frames, WindowDataset, as_episodes, cached_frames, compute_statistics, open_dataset
 from wam.evaluate.sources import Sources
-from wam.models.world_action.joint import JointModel
 from wam.plan.control.receding import RecedingHorizon
 from wam.plan.control.safety import Safety
 from wam.recipes.recipe import Preset, Recipe, load_recipe
 from wam.recipes.run_file import RunFile, TrainedOn, read, sources_now, write
 from wam.train.checkpoint import CheckpointError
-from wam.world import Env, Envisions, Policy, Reads, SpecError, Statistics, Views, WorldModel, WorldModelSpec
+from wam.world import Env, Offers, Policy, Reads, SpecError, Statistics, WorldModel, WorldModelSpec, offers
 
 
 @dataclass(frozen=True)
@@ -50,32 +48,29 @@ class Run:
         return f"{self.recipe.name} {self.preset_name}"
 
     @property
-    def untold(self) -> bool:
-        """Is there a video in it that does not see the actions?"""
-        if isinstance(self.model, JointModel):
-            return self.model.learns("video") and not self.model.network.sees("video", "actions")
-        return isinstance(self.model, Envisions)
+    def offers(self) -> Offers:
+        """What it can be used as beside acting."""
+        return offers(self.model)
 
     @property
     def world_model(self) -> Any:
         """What says where actions lead: the model itself, or that view of it. SpecError where nothing says that, with what can be done instead."""
-        if isinstance(self.model.spec, WorldModelSpec):
-            return self.model
-        if isinstance(self.model, Views) and not self.untold:
-            with suppress(SpecError):
-                return self.model.as_world_model()
-        if not isinstance(self.model, Envisions):
+        found = self.offers
+        if found.world_model is not None:
+            return found.world_model
+        if found.video is None and not found.declined:
             raise SpecError(f"{self.name} is a policy, in which nothing can be imagined. Name a world model; a policy acts with `wam control`.")
         shown = f"`wam imagine {self.folder} --data HELD_OUT` and `wam play {self.folder}` show what it imagines without being told them, and "
         raise SpecError(
-            f"{self.folder} ({self.name}) cannot say what given actions lead to: {'its video does not see them' if self.untold else 'it learned no video'}. "
-            f"{shown if self.untold else ''}`wam control {self.folder}` lets it act; here name a run of a world model, e.g. of uwm or lewm."
+            f"{self.folder} ({self.name}) cannot say what given actions lead to: {found.declined.get('video', 'its video does not see them.')} "
+            f"{'' if found.video is None else shown}`wam control {self.folder}` lets it act; here name a run of a world model, e.g. of uwm or lewm."
         )
 
     @property
     def imagining(self) -> Any:
         """What it imagines with: its world model, or where its video does not see the actions, the video alone, told none. SpecError where it has none."""
-        return self.model.as_video() if self.untold else self.world_model
+        found = self.offers
+        return found.video if found.world_model is None and found.video is not None else self.world_model
 
     def read(self, sentences: tuple[str, ...]) -> "Run":
         """The same run; from now on instructions are ids into this table. SpecError for a system that cannot take another one."""

@@ -45,8 +45,8 @@ class Keys(Spec):
 
     def require_fit(self, spec: PolicySpec) -> None:
         """SpecError where the policy cannot be served by this table, with every reason."""
-        acts, seen, found = spec.acts, spec.observes, list[str]()
-        if not acts.low_level or acts.camera or acts.keys or acts.latent or acts.sentences or acts.skills:
+        seen, found = spec.observes, list[str]()
+        if not spec.acts.low_level_alone:
             found.append("it does not act with low-level actions alone, a robot's client takes only those.")
         if seen.points or seen.state is not None or any(camera.depth or camera.pose for camera in seen.cameras.values()):
             found.append("it sees depth, points, camera poses or states, which this wire format does not carry.")

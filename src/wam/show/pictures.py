@@ -79,22 +79,6 @@ def prediction_strip(
     return strip(rows, ["last seen", *[f"+{(step + 1) / rate:.2g} s" for step in steps.tolist()]], set_off=1)
 
 
-def contact_sheet(frames: Shaped[Tensor, "N 3 h w"], labels: Sequence[str] = (), *, columns: int = 8, tile: int = 96) -> Picture:
-    """N frames in reading order, each over its label."""
-    pictures = [_resized(frame, tile) for frame in frames]
-    below = (TEXT + 6) * DENSITY if labels else 0
-    cell_w, cell_h = pictures[0].width + GAP * DENSITY, pictures[0].height + GAP * DENSITY + below
-    lines = -(-len(pictures) // columns)
-    sheet = Image.new("RGB", (min(columns, len(pictures)) * cell_w, lines * cell_h), PAPER)
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(TEXT * DENSITY)
-    for index, picture in enumerate(pictures):
-        x, y = index % columns * cell_w, index // columns * cell_h
-        sheet.paste(picture, (x, y))
-        if labels:
-            draw.text((x, y + picture.height + 2 * DENSITY), labels[index], fill=PALE, font=font)
-    return _png(sheet)
-
-
 def error_picture(prediction: Shaped[Tensor, "N 3 h w"], truth: Shaped[Tensor, "N 3 h w"]) -> UInt8[Tensor, "N 3 h w"]:
     """Mean absolute difference over the channels as shades of grey: white = 0, black = 0.5 and more."""
     apart: Float[Tensor, "N 1 h w"] = (to_float(prediction) - to_float(truth)).abs().mean(1, keepdim=True)

@@ -49,9 +49,9 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def horizon_plot(card: RolloutCard, measures: Sequence[Measure] | None = None) -> Picture:
-    """A panel per measure: every arm per step ahead, with its interval. Default: all measures but SSIM."""
-    measures = [one for one in card.measures() if one.name != "SSIM"] if measures is None else measures
+def horizon_plot(card: RolloutCard) -> Picture:
+    """A panel per measure: every arm per step ahead, with its interval; all measures but SSIM."""
+    measures = [one for one in card.measures() if one.name != "SSIM"]
     columns = min(2, len(measures))
     lines = -(-len(measures) // columns)
 

@@ -10,7 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from wam.evaluate.baselines import Pictures
-from wam.evaluate.card import Measure, RolloutCard
+from wam.evaluate.card import RolloutCard
 from wam.evaluate.origin import Origin
 from wam.evaluate.success import SuccessDifference, SuccessRow
 from wam.show.report import Captioned, Facts, Figures, Section, Text
@@ -36,20 +36,20 @@ def success_sections(rows: Sequence[SuccessRow], differences: Sequence[SuccessDi
     return plot, *(replace(table, title="") for table in tables)
 
 
-def card_sections(card: RolloutCard, measures: Sequence[Measure] | None = None) -> tuple[Section, ...]:
+def card_sections(card: RolloutCard) -> tuple[Section, ...]:
     """Error over the horizon with all baselines, use of actions, branches and probes."""
     from wam.show.plots import horizon_plot
 
     frames = "1 frame" if card.past == 1 else f"{card.past} frames"
     plot = Figures(
         title="Prediction error over the horizon",
-        items=(Captioned(pictures=(("", horizon_plot(card, measures)),)),),
+        items=(Captioned(pictures=(("", horizon_plot(card)),)),),
         note=f"{card.windows} held-out windows of {card.episodes} episodes; the model sees {frames}, and for {card.horizon} steps nothing more but "
         "actions, where it is told any. Moving "
         "pixels are those where the truth differs from the last frame seen; there, copying that frame is of no use. A model that lies no better than "
         "'shuffled actions' ignores what the robot does; one no better than 'copy last frame' has learned nothing of use. Bands: 95 % intervals.",
     )
-    return plot, *card_summaries(card, measures)
+    return plot, *card_summaries(card)
 
 
 def strips_section(window: Window, pictures: Pictures, rows: Int[Tensor, "N"], *, rate: float, more: dict[str, Pictures] | None = None) -> Figures:
@@ -79,9 +79,7 @@ def strips_section(window: Window, pictures: Pictures, rows: Int[Tensor, "N"], *
     )
 
 
-def episodes_section(
-    row: SuccessRow, episodes: Episodes, *, rate: float, count: int = 8, camera: str | None = None, sentences: Sequence[str] = ()
-) -> Figures | Text:
+def episodes_section(row: SuccessRow, episodes: Episodes, *, rate: float, count: int = 8, sentences: Sequence[str] = ()) -> Figures | Text:
     """Films of the first `count` episodes of a row, with the goal image beside where there is one. episodes: what `watch` was given first.
 
     `sentences`: the table of the instructions, where there are some.
@@ -93,7 +91,7 @@ def episodes_section(
 
     if not episodes.observation.rgb:
         return Text(title=f"Episodes: {row.name}", paragraphs=("It acted on numbers instead of pictures, so there are no films.",))
-    camera = camera or next(iter(episodes.observation.rgb))
+    camera = next(iter(episodes.observation.rgb))
     frames, goal, instructions = episodes.observation.rgb[camera], episodes.task.goal, episodes.task.instruction
     items = []
     for index in range(min(count, len(frames))):

@@ -8,7 +8,7 @@ from wam.evaluate.grid import GridRow, SuccessGrid
 from wam.evaluate.returns import ReturnRow
 from wam.evaluate.success import SuccessDifference, SuccessRow
 from wam.show.report import Table
-from wam.show.words import bracketed, duration, percent, points, span
+from wam.show.words import bracketed, duration, percent, points, rate, span
 
 
 def success_summary(rows: Sequence[SuccessRow]) -> Table:
@@ -30,10 +30,7 @@ def grid_summary(grid: SuccessGrid) -> Table:
     return Table(
         title="Closed-loop success",
         columns=columns,
-        rows=tuple(
-            (row.name, *(f"{percent(cell.success)} ({100 * cell.low:.0f} to {100 * cell.high:.0f})" for cell in row.cells), *_asked(row, barred))
-            for row in grid.rows
-        ),
+        rows=tuple((row.name, *(rate(cell.success, cell.low, cell.high) for cell in row.cells), *_asked(row, barred)) for row in grid.rows),
         numbers=tuple(range(1, 1 + len(grid.columns))),
         note="Solved at the end, with the 95 % Wilson interval.",
     )
@@ -68,12 +65,12 @@ def difference_summary(differences: Sequence[SuccessDifference]) -> Table:
     )
 
 
-def contrast_summary(card: RolloutCard, measures: Sequence[Measure] | None = None) -> Table:
+def contrast_summary(card: RolloutCard) -> Table:
     """A line per measure: against shuffled actions, and against the best baseline."""
     return Table(
         title="Does it use its actions, and does it beat what needs no learning?",
         columns=("measure", "against shuffled actions", "against the best baseline"),
-        rows=tuple(_contrasts(card, measure) for measure in measures or card.measures()),
+        rows=tuple(_contrasts(card, measure) for measure in card.measures()),
         note="Error of the model divided by that of the comparison, all steps together, with its 95 % interval: 0.5 means half the error, above 1 is "
         f"worse. Better: the whole interval lies below {CLEAR}; hardly better: below 1. Squared error for PSNR, 1 - SSIM, and metres for positions. "
         "The best baseline is the best of copy and, where the training data is at hand, mean and background.",
@@ -107,9 +104,9 @@ def probe_summary(card: RolloutCard) -> Table:
     )
 
 
-def card_summaries(card: RolloutCard, measures: Sequence[Measure] | None = None) -> tuple[Table, ...]:
+def card_summaries(card: RolloutCard) -> tuple[Table, ...]:
     """All tables of a card."""
-    found = [contrast_summary(card, measures)]
+    found = [contrast_summary(card)]
     found += [branch_summary(card)] if card.branches else []
     found += [probe_summary(card)] if card.probes else []
     return tuple(found)

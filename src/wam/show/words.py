@@ -13,6 +13,11 @@ def bracketed(rate: float, low: float, high: float) -> str:
     return f"{100 * rate:.1f} ({100 * low:.1f} to {100 * high:.1f}) %"
 
 
+def rate(value: float, low: float, high: float) -> str:
+    """A rate with its interval, of which whole points are enough."""
+    return f"{percent(value)} ({100 * low:.0f} to {100 * high:.0f})"
+
+
 def points(value: float, low: float, high: float, digits: int = 1) -> str:
     """A difference of rates with its interval, in points of success."""
     middle, least, most = (f"{100 * end:+.{digits}f}" for end in (value, low, high))

@@ -8,26 +8,32 @@ Does not know: proprioception, which decoders do not show. Footgun: what the dec
 from dataclasses import replace
 from typing import Any
 
-from wam.world import Actions, Decodes, Future, Noise, Observation, Past, Record, SpecError, Task, WorldModel, WorldModelSpec
+from wam.world import (
+    Actions,
+    Future,
+    Noise,
+    Observation,
+    Past,
+    Record,
+    SpecError,
+    Task,
+    WorldModel,
+    WorldModelSpec,
+    cameras_shown,
+    pictures_of,
+)
 
 
 def pictured(model: WorldModel[Any], sentences: tuple[str, ...] = ()) -> "Pictured":
     """The model, showing pictures and no state. SpecError where it neither predicts pictures nor decodes states, or reads other sentences."""
     if model.spec.instructed and sentences and model.spec.sentences != sentences:
         raise SpecError(f"instruction ids mean {model.spec.sentences[:3]}... to the model and {sentences[:3]}... to its starts. Use one table.")
-    if not can_be_seen(model):
+    if not cameras_shown(model):
         raise SpecError(
             f"{type(model).__name__} neither predicts pictures nor declares Decodes for the cameras that it observes, so nothing can be seen in its "
             "world. Use a model that predicts rgb, or that inherits wam.world.Decodes."
         )
     return Pictured(model, sentences)
-
-
-def can_be_seen(model: WorldModel[Any]) -> bool:
-    """Does it predict pictures, or decode states into those of the cameras that it observes?"""
-    spec = model.spec
-    predicted = spec.predicts.observation is not None and bool(spec.predicts.observation.cameras)
-    return predicted or (spec.predicts.state is not None and isinstance(model, Decodes) and bool(spec.observes.cameras))
 
 
 class Pictured:
@@ -56,6 +62,5 @@ class Pictured:
         carry, future = self.model.predict(carry, actions, noise=noise)
         shown: Observation | None = future.observation
         if self.decodes:
-            assert isinstance(self.model, Decodes) and future.state is not None  # `pictured` has seen to it
-            shown = Observation(rgb=self.model.decode(future.state).rgb)
+            shown = Observation(rgb=pictures_of(self.model, future))
         return carry, replace(future, observation=shown, state=None)

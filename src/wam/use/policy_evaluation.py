@@ -26,7 +26,7 @@ from wam.evaluate.intervals import Interval, paired_difference, wilson
 from wam.evaluate.success import measure_success
 from wam.plan.control.rollout import rollout
 from wam.sim.adapters.skip import at_clock_of
-from wam.use.agreement import Figure, advantage, bias, over_starts, pearson, rank_violation
+from wam.use.agreement import advantage, bias, over_starts, pearson, rank_violation
 from wam.use.environment import ImaginedWorld, whole_steps
 from wam.use.judge import Judge, JudgeScore
 from wam.use.pictured import pictured
@@ -68,14 +68,14 @@ class PolicyEvaluation(Spec):
         """In the world and in the model."""
         return torch.tensor([one.real_outcomes for one in self.policies]), torch.tensor([one.imagined_outcomes for one in self.policies])
 
-    def over(self, control: "PolicyEvaluation", figure: Figure = pearson) -> Interval:
-        """A figure (r) of this model minus that of another on the same starts. ValueError where policies, seeds or outcomes differ."""
+    def over(self, control: "PolicyEvaluation") -> Interval:
+        """The correlation r of this model minus that of another on the same starts. ValueError where policies, seeds or outcomes differ."""
         real, mine = self.outcomes()
         others, theirs = control.outcomes()
         same = [one.name for one in self.policies] == [one.name for one in control.policies] and self.seeds == control.seeds
         if not same or not torch.equal(real, others):
             raise ValueError(f"{self.model!r} and {control.model!r} were not evaluated on the same policies, starts and outcomes. Pass both the same reality.")
-        return advantage(figure, real, mine, theirs)
+        return advantage(pearson, real, mine, theirs)
 
     def lacking(self) -> tuple[str, ...]:
         """What the protocol asks for and this does not have."""

@@ -3,8 +3,12 @@
 from wam.world.carry import Grounded as Grounded
 from wam.world.images import to_float as to_float
 from wam.world.images import to_uint8 as to_uint8
+from wam.world.looks import cameras_shown as cameras_shown
+from wam.world.looks import pictures_of as pictures_of
 from wam.world.noise import Noise as Noise
 from wam.world.noise import require_noise as require_noise
+from wam.world.offers import Offers as Offers
+from wam.world.offers import offers as offers
 from wam.world.policies import Idle as Idle
 from wam.world.policies import Uniform as Uniform
 from wam.world.protocols import Decodes as Decodes

@@ -50,6 +50,11 @@ class ActionSpec(Spec):
         return self != ActionSpec(per_step=self.per_step)
 
     @property
+    def low_level_alone(self) -> bool:
+        """Is it low-level slots that say what is done, and no other part?"""
+        return self.told and self == ActionSpec(low_level=self.low_level, per_step=self.per_step)
+
+    @property
     def arguments(self) -> int:
         """Columns of `Actions.arguments`: the most that any skill takes."""
         return max((len(skill.parameters) for skill in self.skills), default=0)

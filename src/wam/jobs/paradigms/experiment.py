@@ -9,7 +9,7 @@ another recording of the demonstrations, are kept, and named as such, unless the
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from wam.evaluate.origin import Origin
@@ -29,7 +29,7 @@ from wam.recipes.run_file import trained_now
 from wam.recipes.runs import Run, frames_for, train_recipe
 
 SEEN = 200  # episodes of the expert that the instrument is fitted on
-PAGE = "paradigms.html"
+PAGE, FIGURES = "paradigms.html", "paradigms.json"
 
 
 def compare_paradigms(
@@ -47,13 +47,14 @@ def compare_paradigms(
     `only_report`: train and measure nothing. `renew`: what earlier sources measured is trained and measured again.
     `task` makes progress lines, `tell` says what begins. Returns the path of the figures. Where it is stopped on the way, the state so far is reported first.
     """
-    started, arms = time.monotonic(), arms_named(asked.arms)
+    started, arms, result = time.monotonic(), arms_named(asked.arms), result or folder / FIGURES
     if only_report and not (folder / "data").exists():
         raise ValueError(f"{folder} holds no experiment to report. Name the folder that `wam compare paradigms` wrote, or leave --only-report out.")
     for arm in arms:
         if arm.recipe:
             load_recipe(arm.recipe).preset(asked.preset)  # an error where one lacks it, before anything is recorded
-    cells, earlier = wanted(arms, asked.labels, asked.seeds), recalled(result, asked)  # before hours of work for a file that it must not replace
+    cells, before = wanted(arms, asked.labels, asked.seeds), recalled(result, asked)  # before hours of work for a file that it must not replace
+    earlier, lacking = (before.cells, before.missing) if before is not None else ((), ())
     named = {cell.name for cell in cells}
     others = tuple(Wanted(arms_named((cell.arm,))[0], cell.labels, cell.seed) for cell in earlier if cell.name not in named)
     reported = arms_named([cell.arm.name for cell in (*cells, *others)])
@@ -70,7 +71,7 @@ def compare_paradigms(
         if not only_report:
             run_cells(folder, asked, cells, data, fingerprint, sources, renew, task("cells"), tell)
     finally:
-        path = report(folder, asked, reported, (*cells, *others), fingerprint, every, started, result)
+        path = report(folder, asked, reported, (*cells, *others), lacking, fingerprint, every, started, result)
     return path
 
 
@@ -99,20 +100,20 @@ def run_cells(
         tell(cell.name)
         run = trained(folder, cell, asked, data)
         measured, plans = measure(cell, run, asked, finder, fingerprint, sources[cell.arm.name])
+        write(measured, folder)
         if plans is not None:
             draw(plans, folder / f"{cell.name}{PICTURE}")
-        write(measured, folder)
     progress(len(cells), len(cells))
 
 
-def recalled(result: Path | None, asked: Asked) -> tuple[Cell, ...]:
-    """Cells of an earlier report: an experiment goes on from its figures alone. ValueError where it is of another experiment, which this one would replace."""
-    if result is None or not result.exists():
-        return ()
-    cells, own = ParadigmResult.read(result).cells, way(asked)
-    if others := sorted({way_of(cell) for cell in cells} - {own}):
+def recalled(result: Path, asked: Asked) -> ParadigmResult | None:
+    """An earlier report: an experiment goes on from its figures alone. ValueError where it is of another experiment, which this one would replace."""
+    if not result.exists():
+        return None
+    before, own = ParadigmResult.read(result), way(asked)
+    if others := sorted({way_of(cell) for cell in before.cells} - {own}):
         raise ValueError(f"{result} holds figures of {'; '.join(others)}; those of {own} would replace them. Name another file with --result.")
-    return cells
+    return before
 
 
 def way(asked: Asked) -> str:
@@ -161,11 +162,21 @@ def outdated(cell: Cell, fingerprint: str) -> bool:
 
 
 def report(
-    folder: Path, asked: Asked, arms: tuple[Arm, ...], cells: tuple[Wanted, ...], fingerprint: str, sources: Sources, started: float, result: Path | None
+    folder: Path,
+    asked: Asked,
+    arms: tuple[Arm, ...],
+    cells: tuple[Wanted, ...],
+    lacking: tuple[str, ...],
+    fingerprint: str,
+    sources: Sources,
+    started: float,
+    result: Path,
 ) -> Path:
-    """Of all cells that are there."""
+    """Of all cells that are there. `lacking`: names of those that an earlier report missed; they are missing until they are measured."""
     there = {cell.name: one for cell in cells if (one := kept(folder, cell, asked)) is not None}
     measured = tuple(there.values())
+    trained = [cell for cell in measured if cell.labels is not None and cell.seed is not None]
+    labels, seeds = ({getattr(cell, part) for cell in trained} for part in ("labels", "seed"))
     solved = rates(measured, arms)
     found = ParadigmResult(
         world=asked.world,
@@ -174,25 +185,26 @@ def report(
         answers=answers(measured),
         costs=costs(measured, arms),
         inverse=inverse_rows(measured),
-        missing=tuple(cell.name for cell in cells if cell.name not in there),
+        missing=tuple(name for name in dict.fromkeys([*(cell.name for cell in cells), *lacking]) if name not in there),
         older=tuple(name for name, cell in there.items() if outdated(cell, fingerprint)),
         cells=measured,
         origin=Origin.now(
             started=started,
-            protocol=protocol(asked),
-            seeds=f"training 0 to {asked.seeds - 1}; demonstrations 0 to {asked.episodes - 1}; {JUDGED}",
+            protocol=protocol(asked, sorted(labels)),
+            seeds=f"training {', '.join(map(str, sorted(seeds))) or 'none'}; demonstrations 0 to {asked.episodes - 1}; {JUDGED}",
             sources=sources,
             device=asked.device,
             data=fingerprint,
         ),
     )
+    found.save(result)
     page_of(found, folder).save(folder / PAGE)
-    return found.save(result or folder / "paradigms.json")
+    return result
 
 
-def protocol(asked: Asked) -> str:
-    """In words."""
-    shown = ", ".join(f"{share:.0%}" for share in asked.labels)
+def protocol(asked: Asked, labels: Sequence[float]) -> str:
+    """In words; `labels`: of what was measured."""
+    shown = ", ".join(f"{share:.0%}" for share in labels) or "none"
     shortened = "" if asked.steps is None else f", shortened to {asked.steps} steps a stage"
     mixture = ", ".join(f"{share:.0%} {name}" for name, share in POLICIES.items())
     options = {name: ",".join(value) if isinstance(value, tuple) else value for name, value in asked.options.items() if name != "budget"}

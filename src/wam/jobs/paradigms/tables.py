@@ -8,6 +8,7 @@ from wam.jobs.paradigms.cell import arm_and_share
 from wam.jobs.paradigms.result import Answer, ParadigmResult, Rate, timed_on
 from wam.jobs.paradigms.setting import PLANNED
 from wam.jobs.paradigms.worlds import FIRST, SPLITS, setting_of
+from wam.show import words
 from wam.show.report import Table
 from wam.show.words import duration, percent, points
 
@@ -76,7 +77,7 @@ def success_table(found: ParadigmResult, split: str) -> Table:
 def told(rate: Rate) -> str:
     """A rate with its interval, that of each training where there are several, and the difference to cloning."""
     each = f" [{', '.join(f'{100 * one:.0f}' for one in rate.per_training)}]" if len(rate.per_training) > 1 else ""
-    head = f"{percent(rate.success.value)} ({100 * rate.success.low:.0f} to {100 * rate.success.high:.0f}){each}"
+    head = f"{words.rate(rate.success.value, rate.success.low, rate.success.high)}{each}"
     return head if rate.over_cloning is None else f"{head}, {starred(rate.over_cloning)}"
 
 

@@ -20,9 +20,9 @@ from wam.jobs.use.beginnings import recorded_beginnings, world_beginnings
 from wam.recipes.runs import Run, frames_for
 from wam.use.environment import ImaginedWorld
 from wam.use.judge import Judge
-from wam.use.pictured import can_be_seen, pictured
+from wam.use.pictured import pictured
 from wam.use.starts import Starts
-from wam.world import ActionSpec, Statistics
+from wam.world import ActionSpec, Statistics, cameras_shown
 
 
 def imagined_world(
@@ -53,7 +53,7 @@ def imagined_world(
         found, steps = recorded_beginnings(run, in_words_of(judge, frames_for(run.preset, str(data))), str(data), starts, seed)
     model = told(run, found)
     imagined = ImaginedWorld(
-        pictured(model, found.sentences) if can_be_seen(model) else model,
+        pictured(model, found.sentences) if cameras_shown(model) else model,
         found.to(device).past,
         found.to(device).task,
         rows,

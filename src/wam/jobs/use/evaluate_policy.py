@@ -54,10 +54,18 @@ class PolicyTest:
 
 
 def evaluate_policies(
-    folder: Path, policies: Sequence[Path], asked: PolicyTest, *, control: Path | None = None, out: Path | None = None, bars: Bars
+    folder: Path,
+    policies: Sequence[Path],
+    asked: PolicyTest,
+    *,
+    control: Path | None = None,
+    out: Path | None = None,
+    written: Path | None = None,
+    bars: Bars,
 ) -> tuple[PolicyEvaluationResult, Path]:
-    """Evaluate the named policies of the runs `policies` in the model of the run `folder`; also writes policy_evaluation.html, by default into it.
+    """Evaluate the named policies of the runs `policies` in the model of the run `folder`.
 
+    Writes `written`, then policy_evaluation.html, by default into that folder.
     `control`: folder of the control, trained there first where there is none. SpecError where a policy, the model and the world do not fit
     each other; ValueError for a world without named policies, and for a policy that plans in the very model.
     """
@@ -96,12 +104,15 @@ def evaluate_policies(
         origin=origin_of(
             run,
             *acting,
+            *(() if deaf is None else (deaf,)),
             started=started,
             protocol=protocol(asked, str(place), acting, reality),
             sources=sources,
             device=asked.device,
         ),
     )
+    if written is not None:  # before anything is drawn
+        result.save(written)
     return result, page_of(result).save((out or run.folder) / "policy_evaluation.html")
 
 

@@ -38,7 +38,7 @@ from wam.use.judge import Judge, JudgeConfig, JudgeScore
 from wam.use.pictured import pictured
 from wam.use.starts import world_starts
 from wam.use.synthesis import Imaginer, synthesise
-from wam.world import ActionSpec, Noise, ObservationSpec, PolicySpec, Spec, SpecError, in_batches
+from wam.world import ActionSpec, Noise, ObservationSpec, PolicySpec, Spec, SpecError, in_batches, read_spec
 
 STUDENT, SIGHT = "diffusion_policy", "sight"
 FIRST = 1_300_000  # seed of the first start that is acted from; those of evaluation and of the judge lie above
@@ -120,6 +120,7 @@ def improve(folder: Path, out: Path, asked: ImproveTest, *, bars: Bars) -> Impro
     judge, score = judge_of(place, episodes=asked.judge_episodes, config=asked.judge, progress=bars.task("judge of success"))
     outcomes: dict[str, list[tuple[bool, ...]]] = {DEMONSTRATIONS: [], IMAGINED: [], LIVED: []}
     learned: dict[str, list[int]] = {name: [] for name in outcomes}
+    students = list[Run]()
     for seed in range(asked.seeds):
         base = trained(Path(asked.data), out / f"{slug(DEMONSTRATIONS)}-{seed}", seed, asked).read(sentences)
         in_model, in_world = sets_of(out, asked, seed)
@@ -130,6 +131,7 @@ def improve(folder: Path, out: Path, asked: ImproveTest, *, bars: Bars) -> Impro
         }
         for name, data in sets.items():
             student = trained(data, out / f"{slug(name)}-{seed}", seed, asked).read(sentences)
+            students.append(student)
             env = place.shown(min(BATCH, asked.goals), student.preset)
             row = measure_success(env, student.policy(), name=name, seeds=evaluation_seeds(asked.goals), progress=bars.task(f"{name}, training {seed}"))
             outcomes[name].append(row.outcomes)
@@ -146,6 +148,7 @@ def improve(folder: Path, out: Path, asked: ImproveTest, *, bars: Bars) -> Impro
         model=run.name,
         origin=origin_of(
             run,
+            *students,
             started=started,
             protocol=(
                 f"{asked.goals} held-out starts of {place}, the same for all; success at the end of the budget. Each policy tries "
@@ -207,7 +210,7 @@ def require_made_of(made: MadeOf, path: Path) -> None:
         return
     if not beside(path).exists():
         raise ValueError(f"{path} was made before, and {beside(path)}, which says of what, is not there. Name another folder (--out), or remove the set.")
-    if differ := differences("it", MadeOf.from_json(beside(path).read_text()), made):
+    if differ := differences("it", read_spec(beside(path), MadeOf), made):
         raise ValueError(f"{path} was made of something else: {'; '.join(differ)}. Name another folder (--out), or repeat the command with what it was.")
 
 

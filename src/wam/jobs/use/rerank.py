@@ -74,8 +74,8 @@ class RerankTest:
             raise ValueError(f"--descent-rate is {self.descent.rate:g}, expected a share of half the action range: above 0, at most 1, e.g. {DESCENT.rate}.")
 
 
-def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = None, bars: Bars) -> tuple[RerankResult, Path]:
-    """The policy of the run `policy`, helped by the model of the run `folder`; also writes rerank.html, by default into it.
+def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = None, written: Path | None = None, bars: Bars) -> tuple[RerankResult, Path]:
+    """The policy of the run `policy`, helped by the model of the run `folder`. Writes `written`, then rerank.html, by default into that folder.
 
     SpecError where policy, model and world do not fit each other, ValueError where a judge is needed and no teachers are named for the world.
     """
@@ -123,6 +123,8 @@ def rerank(folder: Path, policy: Path, asked: RerankTest, *, out: Path | None = 
             device=asked.device,
         ),
     )
+    if written is not None:  # before anything is drawn
+        result.save(written)
     return result, page_of(result, run, films, env.spec.sentences).save((out or run.folder) / "rerank.html")
 
 

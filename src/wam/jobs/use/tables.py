@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from wam.evaluate.intervals import Interval
+from wam.show import words
 from wam.show.report import Table
 from wam.show.words import percent
 from wam.use.judge import JudgeScore
@@ -66,7 +67,7 @@ def judge_summary(score: JudgeScore) -> Table:
 
 def rate(interval: Interval) -> str:
     """In per cent."""
-    return f"{percent(interval.value)} ({100 * interval.low:.0f} to {100 * interval.high:.0f})"
+    return words.rate(interval.value, interval.low, interval.high)
 
 
 def points(interval: Interval, sign: str = "+") -> str:

@@ -219,6 +219,5 @@ def _blank(spec: PolicySpec, batch: int, device: torch.device) -> Float[Tensor, 
 
 
 def _require_low_level(spec: PolicySpec, who: str) -> None:
-    acts = spec.acts
-    if not acts.low_level or acts.camera or acts.keys or acts.latent or acts.sentences or acts.skills:
+    if not spec.acts.low_level_alone:
         raise SpecError(f"{who} joins low-level actions only, the policy's spec has other parts or no slots. Wrap the policy that makes the motor commands.")

@@ -101,15 +101,16 @@ class PlayServer:
             return
         self.playing, self.played = self.playing + 1, self.played + 1
         try:
-            await self._play(connection)
+            try:
+                await self._play(connection)
+            finally:  # the place is free before a last word, which a dead line would keep
+                self.playing -= 1
         except ConnectionClosed:
             pass
         except Exception as failure:  # the model's own: the log has the details
             logger.exception("playing failed")
             words = f"the model failed ({type(failure).__name__}: {failure}). The terminal says more."
             await farewell(connection, CloseCode.INTERNAL_ERROR, error(words))
-        finally:
-            self.playing -= 1
 
     async def _play(self, connection: ServerConnection) -> None:
         """One answer to each command, until the page goes."""

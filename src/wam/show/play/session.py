@@ -21,8 +21,8 @@ from torch import Tensor
 
 from wam.show.play.keys import levers
 from wam.show.play.messages import Command, CommandError, Frame, Look, Pictures, Reset, Start, Step
-from wam.show.play.shown import cameras_of, drifted, pictures, require_playable
-from wam.world import Actions, Env, Noise, Past, Slot, SpecError, WorldModel, concatenate, to_uint8
+from wam.show.play.shown import drifted, pictures, require_playable
+from wam.world import Actions, Env, Noise, Past, Slot, SpecError, WorldModel, cameras_shown, concatenate, to_uint8
 
 REMEMBERED = 16  # real frames kept to look at, at most
 LATELY = 2.0  # s over which the rate is measured
@@ -39,7 +39,7 @@ class PlaySession:
             raise SpecError("there is no start to play from: pass at least one real frame.")
         for start in starts:
             model.spec.observes.require(start.past.observation, f"the start {start.name!r}")
-        self.cameras = cameras_of(model.spec)
+        self.cameras = cameras_shown(model)
         self.model, self.starts, self.world, self.seed = model, tuple(starts), world, seed
         self.levers = levers(model.spec.consumes.low_level if slots is None else slots)
         self.device, self.chance, self.tries, self.start = starts[0].past.device, model.spec.stochastic, 0, 0

@@ -8,19 +8,18 @@ from torch import Tensor
 
 from wam.evaluate.metrics import moving_pixels, psnr, squared_error
 from wam.show.play.messages import Pictures
-from wam.world import Decodes, Env, Future, SpecError, WorldModel, WorldModelSpec, to_uint8
+from wam.world import Env, Future, SpecError, WorldModel, cameras_shown, pictures_of, to_uint8
 
 
 def require_playable(model: WorldModel[Any], world: Env | None) -> None:
     """SpecError for a model that shows no pictures or takes what keys cannot give, and for a world that does not fit it."""
     spec, consumes = model.spec, model.spec.consumes
-    predicts = spec.predicts.observation is not None and spec.predicts.observation.cameras
-    if not predicts and not (isinstance(model, Decodes) and spec.predicts.state is not None and spec.observes.cameras):
+    if not cameras_shown(model):
         raise SpecError(
             f"{type(model).__name__} shows no pictures: it predicts none, and has no decoder that shows its states. Play a model that sees cameras and "
             "predicts rgb, or that inherits wam.world.Decodes."
         )
-    if unseen := set(cameras_of(spec)) - set(spec.observes.cameras):
+    if unseen := set(cameras_shown(model)) - set(spec.observes.cameras):
         raise SpecError(f"{type(model).__name__} predicts the cameras {sorted(unseen)}, which it never sees: there is no real frame to begin with.")
     parts = {"camera": consumes.camera, "keys": consumes.keys, "latent": consumes.latent, "language": consumes.sentences, "skill": consumes.skills}
     if odd := [name for name, wanted in parts.items() if wanted]:
@@ -36,20 +35,12 @@ def require_playable(model: WorldModel[Any], world: Env | None) -> None:
         )
 
 
-def cameras_of(spec: WorldModelSpec) -> tuple[str, ...]:
-    """Names of the cameras that it shows: those that it predicts, or, where it decodes states, those that it sees."""
-    predicted = spec.predicts.observation.cameras if spec.predicts.observation is not None else {}
-    return tuple(predicted or spec.observes.cameras)
-
-
 def pictures(model: WorldModel[Any], future: Future) -> dict[str, UInt8[Tensor, "H 3 h w"]]:
     """What a predicted future of one row looks like, camera by camera, on the CPU."""
-    shown = future.observation
-    if (shown is None or shown.rgb is None) and isinstance(model, Decodes) and future.state is not None:
-        shown = model.decode(future.state)
-    if shown is None or shown.rgb is None:
+    shown = pictures_of(model, future)
+    if shown is None:
         raise SpecError(f"{type(model).__name__} promises pictures and predicted none. Check what its `predict` and `decode` return.")
-    return {name: to_uint8(rgb[0].float() if rgb.is_floating_point() else rgb[0]).cpu() for name, rgb in shown.rgb.items()}
+    return {name: to_uint8(rgb[0].float() if rgb.is_floating_point() else rgb[0]).cpu() for name, rgb in shown.items()}
 
 
 def drifted(imagined: Pictures, truth: Pictures, seen: Pictures) -> float | None:
