@@ -26,6 +26,13 @@ def test_trainings_are_added_to_figures_whose_runs_are_gone(tmp_path):
     assert both.episodes == 8 and MechanismComparison.from_json((tmp_path / "both.json").read_text()) == both
     old = replace(first, origin=replace(first.origin, data="another recording"))
     assert compare_mechanism("lewm", data, tmp_path / "second", tmp_path / "old.json", seeds=1, earlier=old, **ASKED).older == (0,)
+    changed = replace(first, origin=replace(first.origin, recipe="lewm tiny, changed"))  # where the mechanism is a change of the preset
+    assert compare_mechanism("lewm", data, tmp_path / "second", tmp_path / "on.json", seeds=1, earlier=changed, **ASKED).seeds == (0, 1)
+    with pytest.raises(SpecError, match="another protocol"):  # of other data
+        compare_mechanism("lewm", tmp_path / "fresh", tmp_path / "third", tmp_path / "no.json", seeds=1, earlier=first, **ASKED)
+    with pytest.raises(SpecError, match="trained on pictures of 32 px, the option size=64"):
+        compare_mechanism("lewm", data, tmp_path / "third", tmp_path / "no.json", seeds=1, **ASKED | {"options": {"size": 64}})
+    assert not (tmp_path / "third").exists()
     for other, said in (({"goals": 5}, "another protocol"), ({"steps": 3}, "another protocol"), ({"preset": "robot"}, "another system")):
         with pytest.raises(SpecError, match=said):
             compare_mechanism("lewm", data, tmp_path / said, tmp_path / "no.json", seeds=1, earlier=first, **ASKED | other)

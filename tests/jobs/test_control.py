@@ -8,7 +8,7 @@ import torch
 
 from wam.evaluate.success import SuccessRow, evaluation_seeds
 from wam.jobs import control as job
-from wam.jobs.control import control, control_runs, require_alike, require_same_robot, require_world, shows_goal, source_of
+from wam.jobs.control import ControlResult, control, control_runs, require_alike, require_same_robot, require_world, shows_goal, source_of
 from wam.jobs.deciding import Deciding
 from wam.jobs.place import Place
 from wam.sim.worlds import push, tabletop
@@ -112,6 +112,16 @@ def test_what_learns_is_said_of_three_trainings_and_a_hundred_episodes(monkeypat
     monkeypatch.setattr(job, "control", acts)
     monkeypatch.setattr("wam.jobs.origins.sources_of", lambda *runs: None)
     monkeypatch.setattr(job, "episodes_section", lambda row, episodes, **rest: None)  # no films are kept
+    written = tmp_path / "figures.json"
+
+    def undrawn(**page):
+        raise ImportError("drawing needs the extra show")
+
+    monkeypatch.setattr(job, "Report", undrawn)  # whoever has not installed it keeps the figures
+    folders, asked = [tmp_path / str(seed) for seed in range(trainings)], {"goals": goals, "deciding": Deciding(**deciding), "bars": None}
+    with pytest.raises(ImportError):
+        control_runs(folders, "push", written=written, **asked)
+    assert ControlResult.read(written).verdicts.learns is learns
     monkeypatch.setattr(job, "Report", lambda **page: SimpleNamespace(save=lambda path: path))
-    found, _ = control_runs([tmp_path / str(seed) for seed in range(trainings)], "push", goals=goals, deciding=Deciding(**deciding), bars=None)
+    found, _ = control_runs(folders, "push", **asked)
     assert found.verdicts.learns is learns and len(found.rows) == trainings + 1

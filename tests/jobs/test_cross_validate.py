@@ -105,6 +105,13 @@ def test_no_fold_trains_on_its_episode(made_up, tmp_path):
     assert torch.equal(first.table[arm][MODEL].value, again.table[arm][MODEL].value)
 
 
+def test_a_single_episode_cannot_be_left_out(tmp_path):
+    data = record_world("push", tmp_path / "push", episodes=1, policies={"play": 1.0}, truth=(), options={"budget": 20})
+    with pytest.raises(ValueError, match="holds 1 episode, and each is judged by what learned from the others"):
+        cross_validate(CrossValidation(recipe="lewm", preset="robot", steps=1), data, tmp_path / "folds")
+    assert not (tmp_path / "folds").exists()
+
+
 def test_the_fingerprint_is_of_the_content(made_up, tmp_path):
     one = cached_frames(open_dataset(made_up), cameras=()).fingerprint()
     assert one == cached_frames(open_dataset(made_up), cameras=(), folder=tmp_path).fingerprint()

@@ -141,6 +141,8 @@ def test_what_cannot_be_held_out_is_refused(data, other, tmp_path):
     with pytest.raises(ValueError, match=r"lewm tiny, changed was trained on 3 of the 3 episodes"):
         imagine_run(tmp_path / "run", tmp_path / "held", horizon=2, count=8)
     imagine_run(tmp_path / "some", other, horizon=2, count=8)
+    with pytest.raises(ValueError, match="is what lewm tiny, changed was trained on"):  # whatever is said to be what it learned from
+        imagine_run(tmp_path / "run", data, horizon=2, count=8, training=other)
     with pytest.raises(ValueError, match="the longest allows 14"):
         imagine_run(tmp_path / "run", other, horizon=15, count=8)
 

@@ -8,7 +8,9 @@ import struct
 
 import pytest
 import torch
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import CloseCode
 from websockets.sync.client import connect
 
 from tests.show.browser import Browser, find_browser
@@ -373,6 +375,22 @@ def test_a_model_that_fails_is_told_to_the_page(caplog: pytest.LogCaptureFixture
         with pytest.raises(ConnectionClosed):
             page.recv()
     assert "playing failed" in caplog.text
+
+
+def test_a_dead_line_keeps_no_place_during_the_farewell(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> PlaySession:
+        raise FloatingPointError("NaN in the sky")
+
+    server, taken = PlayServer(broken, title="dot", port=0), list[int]()
+
+    async def last_words(connection: ServerConnection, code: CloseCode, words: str) -> None:
+        taken.append(server.playing)
+        await connection.close(code)
+
+    monkeypatch.setattr("wam.show.play.server.farewell", last_words)
+    with running(server) as port, connect(f"ws://127.0.0.1:{port}/play") as page, pytest.raises(ConnectionClosed):
+        page.recv()
+    assert taken == [0]
 
 
 # -- the page ----------------------------------------------------------------------------------------------------------------------------

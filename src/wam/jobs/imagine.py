@@ -156,14 +156,14 @@ def require_unseen(run: Run, data: str | Path, learned: str | Path | None) -> No
     """ValueError where a data set holds episodes that the run learned from. Where what it learned from is not at hand, only the very same set is found."""
     about, shown = run.trained_on, frames_for(run.preset, data)
     told = "predictions there say nothing. Pass episodes that it has not seen; `wam data split` holds some out before training."
-    same = about.episodes is None or max(about.episodes) < len(shown.lengths)
-    if same and frames_for(run.preset, data, about.episodes).fingerprint() == about.fingerprint:
-        which = "what" if about.episodes is None else "a set with the episodes that"
-        raise ValueError(f"{data} is {which} {run.name} was trained on: {told}")
     if learned is not None:
         known = set(frames_for(run.preset, learned, about.episodes).episode_fingerprints())
         if seen := sum(one in known for one in shown.episode_fingerprints()):
             raise ValueError(f"{run.name} was trained on {seen} of the {len(shown.lengths)} episodes of {data}: {told}")
+    same = about.episodes is None or max(about.episodes) < len(shown.lengths)
+    if same and frames_for(run.preset, data, about.episodes).fingerprint() == about.fingerprint:
+        which = "what" if about.episodes is None else "a set with the episodes that"
+        raise ValueError(f"{data} is {which} {run.name} was trained on: {told}")
 
 
 def imagined_sections(run: Run, window: Window) -> tuple[Section, ...]:

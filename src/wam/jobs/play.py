@@ -18,13 +18,12 @@ from wam.data import WindowDataset
 from wam.jobs.at_hand import data_of
 from wam.jobs.place import Place
 from wam.jobs.practise import require_named
-from wam.jobs.windowing import in_words_of, skip_of
+from wam.jobs.windowing import in_words_of, past_of_start, skip_of
 from wam.recipes.runs import Run, frames_for, load
 from wam.show.play import PlaySession, Start
 from wam.world import EVALUATION_SEEDS, Env, Moments, Past, Slot, SpecError, WorldModel
 
 STARTS = 12  # real frames to choose from
-FRAMES = 4  # of the past that a recorded start shows, at most
 RECORDED = 200  # model steps after a recorded start that can be replayed, at most
 BUDGET = 1_000_000  # steps of a true episode: a person plays longer than a task lasts
 
@@ -132,7 +131,7 @@ def recorded_starts(run: Run, data: str | Path, device: str) -> list[Start]:
     """Early frames of episodes spread over a data set, each with what followed."""
     frames, spec = frames_for(run.preset, data), run.imagining.spec
     skip = skip_of(run, frames.spec, data)
-    past = max(spec.context[0], min(spec.context[1], FRAMES))
+    past = past_of_start(spec)
     longest = WindowDataset(frames, past=past, skip=skip).longest
     windows = WindowDataset(frames, past=past, horizon=max(1, min(longest, RECORDED)), skip=skip)
     episodes = windows.episode_of(torch.arange(len(windows)))

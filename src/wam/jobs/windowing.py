@@ -13,6 +13,8 @@ from wam.data import DataSpec, WindowDataset
 from wam.recipes.runs import Run, frames_for
 from wam.world import Slot, Task, Window, WorldModelSpec
 
+FRAMES = 4  # of the past that a recorded start shows, at most
+
 
 def windows_of(run: Run, data: str | Path, horizon: int, count: int, *, episodes: Sequence[int] | None = None) -> tuple[Window, torch.Tensor]:
     """`count` windows of `horizon` steps of what imagines, and the episode of each: as many frames seen as while it learned, and no more than it uses.
@@ -34,6 +36,11 @@ def past_of(run: Run) -> int:
     """Frames that it sees before it predicts: as many as while it learned, and no more than it uses."""
     fewest, most = run.imagining.spec.context
     return int(max(fewest, min(run.preset.past, most)))
+
+
+def past_of_start(spec: WorldModelSpec) -> int:
+    """Frames that a recorded start shows a model: as many as it can use, a few at most."""
+    return int(max(spec.context[0], min(spec.context[1], FRAMES)))
 
 
 def skip_of(run: Run, shown: DataSpec, data: str | Path) -> int:

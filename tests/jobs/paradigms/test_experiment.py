@@ -136,6 +136,19 @@ def test_what_is_not_asked_for_stays_in_the_figures(finished, tmp_path):
     assert {place: after[place] for place in before if not place.startswith("/older")} == pytest.approx(before)
 
 
+def test_so_does_what_is_missing_and_the_file_that_was_not_named(finished, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(finished.parent, folder)
+    more = replace(ASKED, arms=(*ASKED.arms, "vpp"), labels=(0.5, 1.0))
+    path, _ = run(folder, more, only_report=True)
+    lacking = json.loads(path.read_text())["missing"]
+    assert path == folder / finished.name and "vpp-0.5-0" in lacking and "unipi-1-0" in lacking
+    path, _ = run(folder, replace(ASKED, arms=("random",)), only_report=True)
+    told = json.loads(path.read_text())
+    assert sorted(told["missing"]) == sorted(lacking) and len(told["cells"]) == 3
+    assert "the actions of 50%." in told["origin"]["protocol"] and told["origin"]["seeds"].startswith("training 0;")
+
+
 def test_weights_of_other_sources_are_trained_again(finished, tmp_path):
     """A cell is missing, and what it would be measured with was trained by other sources: its figures would not be those of these."""
     folder = tmp_path / "copy"

@@ -20,8 +20,9 @@ from wam.jobs.paradigms.cell import Cell, Outcomes, Wanted
 from wam.jobs.paradigms.cost import cost_of
 from wam.jobs.paradigms.finder import Finder, Sights, fit_finder
 from wam.jobs.paradigms.inverse import inverse_errors, reader_of
-from wam.jobs.paradigms.setting import BATCH, PLANNED, Asked, policy_of_world, world_of
+from wam.jobs.paradigms.setting import PLANNED, Asked, policy_of_world, world_of
 from wam.jobs.paradigms.worlds import FIRST, SPLITS, Sought
+from wam.jobs.place import BATCH
 from wam.plan.control.rollout import rollout
 from wam.recipes.runs import Run
 from wam.world import Imagines, Noise, Observation

@@ -16,7 +16,6 @@ from wam.recipes.recipe import load_recipe
 from wam.world import Env
 
 POLICIES = MappingProxyType({"expert": 0.7, "noisy_expert": 0.3})
-BATCH = 50  # starts tried together
 PLANNED = 20  # starts over which plans are compared with what happens: the first ones, not chosen
 
 Progress = Callable[[int, int], None]  # (done, all)

@@ -10,11 +10,9 @@ import torch
 
 from wam.data import DataSpec, Frames, WindowDataset
 from wam.jobs.place import BATCH, Place
-from wam.jobs.windowing import skip_of
+from wam.jobs.windowing import past_of_start, skip_of
 from wam.recipes.runs import Run
 from wam.use.starts import Starts, recorded_starts, world_starts
-
-FRAMES = 4  # of the past that a recorded start shows, at most
 
 
 def world_beginnings(run: Run, place: Place, count: int, seed: int = 0) -> tuple[Starts, int]:
@@ -31,7 +29,7 @@ def recorded_beginnings(run: Run, frames: Frames, name: str, count: int, seed: i
     """
     if frames.spec.partly_imagined:
         raise ValueError(f"{name} was imagined by a model itself, and episodes are to start from what was really seen. Name the recorded set.")
-    (fewest, most), skip = run.world_model.spec.context, skip_of(run, frames.spec, name)
-    windows = WindowDataset(frames, past=max(fewest, min(most, FRAMES)), skip=skip)
+    skip = skip_of(run, frames.spec, name)
+    windows = WindowDataset(frames, past=past_of_start(run.world_model.spec), skip=skip)
     drawn = torch.randperm(len(windows), generator=torch.Generator().manual_seed(seed))[:count]
     return recorded_starts(windows, drawn, Path(name).name), max(1, (int(np.median(frames.lengths)) - 1) // skip)
