@@ -194,4 +194,4 @@ types: .venv/ready
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv .venv-suite runs
+	rm -rf .venv .venv-suite # not runs: recordings of robots may lie there

@@ -11,11 +11,10 @@ from typer.testing import CliRunner
 
 from wam.check import check_target
 from wam.cli import app
-from wam.data import DataSpec, Episode, Recorder
 from wam.jobs.use import judging
 from wam.serve import Keys
 from wam.use.judge import Judge
-from wam.world import Actions, Noise, Observation, read_spec
+from wam.world import read_spec
 
 DOCS = Path(__file__).parent.parent / "docs"
 README = (DOCS.parent / "README.md").read_text()
@@ -29,23 +28,17 @@ def test_python_blocks_run():
 
 
 def test_the_model_of_the_page_passes_the_checks_and_learns(tmp_path, monkeypatch):
-    made, training = re.findall(r"```python\n(.*?)```", (DOCS / "own-model.md").read_text(), re.DOTALL)
+    made, training, planning = re.findall(r"```python\n(.*?)```", (DOCS / "own-model.md").read_text(), re.DOTALL)
     (tmp_path / "my_module.py").write_text(made)
     monkeypatch.chdir(tmp_path)
     (report,) = check_target("my_module:make_model")
     assert report.ok, str(report)
-    spec, noise = sys.modules["my_module"].Moves().spec, Noise.of(range(8))
-    moves = 0.05 * noise.normal(20, 1, 2).clamp(-1, 1)
-    with Recorder(tmp_path / "runs" / "my-robot", DataSpec(observes=spec.observes, acts=spec.consumes, rate=spec.rate)) as recorder:
-        valid = torch.arange(20).gt(0).expand(8, -1)[..., None]
-        felt = (2 * moves * valid[..., None]).cumsum(1)[:, :, 0]
-        for row in range(8):
-            one = slice(row, row + 1)
-            recorder.write(Episode(observation=Observation(proprio=felt[one]), actions=Actions(valid=valid[one], low_level=moves[one])))
     learned: dict = {}
     exec(compile(training, "own-model.md", "exec"), learned)
-    sys.modules.pop("my_module")
     torch.testing.assert_close(learned["model"].step.weight, 2 * torch.eye(2), atol=0.05, rtol=0)
+    exec(compile(planning, "own-model.md", "exec"), learned)
+    sys.modules.pop("my_module")
+    torch.testing.assert_close(2 * learned["plan"].actions[0].sum((0, 1)), torch.tensor([0.2, -0.1]), atol=0.02, rtol=0)
 
 
 def test_the_environment_of_the_page_on_uses(monkeypatch):

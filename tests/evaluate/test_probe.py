@@ -26,7 +26,7 @@ def test_probe_finds_a_dot_in_pictures():
     features = [picture_features(window.whole()[0].observation.rgb) for window in (train, test)]
     probe = fit_probe(features[0].flatten(0, 1), read(train).flatten(0, 1))
     found = probe(features[1])
-    assert found.shape == (40, 7, 1, 2)
+    assert found.shape == (40, 7, 1, 3)
     assert float(distances(found, read(test)).mean()) < 0.05  # px
     assert r2(found.flatten(0, 2), read(test).flatten(0, 2)) > 0.999
 

@@ -109,5 +109,5 @@ def test_where_actions_have_to_lead_somewhere_it_is_refused_with_what_works(show
     with pytest.raises(SpecError, match=words), Bars(Console(quiet=True)) as bars:
         evaluate_policies(tmp_path / "fast", ["checkpoints/lewm-push"], PolicyTest(world="push", options={}), bars=bars)
     blind = train_recipe("fast_wam", shown[0], tmp_path / "blind", change=lambda preset: narrow(without_video(preset)), steps=1, show=False)
-    with pytest.raises(SpecError, match=r"it learned no video\. `wam control .*blind` lets it act"):
+    with pytest.raises(SpecError, match=r"was not trained on its video.* `wam control .*blind` lets it act"):
         _ = blind.imagining

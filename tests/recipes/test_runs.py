@@ -116,7 +116,7 @@ def test_an_exported_run_imagines_without_log_and_training_data(data, other, tmp
     card = found.card
     assert {curve.arm for curve in card.curves} == {"model", "shuffled", "copy"} and "is not here" in page.read_text() and "--training" in found.notes[0]
     found, _ = imagine_run(folder, other, horizon=2, count=8, training=data)
-    assert "background" in {curve.arm for curve in found.card.curves} and found.verdicts.conforms
+    assert "background" in {curve.arm for curve in found.card.curves} and found.verdicts.conforms is None  # of a changed preset
     assert ImaginedResult.from_json(found.save(tmp_path / "card.json").read_text()) == found
 
 

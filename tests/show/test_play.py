@@ -96,7 +96,7 @@ def test_drift_pools_cameras() -> None:
     seen, truth = {"a": black, "b": black}, {"a": white, "b": white}
     assert drifted(truth, truth, seen) == pytest.approx(100)
     assert drifted({"a": white, "b": black}, truth, seen) == pytest.approx(-10 * math.log10(0.5), abs=1e-4)
-    assert drifted(truth, seen, seen) is None
+    assert drifted(seen, seen, seen) is None and drifted(truth, seen, seen) == pytest.approx(0)  # imagined alone counts
 
 
 def test_all_actions_of_a_step_are_the_same() -> None:

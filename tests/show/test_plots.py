@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 import matplotlib as mpl
 import pytest
 
-from tests.show.samples import PLACE, card, row
+from tests.show.samples import card, row
 from wam.show.plots import ARMS, horizon_plot, success_plot, training_plot
 from wam.show.training import Points, TrainingLog
 
@@ -14,7 +14,6 @@ from wam.show.training import Points, TrainingLog
     "draw",
     [
         lambda: horizon_plot(card()),
-        lambda: horizon_plot(card(), [PLACE]),
         lambda: success_plot([row("random", 0), row("expert", 20), row("wam", 13)]),
         lambda: training_plot(
             TrainingLog(losses={"a": Points(steps=(1, 2, 3), values=(100.0, 10.0, 1.0)), "b": Points(steps=(1, 2, 3), values=(0.5, -0.5, 0.1))})

@@ -23,10 +23,19 @@ def test_limits_and_wording_may_change() -> None:
     STATISTICS.require(dataclasses.replace(ACTS, low_level=told), PROPRIO)
 
 
-@pytest.mark.parametrize("change", [{"name": "y"}, {"unit": "mm"}, {"frame": "gripper"}, {"relative": False}], ids=str)
-def test_another_representation_is_an_error(change: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"name": "y"}, r"they are of 2 \(x, gripper\), the model has 2 \(y, gripper\)\. Name another data set, or give the model these slots"),
+        ({"unit": "mm"}, "'x' has unit '.*' instead of 'mm'.* compute them again"),
+        ({"frame": "gripper"}, "'x' has frame '.*' instead of 'gripper'.* compute them again"),
+        ({"relative": False}, "'x' has relative True instead of False.* compute them again"),
+    ],
+    ids=str,
+)
+def test_another_representation_is_an_error(change: dict[str, Any], told: str) -> None:
     slots = (dataclasses.replace(ACTS.low_level[0], **change), ACTS.low_level[1])
-    with pytest.raises(SpecError, match=r"the statistics describe action columns .* compute them again"):
+    with pytest.raises(SpecError, match=f"the statistics do not describe the action columns that are used: {told}"):
         STATISTICS.require(dataclasses.replace(ACTS, low_level=slots), PROPRIO)
 
 

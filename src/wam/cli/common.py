@@ -60,6 +60,11 @@ Join = Annotated[
 ]
 
 
+def mention(what: str) -> None:
+    """What a command begins to do, beside its output."""
+    Console(stderr=True).print(f"[dim]{what} ...[/]", highlight=False)
+
+
 def show(value: Any, tables: Any, as_json: bool) -> None:
     """JSON for programs, tables for people."""
     if as_json:

@@ -61,10 +61,11 @@ def data_inspect(
 @app.command("check", epilog="Example: [bold]wam data check runs/push[/]")
 def data_check(path: Annotated[str, typer.Argument(help="Folder or Hub id.")], as_json: AsJson = False) -> None:
     """Counts, times, numbers, statistics, pictures, alignment of actions. Exit code 1 where an error is found."""
+    from wam.data.finding import gathered
     from wam.data.validation import check_dataset
 
     findings = check_dataset(path)
-    show([asdict(finding) for finding in findings], [str(finding) for finding in findings] or f"{path}: nothing found.", as_json)
+    show([asdict(finding) for finding in findings], gathered(findings) or f"{path}: nothing found.", as_json)
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from wam.cli.common import AsJson, Delay, Device, Ensemble, Execute, Join, Plan, Preset, Result, RunFolder, Sheet, console, options, show, writable
+from wam.cli.common import AsJson, Delay, Device, Ensemble, Execute, Join, Plan, Preset, Result, RunFolder, Sheet, console, mention, options, show, writable
 
 app = typer.Typer()
 
@@ -35,7 +35,9 @@ def imagine(
     chosen = options(option)
     require_named(world, chosen)
     tried = None if world is None else Tried(world=world, options=chosen)
-    found, page = imagine_run(run, data, horizon=horizon, count=windows, training=training, tried=tried, sheet=sheet, written=result, device=device)
+    found, page = imagine_run(
+        run, data, horizon=horizon, count=windows, training=training, tried=tried, sheet=sheet, written=result, device=device, tell=mention
+    )
     show({**found.card.to_dict(), "told": found.told, "notes": found.notes}, [*card_tables(found.card), *found.notes, f"report: {page}"], as_json)
 
 
@@ -43,7 +45,7 @@ def imagine(
 def control(
     run: Annotated[list[Path], typer.Argument(help="Run folder, or several that differ in their seed alone.", exists=True, file_okay=False)],
     world: Annotated[str, typer.Option(help="A world of the library.")] = "push",
-    goals: Annotated[int, typer.Option(help="Held-out starts.", min=1)] = 100,
+    goals: Annotated[int, typer.Option("--goals", "--starts", help="Held-out starts.", min=1)] = 100,
     option: Annotated[list[str] | None, typer.Option(help="Options of the world.")] = None,
     plan: Plan = False,
     execute: Execute = None,
@@ -76,7 +78,7 @@ def control(
 def chunks(
     run: RunFolder,
     world: Annotated[str, typer.Option(help="A world of the library.")] = "push",
-    goals: Annotated[int, typer.Option(help="Held-out starts.", min=1)] = 200,
+    goals: Annotated[int, typer.Option("--goals", "--starts", help="Held-out starts.", min=1)] = 200,
     option: Annotated[list[str] | None, typer.Option(help="Options of the world.")] = None,
     result: Result = None,
     device: Device = "cpu",

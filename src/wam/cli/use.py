@@ -36,7 +36,7 @@ def evaluate_policy(
     control: Annotated[
         Path | None, typer.Option(help="Folder of the same system trained with shuffled actions; trained there first where there is none.", file_okay=False)
     ] = None,
-    starts: Annotated[int, typer.Option(help="Held-out starts.", min=1)] = 100,
+    starts: Annotated[int, typer.Option("--starts", "--goals", help="Held-out starts.", min=1)] = 100,
     judge_episodes: JudgeEpisodes = 60,
     result: Result = None,
     out: Out = None,
@@ -114,7 +114,7 @@ def rerank(
     descent_rate: Annotated[
         float, typer.Option(help="Size of the first of them, as a share of half the action range; later ones are smaller. More leaves what the model knows.")
     ] = 0.1,
-    goals: Annotated[int, typer.Option(help="Held-out starts.", min=1)] = 100,
+    goals: Annotated[int, typer.Option("--goals", "--starts", help="Held-out starts.", min=1)] = 100,
     ceiling: Annotated[bool, typer.Option("--ceiling", help="Also rank by what the true simulator says would happen.")] = False,
     judge_episodes: JudgeEpisodes = 60,
     result: Result = None,
@@ -148,7 +148,7 @@ def improve(
     option: Option = None,
     episodes: Annotated[int, typer.Option(help="Starts that each policy tries, in the model and in the world.", min=1)] = 1000,
     seeds: Annotated[int, typer.Option(help="Trainings of each.", min=1)] = 3,
-    goals: Annotated[int, typer.Option(help="Held-out starts.", min=1)] = 100,
+    goals: Annotated[int, typer.Option("--goals", "--starts", help="Held-out starts.", min=1)] = 100,
     steps: Annotated[int | None, typer.Option(help="Of every training, instead of the preset's.", min=1)] = None,
     judge_episodes: JudgeEpisodes = 60,
     result: Result = None,

@@ -63,7 +63,7 @@ class Recorder:
         if not begun and not resume:
             raise DataError(
                 "the folder is not empty.",
-                remedy="Choose a new folder or remove this one; `wam record --resume` (resume=True in Python) continues a set of a world.",
+                remedy="Choose a new folder, or add to this set: Recorder(..., resume=True), or `wam record --resume` for one of a world.",
                 path=self.root,
             )
         if not begun and not (self.root / MEANING_PATH).exists():

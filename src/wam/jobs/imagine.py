@@ -1,7 +1,7 @@
 """Judge a trained world model's predictions on data that it has not seen, and write the page."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,16 +53,18 @@ def imagine_run(
     sheet: Path | None = None,
     written: Path | None = None,
     device: str = "cpu",
+    tell: Callable[[str], None] = lambda what: None,
 ) -> tuple[ImaginedResult, Path]:
     """The rollout card on `count` windows of `data`, and the path of report.html in the run's folder; `written`: a file for the figures.
 
     `horizon`: in steps of the run, rounded up to whole chunks of what it imagines with, whose steps may be longer; the card counts those.
     `training`: where the data that the run learned from lies now, by default where it lay; without it there are no mean and
     background pictures and no probes. `tried`: where different actions are tried from the same starts. `sheet`: a file for
-    the strips of the first window, as PNG. ValueError for a horizon that no episode fills, and for the training data itself.
+    the strips of the first window, as PNG. `tell`: says what begins. ValueError for a horizon that no episode fills, and for the training data itself.
     """
     started, run = time.monotonic(), load(folder, device=device, stopped=True)
     horizon = horizon_of(run, horizon)
+    tell("reading the data")
     sources = Sources.of("wam.jobs.imagine", f"wam.recipes.{run.recipe.name}", *([f"wam.sim.worlds.{tried.world}"] if tried is not None else []))
     learned = training or data_of(run)
     run = run.read(instructions_of(run, [data] if learned is None else [data, learned]))
@@ -74,6 +76,7 @@ def imagine_run(
     told = run.imagining.spec.consumes.told
     if tried is not None and not told:
         raise ValueError(f"{run.name} imagines without being told the actions, so it cannot tell what others lead to: leave --world out.")
+    tell(f"imagining {held_out.size('B')} windows of {horizon} steps, and measuring them")
     strips = imagined_sections(run, held_out)
     if sheet is not None:  # before the figures, which take longer
         first_strip(strips, run.name).save(sheet)
@@ -110,6 +113,8 @@ def imagine_run(
         sources=sources,
         device=device,
     )
+    if run.preset_name == VERDICT:
+        tell("checking that it keeps the promises of its interfaces")
     verdicts = Verdicts(conforms=conforms(run), uses_conditions=None if run.left else uses_conditions(card))
     found = ImaginedResult(card=card, told=told, notes=tuple(notes), origin=origin, verdicts=verdicts)
     if written is not None:  # before the page is drawn

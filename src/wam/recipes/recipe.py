@@ -122,7 +122,8 @@ def load_recipe(name: str) -> Recipe:
     """The recipe of that module name; ValueError that suggests what was meant."""
     if name not in recipe_names():
         hint = suggestion(name, recipe_names(), otherwise="`wam list` shows them all.")
-        raise ValueError(f"there is no recipe {name!r}. {hint}")
+        own = " A model of your own is trained in Python: docs/own-model.md." if ":" in name or "." in name else ""
+        raise ValueError(f"there is no recipe {name!r}. {hint}{own}")
     recipe: Recipe = importlib.import_module(f"wam.recipes.{name}").RECIPE
     return recipe
 

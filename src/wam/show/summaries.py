@@ -100,7 +100,8 @@ def probe_summary(card: RolloutCard) -> Table:
         rows=tuple((score.reads, score.body, f"{score.r2:.3f}", f"{1000 * score.error:.1f} mm") for score in card.probes),
         numbers=(2, 3),
         note="A linear map fitted on training frames and then frozen says where things are. These are its own errors on true held-out frames: read the "
-        "position errors above against them; where R² is low they mean little.",
+        "position errors above against them; where R² is low they mean little. A map fitted on sharp frames may be misled by drawn ones, which are softer: "
+        "where places from latents are good and those from pictures are not, look at the strips.",
     )
 
 

@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -26,6 +26,7 @@ from wam.world import PolicySpec, Spec, Statistics, WorldModelSpec
 
 SCHEMA = 1
 FOLDER = "checkpoints"  # inside a run
+Module = TypeVar("Module", bound=nn.Module)
 SPECS: dict[str, type[WorldModelSpec] | type[PolicySpec]] = {"WorldModelSpec": WorldModelSpec, "PolicySpec": PolicySpec}
 
 
@@ -67,8 +68,8 @@ class Checkpoint:
     optimiser: Mapping[str, Tensor] | None  # "parameter/moment"
     folder: Path
 
-    def restore(self, model: nn.Module, *, averaged: bool = True) -> None:
-        """Write the weights into the model, the averaged ones where there are any. CheckpointError where they do not fit."""
+    def restore(self, model: Module, *, averaged: bool = True) -> Module:
+        """Write the weights into the model, the averaged ones where there are any, and return it. CheckpointError where they do not fit."""
         stored = self.average if averaged and self.average is not None else self.weights
         wanted = {name: value for name, value in model.state_dict().items() if isinstance(value, Tensor)}
         missing, unknown = sorted(wanted.keys() - stored.keys()), sorted(stored.keys() - wanted.keys())
@@ -83,6 +84,7 @@ class Checkpoint:
                 f"It holds recipe {self.provenance.recipe!r}, preset {self.provenance.preset!r}: build the model with that configuration."
             )
         model.load_state_dict({**stored, **self.extra})
+        return model
 
 
 def save(

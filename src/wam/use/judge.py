@@ -12,6 +12,7 @@ beside every figure.   Footguns: success that pictures do not show (velocities, 
 not real frames, and on blurred ones its error is not known.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,8 +153,15 @@ class Verdict:
         return -self.judge.logits(future.observation.narrow("T", -1), goal)[:, 0]
 
 
-def fit_judge(episodes: Episodes, *, sentences: tuple[str, ...] = (), config: JudgeConfig = JudgeConfig(), seed: int = 0) -> Judge:
-    """A judge fitted on rollouts in the true world; `sentences` as in its `EnvSpec`. Same episodes and seed, same judge.
+def fit_judge(
+    episodes: Episodes,
+    *,
+    sentences: tuple[str, ...] = (),
+    config: JudgeConfig = JudgeConfig(),
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Judge:
+    """A judge fitted on rollouts in the true world; `sentences` as in its `EnvSpec`. Same episodes and seed, same judge. `progress`: (steps done, all).
 
     ValueError where no frame, or every frame, is solved, and for evaluation seeds. SpecError without pictures or without a task.
     """
@@ -174,7 +182,9 @@ def fit_judge(episodes: Episodes, *, sentences: tuple[str, ...] = (), config: Ju
     optimiser = torch.optim.AdamW(judge.parameters(), lr=config.rate, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.steps)
     chance = torch.Generator().manual_seed(seed)
-    for _ in range(config.steps):
+    for done in range(config.steps):
+        if progress is not None:
+            progress(done, config.steps)
         some = torch.cat([part[torch.randint(len(part), (config.batch // 2,), generator=chance).to(part.device)] for part in classes])
         rows, steps = row[some], step[some]
         now = pictures({name: (frames.rgb or {})[name][rows, steps][:, None] for name in judge.cameras})[:, 0]

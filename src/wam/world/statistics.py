@@ -37,10 +37,7 @@ class Statistics(Spec):
         for what, mine, theirs in (("action", self.acts.low_level, acts.low_level), ("proprio", self.proprio_slots, proprio)):
             differ = [(a, b) for a, b in zip(_meaning(mine), _meaning(theirs), strict=False) if a != b]
             if len(mine) != len(theirs) or differ:
-                raise SpecError(
-                    f"the statistics describe {what} columns {_meaning(mine)}, but {_meaning(theirs)} are used. They were probably computed before "
-                    "the representation changed (relative or absolute, another unit): compute them again from this data set."
-                )
+                raise SpecError(f"the statistics do not describe the {what} columns that are used: {_apart(mine, theirs)}")
         if self.acts.per_step != acts.per_step:
             raise SpecError(f"the statistics were computed for {self.acts.per_step} actions per step, {acts.per_step} are used.")
         return self
@@ -61,6 +58,21 @@ class Statistics(Spec):
     def for_proprio(self, proprio: tuple[Slot, ...]) -> "Statistics":
         """The same without proprioception, for a model that does not read it; unchanged for one that does."""
         return self if proprio else replace(self, proprio_slots=(), proprio=None)
+
+
+def _apart(mine: tuple[Slot, ...], theirs: tuple[Slot, ...]) -> str:
+    """How the columns of statistics differ from those that are used, and what to do."""
+    known, used = [slot.name for slot in mine], [slot.name for slot in theirs]
+    if known != used:
+        return f"they are of {len(known)} ({_some(known)}), the model has {len(used)} ({_some(used)}). Name another data set, or give the model these slots."
+    (name, one, other) = next((a[0], a[1:], b[1:]) for a, b in zip(_meaning(mine), _meaning(theirs), strict=True) if a != b)
+    parts = ("unit", "frame", "relative", "derived")
+    differ = ", ".join(f"{part} {there!r} instead of {here!r}" for part, there, here in zip(parts, one, other, strict=True) if there != here)
+    return f"{name!r} has {differ}. They were probably computed before the representation changed: compute them again from this data set."
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:6]) + (", ..." if len(names) > 6 else "") if names else "none"
 
 
 def _meaning(slots: tuple[Slot, ...]) -> list[tuple[str, str, str, bool, bool]]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from wam.jobs.paradigms.experiment import PAGE, compare_paradigms
+from wam.jobs.paradigms.experiment import FIGURES, PAGE, compare_paradigms
 from wam.jobs.paradigms.result import ParadigmResult
 from wam.jobs.paradigms.setting import Asked
 from wam.jobs.paradigms.tables import progress_table
@@ -154,6 +154,7 @@ def test_weights_of_other_sources_are_trained_again(finished, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(finished.parent, folder)
     (folder / "oracle_future-0.5-0.json").unlink()
+    (folder / FIGURES).unlink()
     path = folder / "unipi-0.5-0" / "run.json"
     told = json.loads(path.read_text())
     path.write_text(json.dumps({**told, "sources": {**told["sources"], "digest": "older"}}))
@@ -177,7 +178,7 @@ def test_figures_of_another_experiment_are_not_replaced(finished, tmp_path, othe
         run(tmp_path / "folder", replace(ASKED, **other), result=figures)
     if "world" not in other:
         with pytest.raises(ValueError, match=rf"random\.json was measured with world push, .*; asked for: .*{named}.*\. Name another folder"):
-            run(finished.parent, replace(ASKED, **other))
+            run(finished.parent, replace(ASKED, **other), result=tmp_path / "new.json")
     assert figures.read_text() == finished.read_text() and not (tmp_path / "folder").exists()
 
 

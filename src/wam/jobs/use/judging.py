@@ -14,6 +14,7 @@ from wam.world import Episodes, Noise, concatenate
 
 USUAL = JudgeConfig()
 EPISODES = 60  # of each teacher, to learn from; half as many to be scored on
+ROLLOUT = 50  # steps of fitting that the episodes of one teacher count as, in the bar
 LEARNS, SCORED = 1_700_000, 1_800_000  # first seeds, below those of evaluation
 
 
@@ -24,23 +25,30 @@ def judge_of(
     config: JudgeConfig = USUAL,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Judge, JudgeScore]:
-    """A judge of the world's task and its own error. ValueError for a world without named teachers, or in which they never or always succeed."""
+    """A judge of the world's task and its own error. ValueError for a world without named teachers, or in which they never or always succeed.
+
+    `progress`: (done, all), of rollouts and steps of fitting together; it takes a minute or a few.
+    """
     teachers, sentences = named(place.world).teachers, place.make(1).spec.sentences
-    known = acted(place, teachers, episodes, LEARNS)
-    judge = fit_judge(known, sentences=sentences, config=config)
-    if progress is not None:
-        progress(1, 2)
-    score = score_judge(judge, acted(place, teachers, max(1, episodes // 2), SCORED))
-    if progress is not None:
-        progress(2, 2)
-    return judge, score
+    total = 2 * len(teachers) * ROLLOUT + config.steps
+
+    def tell(done: int) -> None:
+        if progress is not None:
+            progress(done, total)
+
+    tell(0)
+    known = acted(place, teachers, episodes, LEARNS, lambda count: tell(count * ROLLOUT))
+    judge = fit_judge(known, sentences=sentences, config=config, progress=lambda step, _: tell(len(teachers) * ROLLOUT + step))
+    others = acted(place, teachers, max(1, episodes // 2), SCORED, lambda count: tell(total - (len(teachers) - count) * ROLLOUT))
+    return judge, score_judge(judge, others)
 
 
-def acted(place: Place, teachers: tuple[str, ...], episodes: int, seed: int) -> Episodes:
-    """So many episodes of each teacher, every one with a seed of its own, at the world's own clock."""
+def acted(place: Place, teachers: tuple[str, ...], episodes: int, seed: int, tell: Callable[[int], None] = lambda count: None) -> Episodes:
+    """So many episodes of each teacher, every one with a seed of its own, at the world's own clock. `tell`: how many teachers have acted."""
     found = []
     for number, teacher in enumerate(teachers):
         env = place.make(episodes)
         seeds = range(seed + number * episodes, seed + (number + 1) * episodes)
         found.append(rollout(env, place.module.POLICIES[teacher](env), env.spec.budget, seeds=seeds, noise=Noise.of(seeds, place.device).fork("teach")))
+        tell(number + 1)
     return concatenate(found, "B")

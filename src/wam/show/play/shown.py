@@ -44,10 +44,11 @@ def pictures(model: WorldModel[Any], future: Future) -> dict[str, UInt8[Tensor, 
 
 
 def drifted(imagined: Pictures, truth: Pictures, seen: Pictures) -> float | None:
-    """PSNR (dB) over all cameras, where the truth differs from what was seen last; None where it does not."""
+    """PSNR (dB) over all cameras, where the truth or the imagination differs from what was seen last; None where neither does."""
     errors = []
     for name, true in truth.items():
-        moving = moving_pixels(true[None, None], seen[name][None])
-        errors.append(squared_error(imagined[name][None, None], true[None, None])[moving])
+        made, there, before = imagined[name][None, None], true[None, None], seen[name][None]
+        moving = moving_pixels(there, before) | moving_pixels(made, before)
+        errors.append(squared_error(made, there)[moving])
     moved = torch.cat(errors)
     return float(psnr(moved.mean())) if moved.numel() else None
