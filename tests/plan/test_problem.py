@@ -110,3 +110,5 @@ def test_a_goal_of_another_batch_is_an_error(shares: bool) -> None:
     goal = objective.prepare(model, GOALS).repeat(2)
     with pytest.raises(SpecError, match=r"the goal has 6 rows, the carry 3, expected one goal per row.*prepare\(model, task\)"):
         Problem(model=model, carry=Grounded(seen=Step(x=STARTS), now=Step(x=STARTS)), objective=objective, goal=goal, horizon=5)
+    with pytest.raises(SpecError, match=r"the goal is a Task, expected what the objective made of the task: goal=objective\.prepare\(model, task\)"):
+        Problem(model=model, carry=Grounded(seen=Step(x=STARTS), now=Step(x=STARTS)), objective=objective, goal=GOALS, horizon=5)

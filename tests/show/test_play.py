@@ -82,10 +82,10 @@ def test_keys_move_imagination_and_truth_alike() -> None:
 
 
 def test_drift_is_the_error_of_moving_pixels() -> None:
-    """The model goes twice as far: of the pixels around the old and the new place of the dot, one is wrongly white and one wrongly black."""
+    """The model goes twice as far: of the pixels around the old place of the dot and both new ones, one is wrongly white and one wrongly black."""
     play = session(DotModel(gain=2.0))
     frame = play.answer(RIGHT)
-    moving = {(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1, 2)}  # dot and its neighbours, before and after
+    moving = {(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1, 2, 3)}  # dot and its neighbours, before and after, true and imagined
     wrong = 2  # where the truth put it, and where the model did
     assert frame.drift == pytest.approx(-10 * math.log10(wrong / len(moving)), abs=1e-3)
     assert session().answer(Step()).drift is None  # nothing has moved
