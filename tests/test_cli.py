@@ -75,7 +75,9 @@ def test_stale_results_are_named_by_recipe(monkeypatch):
     monkeypatch.setattr("wam.jobs.listing.listing", lambda: lines)
     monkeypatch.setattr("wam.jobs.listing.stale_elsewhere", lambda: ("speed_old.json",))
     told = RUN.invoke(app, ["list"]).output
-    assert told.endswith("\nlewm: push_old.json, push_older.json\nof no recipe: speed_old.json\n") and "Stale, in results/" in told
+    assert "push_old.json" not in told and "`wam list --stale` names them" in told
+    told = RUN.invoke(app, ["list", "--stale"]).output
+    assert told.endswith("\nlewm: push_old.json, push_older.json\nof no recipe: speed_old.json\n") and "which does not say that they are wrong" in told
 
 
 def test_options_are_read_as_json_where_they_are():

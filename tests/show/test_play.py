@@ -273,7 +273,7 @@ def test_a_frame_survives_the_wire() -> None:
     header, (imagined, truth) = unpacked(frame_bytes(frame))
     assert frame.truth is not None
     assert torch.equal(imagined.permute(2, 0, 1), frame.imagined["top"]) and torch.equal(truth.permute(2, 0, 1), frame.truth["top"])
-    assert header["cameras"] == [["top", SIZE, SIZE]] and header["step"] == 1 and header["action"] == [1.0, 0.0] and header["drift"] == pytest.approx(7.78)
+    assert header["cameras"] == [["top", SIZE, SIZE]] and header["step"] == 1 and header["action"] == [1.0, 0.0] and header["drift"] == pytest.approx(8.75)
     header, shown = unpacked(frame_bytes(PlaySession(DotModel(), starts()).frame))
     assert not header["truth"] and header["drift"] is None and len(shown) == 1
 

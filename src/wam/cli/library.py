@@ -20,6 +20,7 @@ def list_recipes(
     changes: Annotated[
         str | None, typer.Option(help="Instead: what has changed, since this result was measured, of the code that it depends on (a file of results/).")
     ] = None,
+    stale: Annotated[bool, typer.Option("--stale", help="Also name the results that earlier sources measured.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """The systems in the library and what is known of each."""
@@ -33,9 +34,10 @@ def list_recipes(
     table = Table(Column("recipe", no_wrap=True), "place in the tutorial", Column("what results say", no_wrap=True), show_lines=True)
     for line in lines:
         table.add_row(f"[bold]{line.name}[/]\n{line.title}\narXiv {line.paper}", line.cells, "\n".join(line.evidence()))
-    told = [older for line in lines if (older := line.older())] + ([f"of no recipe: {', '.join(others)}"] if others else [])
-    head = "Stale, in results/: what was measured before the sources that it depends on changed; the command in a file measures it again, "
-    told = [f"{head}and `wam list --changes FILE` names what changed.", *told] if told else []
+    names = [older for line in lines if (older := line.older())] + ([f"of no recipe: {', '.join(others)}"] if others else [])
+    head = "stale results: code that they depend on has changed since they were measured, which does not say that they are wrong. The command in a file of "
+    tail = "results/ measures it again, `wam list --changes FILE` names what changed"
+    told = [f"{head}{tail}.", *names] if stale else [f"{head}{tail}, `wam list --stale` names them."] if names else []
     words = (
         "conforms: the tiny preset passes every check of `wam check`. uses its conditions: its error grows clearly with the actions or instructions of others. "
         "learns: it beats the best trivial policy by the margin that its protocol states. mechanism: the paper's idea on against off."
