@@ -198,7 +198,7 @@ def test_errors_are_per_element_at_each_frames_level_and_zero_where_given() -> N
     video, action = errors(net, (Flow(bell=True), Edm()), x, eps, levels, given=(given, None))
     (states, told) = seen[0]
     assert torch.equal(states[0][:, 0], x[0][:, 0]) and (told[0][:, 0] == 0).all() and torch.equal(told[0][:, 1:], levels[0][:, 1:])
-    torch.testing.assert_close(told[1], Edm().level(levels[1]).expand(3, 6))  # powers round by where a number lies in the batch
+    torch.testing.assert_close(told[1], Edm().level(levels[1]).expand(3, 6))
     assert (video[:, 0] == 0).all() and action.shape == x[1].shape
     weight = Flow(bell=True).weight(levels[0])[:, 1:, None, None]
     torch.testing.assert_close(video[:, 1:], weight * (eps[0] - x[0])[:, 1:] ** 2)

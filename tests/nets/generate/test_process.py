@@ -66,6 +66,14 @@ def test_noise_grows_with_the_level(process: Process) -> None:
     assert (sigma / alpha).diff().min() > 0 and (sigma[0], alpha[0]) == (0, 1)
 
 
+@each
+def test_a_row_does_not_know_its_batch(process: Process) -> None:
+    """33 equal rows: where powers are taken eight or sixteen numbers at a time, one is left over."""
+    s = torch.full((33, 1), 0.8)
+    for found in (*process.scales(s), *process.asks(s), process.entering(torch.ones(33, 1), s), process.level(s), process.weight(s)):
+        assert torch.equal(found, found[:1].expand_as(found))
+
+
 def test_a_velocity_is_the_slope_of_the_flow() -> None:
     x, eps, _ = frames()
     s = torch.tensor(0.4, dtype=torch.float64)

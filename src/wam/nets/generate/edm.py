@@ -43,7 +43,7 @@ class Edm(Process):
     def sigma(self, s: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """Noise level in units of x (eq. 5). It jumps from sigma_min to 0 at s = 0."""
         low, high = self.roots
-        return torch.where(s > 0, (low + s * (high - low)) ** self.rho, 0.0)
+        return torch.where(s > 0, (low + s.double() * (high - low)) ** self.rho, 0.0).to(s.dtype)  # in float64, see `laws`
 
     def scales(self, s: Float[Tensor, "..."]) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
         return torch.ones_like(s), self.sigma(s)
@@ -56,7 +56,7 @@ class Edm(Process):
         return noisy / self.spread(s)
 
     def level(self, s: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        return self.sigma(s).clamp(min=self.sigma_min).log() / 4
+        return (self.sigma(s.double()).clamp(min=self.sigma_min).log() / 4).to(s.dtype)
 
     def weight(self, s: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         return torch.ones_like(s)  # the paper's weight of D's error, 1 / c_out^2, is 1 for F's
