@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from tests.recipes.test_lewm import statistics
 from wam.data import DataSpec
 from wam.evaluate.result import FOLDER
+from wam.models.observation_space.codec import Codec
 from wam.models.state_space.latent.dino_wm import DinoWMConfig
 from wam.recipes import all_recipes, load_recipe
 from wam.sim.worlds.push import PushConfig, PushWorld
@@ -52,6 +54,13 @@ def without_download(config: Any, folder: Path) -> Any:
     return replace(config, pretrained=str(folder / "tiny"))
 
 
+def fit_codecs(model: nn.Module, rows: Window) -> None:
+    """What a stage derives takes the moments of an autoencoder's latents, which its model must know."""
+    for part in model.modules():
+        if isinstance(part, Codec) and part.autoencoder is not None:
+            part.fit(rows.past.observation)
+
+
 @pytest.mark.parametrize(("recipe", "preset"), PRESETS)
 def test_a_training_step_of_every_stage(recipe, preset, tmp_path):
     found = load_recipe(recipe)
@@ -67,6 +76,8 @@ def test_a_training_step_of_every_stage(recipe, preset, tmp_path):
         learner = stage.learner.learner if isinstance(stage.learner, Online) else stage.learner
         assert isinstance(learner, Gradient)
         rows = window(spec, learner)
+        if stage.derives is not None:
+            fit_codecs(model, rows)
         with learning(model, stage) as parameters:
             assert adamw(learner, parameters).param_groups
             losses = {
@@ -76,6 +87,17 @@ def test_a_training_step_of_every_stage(recipe, preset, tmp_path):
             total = sum(weight * losses[name].mean() for name, weight in learner.weights.items())
             total.backward()
             assert total.isfinite() and all(parameter.grad is not None for parameter in parameters.values())
+
+
+@pytest.mark.parametrize(("recipe", "preset"), PRESETS)
+def test_stages_show_as_many_frames_as_their_model_remembers(recipe, preset):
+    """Of the large presets too, whose losses nobody asks here."""
+    chosen = load_recipe(recipe).preset(preset)
+    for stage in chosen.stages:
+        learner = stage.learner.learner if isinstance(stage.learner, Online) else stage.learner
+        assert isinstance(learner, Gradient)
+        if {name.rpartition(".")[2] for name in learner.weights} & {"video", "actions"}:
+            assert learner.past >= getattr(chosen.config, "context", 1), stage.name
 
 
 @pytest.mark.parametrize("name", ["speed_training_minutes.json", "speed_training_minutes_intel.json"])

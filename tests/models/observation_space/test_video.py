@@ -38,6 +38,8 @@ def make(change=None, cameras: int = 1, sentences: tuple[str, ...] = ()):
     for parameter in model.parameters():  # open what starts closed
         if parameter.ndim > 1 and not parameter.any():
             torch.nn.init.normal_(parameter, std=0.1)
+    if model.codec.autoencoder is not None:
+        model.codec.fit(model.codec.observes.sample(4, 1))
     return model
 
 
@@ -192,6 +194,20 @@ def test_what_was_imagined_from_nothing_is_gone_on_from():
     torch.testing.assert_close(shown[:, 1:], wanted)
 
 
+def test_latents_are_learned_in_only_after_their_autoencoder():
+    model, shown, noise = make({"latent": 4, "fold": 1}), window(3, 2, 1), Noise.of(range(3))
+    model.codec.fitted.fill_(False)
+    with pytest.raises(SpecError, match="never fitted.* latent = 0"):
+        model.loss(shown, noise=noise)
+    assert model.codec.loss(shown, noise=noise).keys() == {"reconstruction", "kl"}  # its own stage comes before
+    model.codec.fit(shown.past.observation)
+    assert model.loss(shown, noise=noise)["video"].isfinite().all() and bool(model.state_dict()["codec.fitted"])
+    pixels = make()
+    assert "codec.fitted" not in pixels.state_dict()
+    with pytest.raises(SpecError, match="the codec of pixels has nothing to learn"):
+        pixels.codec.loss(shown, noise=noise)
+
+
 @pytest.mark.parametrize("per_frame", [False, True])
 def test_frames_learn_at_levels_of_their_own_where_asked(per_frame):
     model, told = make({"chunk": 3, "time": "causal", "per_frame": per_frame}), []
@@ -238,7 +254,9 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(SpecError, match="names what reads the instruction, and the model reads none"):
         make({"text": "t5-small"})
     with pytest.raises(SpecError, match="makes 2 at once"):
-        make({"chunk": 2, "time": "full"}).loss(window(2, 1, 3), noise=Noise.of(range(2)))
+        make({"chunk": 2, "time": "full"}).loss(window(2, 2, 3), noise=Noise.of(range(2)))
+    with pytest.raises(SpecError, match=r"remembers 2 frames, and these windows show 1 .* set the learner's past to 2"):
+        make().loss(window(2, 1, 1), noise=Noise.of(range(2)))
     with pytest.raises(SpecError, match="it must learn that"):
         make({"guidance": 2.0})
     with pytest.raises(SpecError, match="anchor is of the U-Net"):

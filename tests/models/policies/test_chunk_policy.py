@@ -105,3 +105,5 @@ def test_padding_teaches_nothing_and_a_wrong_horizon_is_refused():
     assert torch.equal(policy.loss(half, noise=noise)["actions"], policy.loss(odd, noise=noise)["actions"])
     with pytest.raises(SpecError, match="this policy draws 4"):
         policy.loss(replace(shown, actions=shown.actions.narrow("T", 0, 2)), noise=noise)
+    with pytest.raises(SpecError, match="ChunkPolicy remembers 2 frames, and these windows show 1"):
+        policy.loss(replace(shown, past=shown.past.narrow("T", 1)), noise=noise)

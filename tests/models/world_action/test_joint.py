@@ -394,7 +394,9 @@ def test_what_a_model_cannot_do_is_refused():
     with pytest.raises(SpecError, match="does not draw actions"):
         make("uwm").as_policy("forward")
     with pytest.raises(SpecError, match="this model draws 2"):
-        fast.loss(window(2, 1, 1), noise=Noise.of(range(2)))
+        fast.loss(window(2, 2, 1), noise=Noise.of(range(2)))
+    with pytest.raises(SpecError, match="JointModel remembers 2 frames, and these windows show 1"):
+        fast.loss(window(2, 1, 2), noise=Noise.of(range(2)))
     with pytest.raises(SpecError, match="reads no instructions"):
         fast.read(WORDS)
     with pytest.raises(SpecError, match="JointModel got low-level actions of shape"):

@@ -30,6 +30,9 @@ class Codec(nn.Module):
         self.register_buffer("spread", torch.full((self.shape[0], 1, 1), 1.0 if latent else 0.5))
         self.mean: Tensor
         self.spread: Tensor
+        if latent:
+            self.register_buffer("fitted", torch.tensor(False))  # has `fit` seen latents: it comes after the autoencoder's training
+        self.fitted: Tensor
 
     def stacked(self, observation: Observation, dtype: torch.dtype) -> Float[Tensor, "B T v h w"]:
         """All cameras' pictures, 0..1."""
@@ -43,9 +46,17 @@ class Codec(nn.Module):
 
     @torch.no_grad()
     def kept(self, observation: Observation) -> Float[Tensor, "B T c h w"]:
-        """What windows brought as their state, or encoded now; nothing is learned through it."""
+        """What windows brought as their state, or encoded now; nothing is learned through it. SpecError for an autoencoder that was never fitted."""
         brought = observation.state
-        return brought.z.to(self.mean.dtype) if isinstance(brought, Latent) else self.encode(observation)
+        if isinstance(brought, Latent):
+            return brought.z.to(self.mean.dtype)
+        if self.autoencoder is not None and not self.fitted:
+            raise SpecError(
+                f"a model is to learn in the latents (latent = {self.shape[0]}) of an autoencoder that was never fitted: its weights would be those that it "
+                'started with. Probably the preset has no stage "pictures". Choose one that has (small, paper), or latent = 0; by hand, train the codec and '
+                "call its fit."
+            )
+        return self.encode(observation)
 
     @torch.no_grad()
     def fit(self, observation: Observation) -> None:
@@ -56,6 +67,8 @@ class Codec(nn.Module):
             raise ValueError("the autoencoder gives the same latent for every frame, or none that is finite. Did its training diverge?")
         self.mean.copy_(z.mean((0, 2, 3))[:, None, None])
         self.spread.copy_(spread[:, None, None])
+        if self.autoencoder is not None:
+            self.fitted.fill_(True)
 
     def latents(self, observation: Observation) -> Float[Tensor, "B T c h w"]:
         """Pixels, or what the autoencoder makes of them, at their own scale."""
@@ -74,8 +87,12 @@ class Codec(nn.Module):
         return Observation(rgb=dict(zip(self.observes.cameras, parts, strict=True)))
 
     def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
-        """The autoencoder's own losses "B": of one frame per window, drawn by chance. What moves counts more."""
-        assert self.autoencoder is not None  # without one there is no stage that would call this
+        """The autoencoder's own losses "B": of one frame per window, drawn by chance. What moves counts more. SpecError without an autoencoder."""
+        if self.autoencoder is None:
+            raise SpecError(
+                "the codec of pixels has nothing to learn, and a stage trains it. Probably latent = 0 was set on a preset of an autoencoder's latents: "
+                'choose a preset of pixels (tiny), or leave the stage "pictures" out.'
+            )
         stretch, real = window.whole()
         pictures = self.stacked(stretch.observation, self.mean.dtype)
         frame = noise.fork("frame").integers(1, real.shape[1])[:, 0]

@@ -31,6 +31,7 @@ from wam.models.observation_space.backbones import Backbone, Words
 from wam.models.observation_space.codec import Codec
 from wam.nets.blocks.fourier import Fourier
 from wam.nets.blocks.hold import hold
+from wam.nets.blocks.recent import require_past
 from wam.nets.blocks.reduce import masked_mean
 from wam.nets.generate.generation import Generation, Network
 from wam.nets.generate.guidance import guided
@@ -202,10 +203,11 @@ class VideoWorldModel(nn.Module, Reads):
     def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
         """video "B": the generation's error over all future frames, chunk after chunk, each after true frames or, in some rows, its own.
 
-        Windows may bring an autoencoder's latents as their observation's state. SpecError where H is no multiple of the chunk.
+        Windows may bring an autoencoder's latents as their observation's state. SpecError where H is no multiple of the chunk, or T is less than W.
         """
         stretch, real = window.whole()
         past, frames = window.past.actions.size("T"), real.shape[1]
+        require_past(past, self.context, "VideoWorldModel")
         if (frames - past) % self.chunk:
             raise SpecError(f"windows go on for {frames - past} steps, this model makes {self.chunk} at once. Set the learner's horizon to a multiple.")
         z, joined = self.codec.kept(stretch.observation), stretch.actions.valid.any(-1)

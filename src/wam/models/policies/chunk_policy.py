@@ -18,6 +18,7 @@ from wam.models.actions.unit_scale import UnitScale
 from wam.models.policies.perception import Known, Perception
 from wam.nets.blocks.action_expert import ActionHead
 from wam.nets.blocks.fourier import Fourier
+from wam.nets.blocks.recent import require_past
 from wam.nets.blocks.reduce import masked_mean
 from wam.nets.generate.generation import Denoising, Generation, Network
 from wam.plan.control.continues import Continues
@@ -93,7 +94,8 @@ class ChunkPolicy(nn.Module, Reads, Continues[Record]):
         return memory, replace(actions, low_level=torch.where(weight[..., None, None] >= 1, planned, actions.low_level))  # to the bit
 
     def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
-        """actions "B": the generation's error over the first K steps, where something was done. SpecError for shorter windows."""
+        """actions "B": the generation's error over the first K steps, where something was done. SpecError for shorter windows, also before them."""
+        require_past(window.past.actions.size("T"), self.perception.context, "ChunkPolicy")
         steps, low_level = self.spec.chunk, window.actions.low_level
         if low_level is None or low_level.shape[1] < steps:
             got = None if low_level is None else low_level.shape[1]

@@ -31,7 +31,7 @@ from wam.models.world_action.joint_programs import KINDS, Kind, Lesson, Program,
 from wam.models.world_action.joint_situation import Given, Situation
 from wam.models.world_action.joint_streams import Streams, where
 from wam.models.world_action.joint_views import JointInverse, JointPolicy, JointWorldModel, policy_of
-from wam.nets.blocks.recent import Recent
+from wam.nets.blocks.recent import Recent, require_past
 from wam.nets.blocks.reduce import masked_mean
 from wam.nets.generate.denoise import denoise, inpaint
 from wam.nets.generate.process import Process
@@ -145,10 +145,11 @@ class JointModel(nn.Module, Reads, Views, Envisions, Continues[Situation]):
     def loss(self, window: Window, *, noise: Noise) -> dict[str, Tensor]:
         """video and actions "B", those that are learned: squared error of what the processes ask for, over the first K steps.
 
-        Windows may bring an autoencoder's latents as their observation's state. SpecError for windows of fewer than K steps.
+        Windows may bring an autoencoder's latents as their observation's state. SpecError for windows of fewer than K steps, or W frames before.
         """
         stretch, real = window.whole()
         past, chunk = window.past.actions.size("T"), self.network.steps
+        require_past(past, self.network.context, "JointModel")
         if real.shape[1] - past < chunk:
             raise SpecError(f"windows go on for {real.shape[1] - past} steps, this model draws {chunk} at once. Set the learner's horizon to that.")
         first, end = max(0, past - self.network.context), past + chunk

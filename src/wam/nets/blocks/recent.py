@@ -4,7 +4,17 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from wam.world import SpecError
 from wam.world.record import Record, record
+
+
+def require_past(steps: int, width: int, who: str) -> None:
+    """SpecError where windows show fewer frames than a model remembers: in use its memory fills up, and it would never have learned with a full one."""
+    if steps < width:
+        raise SpecError(
+            f"{who} remembers {width} frames, and these windows show {steps} before what is to be learned. Probably `context` was changed and the stages were "
+            f"not: set the learner's past to {width} or more, or context to {steps}."
+        )
 
 
 @record
