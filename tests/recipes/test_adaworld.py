@@ -94,3 +94,5 @@ def test_without_latent_actions_the_world_learns_as_long_and_is_told_nothing(rec
     assert off == {"world": on["world"], "adapt": on["translate"] + on["adapt"]}
     windows = action_agnostic(run.model, WindowDataset(frames_for(run.preset, recorded), skip=3), run.folder)
     assert not windows.batch(torch.arange(5)).actions.latent.any()
+    adapt = run.preset.stages[-1].derives(run.model, WindowDataset(frames_for(run.preset, recorded), skip=3), run.folder).batch(torch.arange(5))
+    assert run.model.pretrained.told(adapt) is adapt  # what infers latent actions never learned, and is not asked

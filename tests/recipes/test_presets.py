@@ -58,7 +58,7 @@ def fit_codecs(model: nn.Module, rows: Window) -> None:
     """What a stage derives takes the moments of an autoencoder's latents, which its model must know."""
     for part in model.modules():
         if isinstance(part, Codec) and part.autoencoder is not None:
-            part.fit(rows.past.observation)
+            part.fit(part.latents(rows.past.observation)[:, -1])
 
 
 @pytest.mark.parametrize(("recipe", "preset"), PRESETS)

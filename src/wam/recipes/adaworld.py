@@ -5,7 +5,7 @@ from dataclasses import replace
 from wam.models.observation_space.latent_assembly import LatentVideoConfig
 from wam.plan.objectives import GoalImage
 from wam.plan.planners import CEM
-from wam.recipes.latent_actions import action_agnostic, build, stages
+from wam.recipes.latent_actions import action_agnostic, build, stages, untold
 from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
 from wam.train import Gradient
 
@@ -78,7 +78,7 @@ def without_latent_actions(preset: Preset) -> Preset:
     translate, adapt = named["translate"].learner, named["adapt"].learner
     assert isinstance(translate, Gradient) and isinstance(adapt, Gradient)
     world = replace(named["world"], after=(), derives=action_agnostic)
-    adapted = replace(named["adapt"], after=("world",), derives=None, learner=replace(adapt, steps=translate.steps + adapt.steps))
+    adapted = replace(named["adapt"], after=("world",), derives=untold, learner=replace(adapt, steps=translate.steps + adapt.steps))
     return replace(preset, stages=(*(stage for name, stage in named.items() if name == "pictures"), world, adapted))
 
 

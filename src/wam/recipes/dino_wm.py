@@ -5,17 +5,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
-from wam.data import DataSpec, WindowDataset, with_latents
+from wam.data import DataSpec
 from wam.models.state_space.latent.dino_wm import DinoWMConfig, DinoWorldModel
 from wam.nets.perceive.pretrained import PretrainedPatchEncoder
 from wam.plan.objectives import GoalImage
 from wam.plan.planners import CEM
 from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
+from wam.recipes.remembered import remembered
 from wam.train import Gradient, Stage
-from wam.world import Latent, Observation, Statistics, Windows
+from wam.world import Statistics, Windows
 
 CARD = Card(
     title="DINO-WM",
@@ -39,25 +39,17 @@ CARD = Card(
 )
 
 
-SEEN, AT_ONCE = 4096, 256  # frames over which the features' moments are taken, so many at once
-
-
 def remember(model: nn.Module, windows: Windows, folder: Path) -> Windows:
     """Takes the moments of the frozen features, then encodes every frame once into the run's folder: windows that bring their tokens."""
     assert isinstance(model, DinoWorldModel)
-    if not isinstance(windows, WindowDataset):
-        raise TypeError(f"features are kept for windows cut from recorded frames (WindowDataset), got {type(windows).__name__}.")
-    device = next(model.parameters()).device
-    drawn = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))[:SEEN]
-    with torch.no_grad():
-        parts = [model.features(windows.batch(some).past.observation.to(device)).z[:, -1] for some in drawn.split(AT_ONCE)]
-    model.standardise.fit(torch.cat(parts))
-
-    def encode(observation: Observation) -> Latent:
-        return model.encode(observation.to(device))
-
-    encoder = nn.ModuleList([model.encoders, model.standardise])
-    return replace(windows, frames=with_latents(windows.frames, encoder, encode, folder / "cache"))
+    return remembered(
+        windows,
+        folder,
+        nn.ModuleList([model.encoders, model.standardise]),
+        features=lambda seen: model.features(seen).z,
+        fit=model.standardise.fit,
+        encode=lambda seen: model.encode(seen).z,
+    )
 
 
 def _learner(weights: dict[str, float], *, steps: int, batch: int, learning_rate: float, horizon: int = 4) -> Gradient:

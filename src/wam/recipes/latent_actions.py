@@ -12,7 +12,7 @@ from wam.data import DataSpec, WindowDataset
 from wam.data.columns import assemble
 from wam.models.observation_space.adapted import Adapted
 from wam.models.observation_space.latent_assembly import LatentVideoConfig, adapted_model
-from wam.recipes.latents import remember
+from wam.recipes.latents import picture_stage, remember
 from wam.recipes.usual import usual
 from wam.train import Gradient, Stage
 from wam.world import Statistics, Windows
@@ -46,8 +46,13 @@ def pretraining(model: nn.Module, windows: Windows, folder: Path) -> Windows:
 
 def action_agnostic(model: nn.Module, windows: Windows, folder: Path) -> Windows:
     """The same with latent actions that are all 0: nothing is told but the frames."""
+    return untold(model, _encoded(model, windows, folder), folder)
+
+
+def untold(model: nn.Module, windows: Windows, folder: Path) -> Windows:
+    """Windows with latent actions that are all 0, where `inferred` would ask what infers them."""
     assert isinstance(model, Adapted)
-    recorded = _recorded(_encoded(model, windows, folder))
+    recorded = _recorded(windows)
     return _with_latent(recorded, _nothing(recorded, model.pretrained.latent_actions.acts.latent))
 
 
@@ -110,20 +115,12 @@ def stages(
     said = learner({"video": 1.0, "code": 1.0}, translate, learning_rate)
     tuned = learner({"video": 1.0, "code": 0.0}, adapt, learning_rate)
     return (
-        *_pictures(codec, pictures, batch),
+        *((picture_stage(codec, steps=pictures, batch=batch),) if pictures else ()),
         Stage(name="codes", learner=pairs, parts=(CODES,)),
         Stage(name="world", learner=told, after=("codes",), parts=("pretrained",), frozen=fixed, derives=pretraining),
         Stage(name="translate", learner=said, after=("world",), frozen=("pretrained",), derives=inferred),
         Stage(name="adapt", learner=tuned, after=("translate",), frozen=fixed, derives=inferred),
     )
-
-
-def _pictures(codec: str, steps: int, batch: int) -> tuple[Stage, ...]:
-    """An autoencoder's stage, where there is one."""
-    if not steps:
-        return ()
-    weights = {f"{codec}.reconstruction": 1.0, f"{codec}.kl": 1e-3}
-    return (Stage(name="pictures", learner=usual(weights, steps=steps, batch=batch, learning_rate=1e-3, horizon=1, unlabelled=True), parts=(codec,)),)
 
 
 def build(config: LatentVideoConfig, data: DataSpec, statistics: Statistics) -> nn.Module:

@@ -1,42 +1,32 @@
-"""What recipes of video models share: their stages, in pixels or in an autoencoder's latents, and how a video model of all cameras is built.
-
-Between an autoencoder's stage and that of what uses its latents every frame is encoded once, into the run's folder.
-"""
+"""What recipes of video models share: their stages, in pixels or in an autoencoder's latents, and how a video model of all cameras is built."""
 
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from torch import nn
 
-from wam.data import DataSpec, WindowDataset, with_latents
+from wam.data import DataSpec
 from wam.models.observation_space.assembly import VideoConfig, video_model
 from wam.models.observation_space.video import VideoWorldModel
 from wam.models.world_action.joint import JointModel
+from wam.recipes.remembered import remembered
 from wam.recipes.usual import usual
 from wam.train import Stage
-from wam.world import Latent, Observation, Statistics, Windows
-
-SEEN = 1024  # frames over which the latents' moments are taken
+from wam.world import Statistics, Windows
 
 
 def remember(model: nn.Module, windows: Windows, folder: Path) -> Windows:
-    """Takes the moments of the codec's latents, then encodes every frame: windows that bring their latents. For `Stage.derives`.
-
-    TypeError for windows that were not cut from recorded frames.
-    """
+    """Takes the moments of the codec's latents, then encodes every frame: windows that bring their latents. For `Stage.derives`."""
     assert isinstance(model, VideoWorldModel | JointModel)
-    if not isinstance(windows, WindowDataset):
-        raise TypeError(f"latents are kept for windows cut from recorded frames (WindowDataset), got {type(windows).__name__}.")
-    codec, device = model.codec, model.zero.device
-    drawn = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))[:SEEN]
-    codec.fit(windows.batch(drawn).past.observation.to(device))
+    codec = model.codec
+    return remembered(windows, folder, codec, features=codec.latents, fit=codec.fit, encode=codec.encode)
 
-    @torch.no_grad()
-    def encode(observation: Observation) -> Latent:
-        return Latent(z=codec.encode(observation.to(device)))
 
-    return replace(windows, frames=with_latents(windows.frames, codec, encode, folder / "cache"))
+def picture_stage(codec: str, *, steps: int, batch: int, past: int = 1, horizon: int = 1) -> Stage:
+    """An autoencoder, before what uses its latents. `codec`: the submodule's name."""
+    weights = {f"{codec}.reconstruction": 1.0, f"{codec}.kl": 1e-3}
+    learner = usual(weights, steps=steps, batch=batch, learning_rate=1e-3, past=past, horizon=horizon, precision="bf16", unlabelled=True)
+    return Stage(name="pictures", learner=learner, parts=(codec,))
 
 
 def pixel_stages(*, steps: int, batch: int, learning_rate: float, past: int = 2, horizon: int = 1, edges: bool = False) -> tuple[Stage, ...]:
@@ -57,18 +47,9 @@ def pixel_stages(*, steps: int, batch: int, learning_rate: float, past: int = 2,
 
 def latent_stages(*, pictures: int, steps: int, batch: int, learning_rate: float, past: int = 2, horizon: int = 4) -> tuple[Stage, ...]:
     """An autoencoder first, then the video model of its latents."""
-    codec = usual(
-        {"codec.reconstruction": 1.0, "codec.kl": 1e-3},
-        steps=pictures,
-        batch=batch,
-        learning_rate=1e-3,
-        past=past,
-        horizon=horizon,
-        precision="bf16",
-        unlabelled=True,
-    )
+    seeing = picture_stage("codec", steps=pictures, batch=batch, past=past, horizon=horizon)
     (world,) = pixel_stages(steps=steps, batch=batch, learning_rate=learning_rate, past=past, horizon=horizon)
-    return Stage(name="pictures", learner=codec, parts=("codec",)), replace(world, after=("pictures",), frozen=("codec",), derives=remember)
+    return seeing, replace(world, after=("pictures",), frozen=("codec",), derives=remember)
 
 
 def build_video(config: VideoConfig, data: DataSpec, statistics: Statistics) -> nn.Module:
@@ -110,8 +91,7 @@ def joint_stages(
         both = replace(both, factors={"network.eye": eye})
     if not pictures:
         return (Stage(name="joint", learner=both),)
-    codec = replace(both, weights={"codec.reconstruction": 1.0, "codec.kl": 1e-3}, factors={}, steps=pictures, learning_rate=1e-3, labelled=0.0)
     return (
-        Stage(name="pictures", learner=codec, parts=("codec",)),
+        picture_stage("codec", steps=pictures, batch=batch, past=past, horizon=horizon),
         Stage(name="joint", after=("pictures",), learner=both, frozen=("codec",), derives=remember),
     )

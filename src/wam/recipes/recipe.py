@@ -18,7 +18,7 @@ from wam.train import Gradient, Online, Stage
 from wam.world import Planner, Spec, Statistics, with_values
 from wam.world.names import suggestion
 
-MACHINERY = ("latent_actions", "latents", "recipe", "run_file", "runs", "slower", "usual")  # modules of this package that are not recipes
+MACHINERY = ("latent_actions", "latents", "recipe", "remembered", "run_file", "runs", "slower", "usual")  # modules of this package that are not recipes
 
 
 @dataclass(frozen=True, kw_only=True)

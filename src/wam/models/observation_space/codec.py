@@ -59,9 +59,8 @@ class Codec(nn.Module):
         return self.encode(observation)
 
     @torch.no_grad()
-    def fit(self, observation: Observation) -> None:
-        """Take the mean and spread of each channel of these frames' latents, so that they have unit scale. ValueError where they never differ."""
-        z = self.latents(observation).flatten(0, 1)
+    def fit(self, z: Float[Tensor, "N c h w"]) -> None:
+        """Take the mean and spread of each channel of these frames' `latents`, so that they have unit scale. ValueError where they never differ."""
         spread = z.std((0, 2, 3))
         if not bool((spread > 0).all() and spread.isfinite().all()):
             raise ValueError("the autoencoder gives the same latent for every frame, or none that is finite. Did its training diverge?")
