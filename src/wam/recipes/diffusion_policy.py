@@ -22,7 +22,7 @@ CARD = Card(
     idea="A chunk of actions is drawn by denoising, so that of several good ways one is taken and not their mean.",
     parts=("places by spatial softmax, told by the instruction what to look for", "1-D convolutional U-Net over the chunk", "rectified flow"),
     differs=(
-        "Rectified flow in a few steps instead of DDPM.",
+        "Rectified flow in a few steps instead of DDPM; the paper's size keeps diffusion, and asks for v instead of the noise.",
         "Three convolutions before the spatial softmax instead of a ResNet; instructions scale and shift them (FiLM).",
     ),
     data="demonstrations: frames, low-level actions, instructions where there are some",

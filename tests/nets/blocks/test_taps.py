@@ -30,4 +30,4 @@ def test_tokens_of_a_transformer_become_pictures_and_come_back():
 def test_a_u_net_is_tapped():
     net = UNet(3, 3, condition=4, width=8, levels=(1, 2, 3))
     tokens = tapped(net.features(torch.randn(2, 5, 3, 32, 32), torch.randn(2, 5, 4)), (8, 8))
-    assert tokens.shape == (2, 5, 64, sum(net.widths))
+    assert tokens.shape == (2, 5, 64, 8 + 16 + 24)

@@ -61,7 +61,7 @@ def test_features_are_the_levels_on_the_way_up_and_the_last_is_what_the_exit_rea
     net = network(time="full")
     x, condition = clip()
     hidden = net.features(x, condition)
-    assert [level.shape for level in hidden] == [(2, STEPS, width, side, side) for width, side in zip(net.widths, (4, 8), strict=True)]
+    assert [level.shape for level in hidden] == [(2, STEPS, width, side, side) for width, side in zip((16, 8), (4, 8), strict=True)]
     out = net.unfold(net.leave(hidden[-1].flatten(0, 1))).unflatten(0, (2, STEPS))
     assert torch.allclose(out, net(x, condition))
 

@@ -184,6 +184,13 @@ def test_the_best_network_has_the_least_error(process: Process) -> None:
         assert worse.mean() > error.mean()
 
 
+class Weighted(Flow):
+    """A flow whose levels do not count alike."""
+
+    def weight(self, s):
+        return 1 + s
+
+
 def test_errors_are_per_element_at_each_frames_level_and_zero_where_given() -> None:
     x, eps = (normal(3, 4, 2, 2), normal(3, 6, 5)), (normal(3, 4, 2, 2, seed=1), normal(3, 6, 5, seed=2))
     levels = (torch.rand(3, 4, dtype=torch.float64), torch.rand(3, 1, dtype=torch.float64))
@@ -195,12 +202,12 @@ def test_errors_are_per_element_at_each_frames_level_and_zero_where_given() -> N
         seen.append((states, told))
         return tuple(torch.zeros_like(state) for state in states)
 
-    video, action = errors(net, (Flow(bell=True), Edm()), x, eps, levels, given=(given, None))
+    video, action = errors(net, (Weighted(), Edm()), x, eps, levels, given=(given, None))
     (states, told) = seen[0]
     assert torch.equal(states[0][:, 0], x[0][:, 0]) and (told[0][:, 0] == 0).all() and torch.equal(told[0][:, 1:], levels[0][:, 1:])
     torch.testing.assert_close(told[1], Edm().level(levels[1]).expand(3, 6))
     assert (video[:, 0] == 0).all() and action.shape == x[1].shape
-    weight = Flow(bell=True).weight(levels[0])[:, 1:, None, None]
+    weight = Weighted().weight(levels[0])[:, 1:, None, None]
     torch.testing.assert_close(video[:, 1:], weight * (eps[0] - x[0])[:, 1:] ** 2)
     torch.testing.assert_close(action, Edm().target(x[1], eps[1], levels[1][..., None]) ** 2)
 

@@ -80,12 +80,6 @@ def test_a_velocity_is_the_slope_of_the_flow() -> None:
     torch.testing.assert_close((Flow().noisy(x, eps, s + 1e-6) - Flow().noisy(x, eps, s)) / 1e-6, Flow().target(x, eps, s), rtol=0, atol=1e-8)
 
 
-def test_the_bell_has_mean_one_and_its_top_in_the_middle() -> None:
-    weight = Flow(bell=True).weight(torch.linspace(0, 1, 10_001, dtype=torch.float64))
-    assert weight.mean().item() == pytest.approx(1, abs=1e-3) and weight.argmax() == 5000
-    assert weight[0].item() == pytest.approx(0, abs=1e-12) and weight[-1].item() == pytest.approx(0, abs=1e-12)
-
-
 def test_edm_is_the_papers_preconditioning() -> None:
     edm, s = Edm(), S[1:]
     sigma, data = edm.sigma(s), edm.sigma_data

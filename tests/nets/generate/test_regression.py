@@ -11,8 +11,8 @@ from wam.nets.generate.regression import FLOOR, gaussian_nll, variance
 
 def test_it_is_the_likelihood_of_a_gaussian() -> None:
     mean, log_variance, target = (normal(4, 3, seed=seed) for seed in range(3))
-    expected = -torch.distributions.Normal(mean, (log_variance.exp() + 0.1).sqrt()).log_prob(target)
-    torch.testing.assert_close(gaussian_nll(mean, log_variance, target, floor=0.1), expected)
+    expected = -torch.distributions.Normal(mean, (log_variance.exp() + FLOOR).sqrt()).log_prob(target)
+    torch.testing.assert_close(gaussian_nll(mean, log_variance, target), expected)
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.5, 1.0])

@@ -84,7 +84,7 @@ class Stage(nn.Module):
 
 
 class UNet(nn.Module):
-    """Down, up, and a zero-initialised exit. `widths` are the channels of `features`, coarsest first."""
+    """Down, up, and a zero-initialised exit."""
 
     def __init__(
         self,
@@ -119,7 +119,6 @@ class UNet(nn.Module):
         self.unfold = nn.PixelShuffle(fold)
         for parameter in self.leave[-1].parameters():
             nn.init.zeros_(parameter)
-        self.widths = tuple(reversed(sizes))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(

@@ -9,7 +9,6 @@ away count most, those at which it must come from conditions least. In pixels a 
 Papers differ in the direction of time; here s = 1 is noise.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,16 +18,12 @@ from torch import Tensor
 
 from wam.nets.generate.process import Process
 
-BELL_ENDS = math.exp(-0.5)  # of exp(-2 (s - 1/2)^2), at s = 0 and s = 1
-BELL_MEAN = math.sqrt(math.pi / 2) * math.erf(math.sqrt(0.5)) - BELL_ENDS  # of the bell above its ends, over s in [0, 1]
-
 
 @dataclass(frozen=True)
 class Flow(Process):
     """See `Process`."""
 
     prediction: Literal["velocity", "x"] = "velocity"  # what the network is asked for
-    bell: bool = False  # weigh middle levels most and the ends not at all (mean 1), as systems on Wan (2503.20314) are trained
 
     def scales(self, s: Float[Tensor, "..."]) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
         return 1 - s, s
@@ -50,4 +45,4 @@ class Flow(Process):
         return s
 
     def weight(self, s: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        return ((-2 * (s - 0.5) ** 2).exp() - BELL_ENDS) / BELL_MEAN if self.bell else torch.ones_like(s)
+        return torch.ones_like(s)

@@ -1,7 +1,7 @@
 """How one stream of frames or actions is drawn, whole: process, training levels, schedule; or no noise at all, by regression.
 
 What models of one stream hold. A model says what its network answers to (noisy "B T ...", level "B T"); a `Generation` says what
-error it learns from and how its futures are drawn. Models of several streams use `denoise` and `errors` themselves.
+error it learns from and how its futures are drawn. Models of several streams use `denoise`, `ask` and `error` themselves.
 """
 
 from abc import ABC, abstractmethod
@@ -31,7 +31,6 @@ class Generation(ABC):
 
     stochastic: bool  # does noise change what is drawn
     clean_level: float  # what a network is told of a clean frame
-    evaluations: int  # of the network, per draw
 
     @abstractmethod
     def outputs(self, channels: int) -> int:
@@ -61,7 +60,6 @@ class Denoising(Generation):
     process: Process
     law: Law  # of training levels
     steps: int  # of a draw
-    shift: float = 1.0  # of the schedule, see `schedule.descend`
     per_frame: bool = False
     temporal: float = 0.0
 
@@ -71,11 +69,6 @@ class Denoising(Generation):
     def clean_level(self) -> float:  # type: ignore[override]
         """What the process tells of s = 0."""
         return float(self.process.level(torch.zeros(())))
-
-    @property
-    def evaluations(self) -> int:  # type: ignore[override]
-        """One per step."""
-        return self.steps
 
     def outputs(self, channels: int) -> int:
         """As many."""
@@ -96,12 +89,12 @@ class Denoising(Generation):
     def draw(self, network: Network, like: Float[Tensor, "B T ..."], noise: Noise | None) -> Float[Tensor, "B T ..."]:
         """From noise to data in `steps` steps."""
         start = self._start(like, noise)
-        (x,) = denoise(lambda streams, told: (network(streams[0], told[0]),), (self.process,), (start,), descend(self.steps, shift=self.shift))
+        (x,) = denoise(lambda streams, told: (network(streams[0], told[0]),), (self.process,), (start,), descend(self.steps))
         return x
 
     def continued(self, network: Network, planned: Float[Tensor, "B T ..."], weight: Float[Tensor, "B T"], noise: Noise | None) -> Float[Tensor, "B T ..."]:
         """As `draw`, to go on from `planned` where `weight` is 1, and to lean towards it between 0 and 1: see `denoise.inpaint`."""
-        levels, towards = descend(self.steps, shift=self.shift), ((planned, weight),)
+        levels, towards = descend(self.steps), ((planned, weight),)
         (x,) = inpaint(lambda streams, told: (network(streams[0], told[0]),), (self.process,), (self._start(planned, noise),), levels, towards)
         return x
 
@@ -125,7 +118,6 @@ class Regression(Generation):
 
     stochastic = False
     clean_level = 0.0
-    evaluations = 1
 
     def outputs(self, channels: int) -> int:
         """Means, then log variances."""

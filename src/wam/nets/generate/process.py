@@ -10,7 +10,7 @@ sigma for EDM.
 
 | process | alpha | sigma | asked for |
 | --- | --- | --- | --- |
-| `flow.Flow` | 1 - s | s | velocity eps - x |
+| `flow.Flow` | 1 - s | s | velocity eps - x, or x |
 | `edm.Edm` | 1 | grows from 0 to 80 | a mix at unit scale, from eps to x |
 | `ddpm.Ddpm` | cosine | sine | v = alpha eps - sigma x, or eps |
 
@@ -34,7 +34,10 @@ class Process(ABC):
 
     @abstractmethod
     def asks(self, s: Float[Tensor, "..."]) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
-        """(p, q): how much of x and of eps is in what the network is asked for. Never a multiple of (alpha, sigma)."""
+        """(p, q): how much of x and of eps is in what the network is asked for. A multiple of (alpha, sigma) leaves x and eps open.
+
+        It may be one at a single level, where `parts` then says what cannot be read back: `Flow("x")` at s = 0, of a frame without noise.
+        """
 
     @abstractmethod
     def entering(self, noisy: Float[Tensor, "..."], s: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
