@@ -1,9 +1,11 @@
 """Places from maps: a picture of one dot gives its place, a condition says which of two dots."""
 
+import math
+
 import pytest
 import torch
 
-from wam.nets.perceive.keypoints import KeypointEncoder
+from wam.nets.perceive.keypoints import SHARPNESS, KeypointEncoder, Places
 
 
 def dots(rows: int, seed: int):
@@ -45,3 +47,15 @@ def test_a_condition_is_there_where_it_is_expected():
         KeypointEncoder(3, 8, width=8)(torch.zeros(1, 3, 8, 8), torch.zeros(1, 2))
     with pytest.raises(ValueError, match="built with one"):
         KeypointEncoder(3, 8, width=8, condition=2)(torch.zeros(1, 3, 8, 8))
+
+
+def test_places_keep_the_digits_that_come_in():
+    """Of one bright cell on a dark picture, places are exact to the digits of the type; in bfloat16 they are computed with more."""
+    places, maps = Places(1, 1).double(), torch.zeros(1, 1, 4, 4, dtype=torch.float64)
+    torch.nn.init.ones_(places.maps.weight)
+    torch.nn.init.zeros_(places.maps.bias)
+    maps[0, 0, 1, 2] = 0.3
+    across = 0.25 * (math.exp(0.3 * SHARPNESS) - 1) / (math.exp(0.3 * SHARPNESS) + 15)
+    with torch.no_grad():
+        assert abs(float(places(maps)[0, 0]) - across) < 1e-12
+        assert abs(float(places.bfloat16()(maps.bfloat16())[0, 0]) - across) < 0.01

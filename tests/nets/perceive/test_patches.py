@@ -37,7 +37,7 @@ def test_patches_are_row_by_row():
         pictures[:, :, :8, 16:] = 1  # top right
         changed = (encoder(pictures) - encoder(torch.zeros_like(pictures))).abs().sum(-1) > 1e-6
     assert changed.tolist() == [[False, False, True, False, False, False]]
-    for wrong in (dict(height=20, width=24), dict(height=24, width=24, patch=6)):
+    for wrong in (dict(height=20, width=24), dict(height=24, width=24, patch=6), dict(height=24, width=24, patch=1)):
         with pytest.raises(ValueError, match="cannot be cut into patches"):
             ConvPatchEncoder(**wrong)
 

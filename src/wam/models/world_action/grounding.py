@@ -55,7 +55,7 @@ class ByGoal(nn.Module, Grounder):
         if future is None or future.rgb is None:
             raise SpecError("ByGoal learns to reach frames that came later, and these windows have none. Train it on episodes with pictures.")
         last = (window.valid.sum(1) - 1).clamp_min(0)
-        drawn = last - (noise.fork("goal").uniform(1)[:, 0] * (last / 2 + 1)).long().clamp(max=last)
+        drawn = last - (noise.fork("goal").uniform(1)[:, 0] * (last // 2 + 1)).long()
         goal = Observation(rgb={name: frames[rows, drawn][:, None] for name, frames in future.rgb.items()})
         return self.policy.loss(replace(window, task=Task(goal=goal)), noise=noise)
 

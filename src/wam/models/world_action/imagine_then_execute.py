@@ -26,7 +26,8 @@ class Imagining(Record):
 class ImagineThenExecute(nn.Module, Imagines[Imagining], Envisions, Reads):
     """A policy. `acts`: what the grounder gives; `chunk`: steps of it per decision, of which `execute` are done.
 
-    `looks`: the video model is shown the present frame; one that learned without any frames must not be.
+    `looks`: the video model is shown the present frame; one that learned without any frames must not be. SpecError for a video model that is told
+    actions.
     """
 
     def __init__(
@@ -43,6 +44,10 @@ class ImagineThenExecute(nn.Module, Imagines[Imagining], Envisions, Reads):
         super().__init__()
         self.video, self.grounder, self.looks = video, grounder, looks
         spec = video.spec
+        if spec.consumes.told:
+            raise SpecError(
+                "the video model of ImagineThenExecute says what should happen before anybody knows what to do, and this one is told actions. Set acts to none."
+            )
         self.spec = PolicySpec(observes=spec.observes, acts=acts, chunk=chunk, execute=execute, rate=rate, instructed=spec.instructed, sentences=spec.sentences)
 
     def as_video(self) -> VideoWorldModel:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 def _levels(size: int) -> int:
     """How often a picture of this size is halved, after the fold, to be 4 pixels high."""
     levels = (size // 8).bit_length() - 1
-    if size != 8 * 2**levels:
+    if size < 8 or size != 8 * 2**levels:
         raise ValueError(f"pictures of {size} pixels: expected 8, 16, 32, 64, ... Set `size` when loading the data, which resizes them.")
     return levels
 

@@ -25,7 +25,8 @@ class Places(nn.Module):
 
     def forward(self, hidden: Float[Tensor, "N c h w"]) -> Float[Tensor, "N D"]:
         maps = self.maps(hidden).flatten(2)
-        weight = (SHARPNESS * maps.float()).softmax(-1).unflatten(-1, hidden.shape[-2:])  # places need more digits than bfloat16 has
+        precise = maps.to(torch.promote_types(maps.dtype, torch.float32))  # places need more digits than bfloat16 has
+        weight = (SHARPNESS * precise).softmax(-1).unflatten(-1, hidden.shape[-2:])
         down, across = ((2 * torch.arange(side, device=maps.device) + 1) / side - 1 for side in hidden.shape[-2:])
         places = [(weight.sum(-2) * across).sum(-1), (weight.sum(-1) * down).sum(-1)]
         sure = maps.amax(-1) - maps.mean(-1)

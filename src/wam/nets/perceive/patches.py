@@ -37,7 +37,7 @@ class ConvPatchEncoder(PatchEncoder):
     def __init__(self, height: int, width: int, *, patch: int = 8, dim: int = 64, channels: int = 32):
         super().__init__()
         halvings = patch.bit_length() - 2
-        if patch != 2 * 2**halvings or height % patch or width % patch:
+        if patch < 2 or patch != 2 * 2**halvings or height % patch or width % patch:
             raise ValueError(f"pictures of {height} x {width} px cannot be cut into patches of {patch} px; choose 2, 4, 8, ... that divides both.")
         if channels % GROUPS:
             raise ValueError(f"channels is {channels}, expected a multiple of {GROUPS}: so many groups are normalised.")
