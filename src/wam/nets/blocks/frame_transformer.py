@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from wam.nets.blocks.band import distance_bias, remembered, segments
 from wam.nets.blocks.transformer import Block
 from wam.world.record import Record, record
 
@@ -46,8 +47,8 @@ class FrameTransformer(nn.Module):
         joined: False where a frame is not joined to what came before. Such a frame is void itself: later ones do not see it.
         """
         steps = x.shape[1]
-        segment, seen = self.segments(joined, None if cache is None else cache.count)
-        bias = self.bias(segment, seen).repeat_interleave(self.tokens, 2).repeat_interleave(self.tokens, 3)  # every token as its frame
+        segment, seen = segments(joined, None if cache is None else cache.count, self.band)
+        bias = distance_bias(self.distance, segment, seen).repeat_interleave(self.tokens, 2).repeat_interleave(self.tokens, 3)  # every token as its frame
         keys, values = [], []
         for layer, block in enumerate(self.layers()):
             modulation = block.modulate(condition)[:, :, None]
@@ -62,7 +63,7 @@ class FrameTransformer(nn.Module):
             mixed = (weights.to(v.dtype) @ v).transpose(1, 2).flatten(2).view(x.shape)
             x = block.answer(x, modulation, mixed)
         if cache is not None:
-            cache = self.cache_of(torch.stack(keys, 1), torch.stack(values, 1), segment, seen)
+            cache = self.cache_of(torch.stack(keys, 1), torch.stack(values, 1), remembered(segment, seen, self.band))
         return self.norm(x), cache
 
     def roll(self, cache: FrameCache, condition: Float[Tensor, "N H E"], joined: Bool[Tensor, "N H"]) -> "FrameRolling":
@@ -78,28 +79,9 @@ class FrameTransformer(nn.Module):
         heads: Tensor = part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
         return heads
 
-    def segments(self, joined: Bool[Tensor, "B T"], count: Int[Tensor, "B"] | None) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B K"]]:
-        """Segment of each frame, and of each frame that could be seen; -1 for those that nobody sees."""
-        segment = (~joined).long().cumsum(1)
-        seen = torch.where(joined, segment, -1)
-        if count is not None:
-            place = torch.arange(self.band - 1, 0, -1, device=joined.device)
-            seen = torch.cat([torch.where(place <= count[:, None], 0, -1), seen], 1)
-        return segment, seen
-
-    def bias(self, segment: Int[Tensor, "B T"], seen: Int[Tensor, "B K"]) -> Float[Tensor, "B heads T K"]:
-        """Distance bias by frame, minus infinity where a query may not look. A frame always sees itself."""
-        steps, width = segment.shape[1], seen.shape[1]
-        back = torch.arange(width - steps, width, device=seen.device)[:, None] - torch.arange(width, device=seen.device)
-        band = (back >= 0) & (back < self.band)
-        allowed = (band & (segment[:, :, None] == seen[:, None, :])) | (back == 0)
-        found = self.distance[:, back.clamp(0, self.band - 1)]
-        return found.masked_fill(~allowed[:, None], float("-inf"))
-
-    def cache_of(self, key: Tensor, value: Tensor, segment: Int[Tensor, "B T"], seen: Int[Tensor, "B K"]) -> FrameCache:
-        """From the newest W frames, "B L W P E"."""
-        last = (seen == segment[:, -1:]).sum(1).clamp(max=self.band - 1)
-        return FrameCache(key=key.to(self.distance.dtype), value=value.to(self.distance.dtype), count=last)
+    def cache_of(self, key: Float[Tensor, "B L W P E"], value: Float[Tensor, "B L W P E"], count: Int[Tensor, "B"]) -> FrameCache:
+        """From the newest W frames, of which `count` are real."""
+        return FrameCache(key=key.to(self.distance.dtype), value=value.to(self.distance.dtype), count=count)
 
 
 class FrameRolling:
@@ -108,8 +90,8 @@ class FrameRolling:
     def __init__(self, net: FrameTransformer, cache: FrameCache, condition: Float[Tensor, "N H E"], joined: Bool[Tensor, "N H"]):
         self.net, self.past, self.condition, self.rows = net, cache, condition, len(cache.count)
         self.share = len(joined) // self.rows  # rows served by one row of the cache
-        self.segment, self.seen = net.segments(joined, cache.count.repeat_interleave(self.share))
-        self.bias = net.bias(self.segment, self.seen)
+        self.segment, self.seen = segments(joined, cache.count.repeat_interleave(self.share), net.band)
+        self.bias = distance_bias(net.distance, self.segment, self.seen)
         self.blocks = net.layers()
         self.own: list[list[tuple[Tensor, Tensor]]] = [[] for _ in self.blocks]  # keys and values "N heads P e" of each new frame
         self.step = 0
@@ -166,4 +148,4 @@ class FrameRolling:
                 new = [frame[which].transpose(1, 2).flatten(2)[:, None].to(before.dtype) for frame in own[max(0, len(own) - width) :]]
                 layers.append(torch.cat([before[:, layer, len(new) :].repeat_interleave(self.share, 0), *new], 1))
             parts.append(torch.stack(layers, 1))
-        return self.net.cache_of(parts[0], parts[1], self.segment, self.seen)
+        return self.net.cache_of(parts[0], parts[1], remembered(self.segment, self.seen, self.net.band))

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from wam.nets.blocks.band import distance_bias, remembered, segments
 from wam.world.record import Record, record
 
 
@@ -88,8 +89,8 @@ class BandedTransformer(nn.Module):
         joined: False where a token is not joined to what came before. Such a token is void itself: later ones do not see it.
         """
         steps = x.shape[1]
-        segment, seen = self._segments(joined, None if cache is None else cache.count)
-        bias = self._bias(segment, seen)
+        segment, seen = segments(joined, None if cache is None else cache.count, self.band)
+        bias = distance_bias(self.distance, segment, seen)
         keys, values = [], []
         for layer, block in enumerate(self.blocks):
             past = None if cache is None else (cache.key[:, layer], cache.value[:, layer])
@@ -98,34 +99,16 @@ class BandedTransformer(nn.Module):
                 keys.append(key[:, steps:])  # the newest W of W + T
                 values.append(value[:, steps:])
         if cache is not None:
-            cache = self._cache(torch.stack(keys, 1), torch.stack(values, 1), segment, seen)
+            cache = self.cache_of(torch.stack(keys, 1), torch.stack(values, 1), remembered(segment, seen, self.band))
         return self.norm(x), cache
 
     def roll(self, cache: Cache, condition: Float[Tensor, "N H E"], joined: Bool[Tensor, "N H"]) -> "Rolling":
         """One token per step for H steps. Each row of the cache serves N / B rows in a row."""
         return Rolling(self, cache, condition, joined)
 
-    def _segments(self, joined: Bool[Tensor, "B T"], count: Int[Tensor, "B"] | None) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B K"]]:
-        """Segment of each token, and of each key; -1 for keys that nobody sees."""
-        segment = (~joined).long().cumsum(1)
-        seen = torch.where(joined, segment, -1)  # void tokens are in no segment
-        if count is not None:
-            place = torch.arange(self.band - 1, 0, -1, device=joined.device)  # how many tokens before the first new one
-            seen = torch.cat([torch.where(place <= count[:, None], 0, -1), seen], 1)
-        return segment, seen
-
-    def _bias(self, segment: Int[Tensor, "B T"], seen: Int[Tensor, "B K"]) -> Float[Tensor, "B heads T K"]:
-        """Distance bias, minus infinity where a query may not look. A token always sees itself."""
-        steps, width = segment.shape[1], seen.shape[1]
-        back = torch.arange(width - steps, width, device=seen.device)[:, None] - torch.arange(width, device=seen.device)
-        band = (back >= 0) & (back < self.band)
-        allowed = (band & (segment[:, :, None] == seen[:, None, :])) | (back == 0)
-        bias = self.distance[:, back.clamp(0, self.band - 1)]
-        return bias.masked_fill(~allowed[:, None], float("-inf"))
-
-    def _cache(self, key: Float[Tensor, "B L W E"], value: Float[Tensor, "B L W E"], segment: Int[Tensor, "B T"], seen: Int[Tensor, "B K"]) -> Cache:
-        last = (seen == segment[:, -1:]).sum(1).clamp(max=self.band - 1)
-        return Cache(key=key.to(self.distance.dtype), value=value.to(self.distance.dtype), count=last)
+    def cache_of(self, key: Float[Tensor, "B L W E"], value: Float[Tensor, "B L W E"], count: Int[Tensor, "B"]) -> Cache:
+        """From the newest W tokens, of which `count` are real."""
+        return Cache(key=key.to(self.distance.dtype), value=value.to(self.distance.dtype), count=count)
 
 
 class Rolling:
@@ -135,8 +118,8 @@ class Rolling:
         self.net, self.condition, self.rows = net, condition, len(cache.count)
         self.share = len(joined) // self.rows  # rows served by one row of the cache
         self.past = cache
-        self.segment, self.seen = net._segments(joined, cache.count.repeat_interleave(self.share))
-        self.bias = net._bias(self.segment, self.seen)
+        self.segment, self.seen = segments(joined, cache.count.repeat_interleave(self.share), net.band)
+        self.bias = distance_bias(net.distance, self.segment, self.seen)
         self.blocks = [block for block in net.blocks if isinstance(block, Block)]
         self.own: list[list[tuple[Tensor, Tensor]]] = [[] for _ in self.blocks]  # keys and values "N heads e" of each new token
         self.step = 0
@@ -189,4 +172,4 @@ class Rolling:
                 new = [token[which].flatten(1)[:, None].to(before.dtype) for token in own[max(0, len(own) - width) :]]
                 layers.append(torch.cat([before[:, layer, len(new) :].repeat_interleave(self.share, 0), *new], 1))
             parts.append(torch.stack(layers, 1))
-        return self.net._cache(parts[0], parts[1], self.segment, self.seen)
+        return self.net.cache_of(parts[0], parts[1], remembered(self.segment, self.seen, self.net.band))
