@@ -21,14 +21,11 @@ def inputs(horizon: int = 5) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return tuple(torch.randn(*shape, dtype=torch.float64) for shape in ((2, horizon, 3), (2, 6), (2, 4, 7)))
 
 
-def test_context_is_a_set_and_only_valid_tokens_count():
+def test_context_is_a_set():
     net = network(context=7)
     x, condition, context = inputs()
     out, order = net(x, condition, context), torch.tensor([2, 0, 3, 1])
     assert torch.allclose(net(x, condition, context[:, order]), out) and not torch.allclose(net(x, condition), out)
-    valid = torch.tensor([[True, False, True, False], [False] * 4])
-    masked = net(x, condition, context, valid)
-    assert torch.allclose(masked[:1], net(x[:1], condition[:1], context[:1, [0, 2]])) and torch.allclose(masked[1], net(x, condition)[1])
 
 
 def test_every_action_depends_on_every_other_and_on_its_place():

@@ -25,6 +25,11 @@ def network(*widths: int, depth: int = 2, context: int = 0, opened: bool = True)
     return net
 
 
+def through(net: StreamTransformer, *arguments, **options):
+    """The tokens after all layers."""
+    return net.trace(*arguments, **options).tokens
+
+
 def randn(*shape: int) -> torch.Tensor:
     return torch.randn(*shape, dtype=EXACT)
 
@@ -49,7 +54,7 @@ def test_nothing_leaks_through_a_declared_mask(name):
     half = length // 2  # in two streams, wherever the cut falls
     net = network(12, 8, depth=depth)
     tokens = (randn(1, half, 12).requires_grad_(), randn(1, length - half, 8).requires_grad_())
-    out = net(tokens, (randn(1, 1, C), randn(1, 1, C)), (torch.rand(half, 2), torch.rand(length - half, 2)), allowed)
+    out = through(net, tokens, (randn(1, 1, C), randn(1, 1, C)), (torch.rand(half, 2), torch.rand(length - half, 2)), allowed)
     depends = []
     for one in [token for part in out for token in part[0]]:
         slopes = torch.autograd.grad((one * torch.randn_like(one)).sum(), tokens, retain_graph=True)
@@ -61,7 +66,7 @@ def test_nothing_leaks_through_a_declared_mask(name):
 def test_no_mask_is_all_see_all():
     net, x, condition, places = network(12), randn(2, 6, 12), randn(2, 3, C), grid(3, 2)
     allowed = mask([Group("video", 6)], ALL)
-    assert close(net((x,), (condition,), (places,), None)[0], net((x,), (condition,), (places,), allowed)[0])
+    assert close(through(net, (x,), (condition,), (places,), None)[0], through(net, (x,), (condition,), (places,), allowed)[0])
 
 
 # -- what is cached changes nothing --------------------------------------------------------------------------------------------
@@ -78,12 +83,12 @@ def test_actions_after_a_prefilled_frame_are_those_of_one_pass():
     cache = net.trace((frame, None), (clean, None), (where, None), mask(groups[:1], rules[:1]), context=text).cache()
     assert cache.count.tolist() == [4, 4]
     for level in (noisy, noisy * 0.5):
-        whole = net((frame, action), (clean, level), (where, when), allowed, context=text)
-        none, out = net((None, action), (None, level), (None, when - 5), allowed[4:], context=text, cache=cache, cached_places=where - 5)
+        whole = through(net, (frame, action), (clean, level), (where, when), allowed, context=text)
+        none, out = through(net, (None, action), (None, level), (None, when - 5), allowed[4:], context=text, cache=cache, cached_places=where - 5)
         assert none is None
         assert close(out, whole[1])
         turned = cache.at(where - 5)  # once for all passes
-        assert close(net((None, action), (None, level), (None, when - 5), allowed[4:], context=text, cache=turned)[1], whole[1])
+        assert close(through(net, (None, action), (None, level), (None, when - 5), allowed[4:], context=text, cache=turned)[1], whole[1])
 
 
 @pytest.mark.parametrize("band", [1, 2, 3])
@@ -112,7 +117,7 @@ def test_a_rolling_cache_is_the_whole_history_under_the_declared_band(band):
         clock = places(torch.arange(frames.start, frames.stop)).view(-1, tokens, 2) + torch.tensor([100.0, 0])
         allowed = mask([Group("frame", size, block) for size in (2, 1) for block in blocks], rule)
         given = tuple(part[rows, frames] for part in condition)
-        out = net((history, action[rows, frames].flatten(1, 2)), given, (clock[:, :2].flatten(0, 1), clock[:, 2]), allowed)
+        out = through(net, (history, action[rows, frames].flatten(1, 2)), given, (clock[:, :2].flatten(0, 1), clock[:, 2]), allowed)
         return out[0][:, -2:], out[1][:, -1:]
 
     cache = net.empty(2, (band - 1) * tokens)
@@ -153,15 +158,15 @@ def test_two_streams_with_the_same_weights_are_one_stream():
             stream.load_state_dict(layer[0].state_dict())
     x, condition, places, text = randn(2, 6, 12), randn(2, 3, C), grid(3, 2), randn(2, 3, 4)
     allowed = mask([Group("video", 2, block) for block in range(3)], [Rule("video", "video", "up to")])
-    (whole,) = one((x,), (condition,), (places,), allowed, context=text)
-    parts = two((x[:, :2], x[:, 2:]), (condition[:, :1], condition[:, 1:]), (places[:2], places[2:]), allowed, context=text)
+    (whole,) = through(one, (x,), (condition,), (places,), allowed, context=text)
+    parts = through(two, (x[:, :2], x[:, 2:]), (condition[:, :1], condition[:, 1:]), (places[:2], places[2:]), allowed, context=text)
     assert close(torch.cat(parts, 1), whole)
 
 
 def test_an_untrained_network_is_the_identity():
     net = network(12, 8, context=4, opened=False)
     tokens = (randn(2, 4, 12), randn(2, 3, 8))
-    out = net(tokens, (randn(2, 1, C), randn(2, 3, C)), (grid(2, 2), grid(3, 1)), None, context=randn(2, 3, 4))
+    out = through(net, tokens, (randn(2, 1, C), randn(2, 3, C)), (grid(2, 2), grid(3, 1)), None, context=randn(2, 3, 4))
     assert all(torch.equal(after, before) for after, before in zip(out, tokens, strict=True))
 
 
@@ -169,13 +174,13 @@ def test_conditions_by_run_by_owner_and_by_token_are_the_same():
     net, x, condition, places = network(12), randn(2, 6, 12), randn(2, 3, C), grid(3, 2)
     owner = owners([Group("video", 2, block) for block in range(3)])
     runs, owned, single = (
-        net((x,), (given,), (places,), None, owners=by)[0]
+        through(net, (x,), (given,), (places,), None, owners=by)[0]
         for given, by in ((condition, None), (condition, (owner,)), (condition.repeat_interleave(2, 1), None))
     )
     assert close(runs, owned) and close(runs, single)
     uneven = torch.tensor([0, 0, 0, 1, 2, 2])
-    assert close(net((x,), (condition,), (places,), None, owners=(uneven,))[0], net((x,), (condition[:, uneven],), (places,), None)[0])
-    assert not close(net((x,), (condition.flip(1),), (places,), None)[0], runs)
+    assert close(through(net, (x,), (condition,), (places,), None, owners=(uneven,))[0], through(net, (x,), (condition[:, uneven],), (places,), None)[0])
+    assert not close(through(net, (x,), (condition.flip(1),), (places,), None)[0], runs)
 
 
 def test_rows_are_independent():
@@ -185,7 +190,7 @@ def test_rows_are_independent():
 
     def out(rows):
         video, action, one, two, text = (part[rows] for part in parts)
-        return net((video, action), (one, two), (grid(3, 2), grid(3, 1)), allowed, context=text, context_valid=valid[rows])
+        return through(net, (video, action), (one, two), (grid(3, 2), grid(3, 1)), allowed, context=text, context_valid=valid[rows])
 
     order = [2, 0, 1]
     for mixed, plain in zip(out(order), out([0, 1, 2]), strict=True):
@@ -201,12 +206,12 @@ def test_rows_may_have_masks_and_places_of_their_own():
     )
     places, past = torch.rand(2, 6, 2), torch.rand(2, 4, 2)
     allowed = (torch.rand(2, 6, 10) < 0.5) | torch.eye(6, 10).roll(4, 1).bool()
-    (both,) = net((x,), (condition,), (places,), allowed, cache=cache, cached_places=past)
+    (both,) = through(net, (x,), (condition,), (places,), allowed, cache=cache, cached_places=past)
     for row in (0, 1):
         own, at = slice(row, row + 1), cache.select(torch.tensor([row]))
-        (alone,) = net((x[own],), (condition[own],), (places[row],), allowed[row], cache=at, cached_places=past[row])
+        (alone,) = through(net, (x[own],), (condition[own],), (places[row],), allowed[row], cache=at, cached_places=past[row])
         assert close(both[own], alone)
-    (shared,) = net((x,), (condition,), (places[0],), allowed, cache=cache, cached_places=past)  # only what is remembered has its own
+    (shared,) = through(net, (x,), (condition,), (places[0],), allowed, cache=cache, cached_places=past)  # only what is remembered has its own
     assert close(shared[:1], both[:1])
 
 
@@ -214,23 +219,24 @@ def test_context_counts_where_it_is_valid_and_nothing_is_taken_from_none():
     net, x, condition, places = network(12, context=4), randn(3, 6, 12), randn(3, 3, C), grid(3, 2)
     text = randn(3, 4, 4).requires_grad_()
     valid = torch.tensor([[True] * 4, [True, True, False, False], [False] * 4])
-    (out,) = net((x,), (condition,), (places,), None, context=text, context_valid=valid)
+    (out,) = through(net, (x,), (condition,), (places,), None, context=text, context_valid=valid)
     assert out.isfinite().all()
     (slope,) = torch.autograd.grad((out * torch.randn_like(out)).sum(), text)
     assert slope.isfinite().all() and torch.equal(slope.abs().amax(-1) > 0, valid)
-    (short,) = net((x[1:2],), (condition[1:2],), (places,), None, context=text[1:2, :2])
+    (short,) = through(net, (x[1:2],), (condition[1:2],), (places,), None, context=text[1:2, :2])
     assert close(out[1:2], short)
     for layer in net.layers:  # nothing: not even the bias of the output
         torch.nn.init.zeros_(layer[0].look.out.weight)
         torch.nn.init.zeros_(layer[0].look.out.bias)
-    (without,) = net((x,), (condition,), (places,), None, context=text)
+    (without,) = through(net, (x,), (condition,), (places,), None, context=text)
     assert close(out[2], without[2])
 
 
-def test_hidden_states_can_be_had_after_each_layer_and_the_rest_left_out():
+def test_hidden_states_can_be_had_after_each_layer():
     net, arguments = network(12, depth=3), ((randn(2, 6, 12),), (randn(2, 3, C),), (grid(3, 2),), None)
-    full, short = net.trace(*arguments), net.trace(*arguments, layers=2)
-    assert torch.equal(full.tokens[0], net(*arguments)[0])
+    full = net.trace(*arguments)
+    net.layers = net.layers[:2]
+    short = net.trace(*arguments)
     assert len(full.hidden) == 3 and torch.equal(full.hidden[-1][0], full.tokens[0])
     assert len(short.hidden) == 2 and torch.equal(short.tokens[0], full.hidden[1][0])
 
@@ -265,7 +271,7 @@ def test_gradients_reach_tokens_conditions_context_and_cache_as_finite_differenc
 
     def out(*leaves):
         remembered = StreamCache(key=leaves[5], value=leaves[6], count=cache.count)
-        return net(leaves[:2], leaves[2:4], places, allowed, **{**options, "context": leaves[4], "cache": remembered})
+        return through(net, leaves[:2], leaves[2:4], places, allowed, **{**options, "context": leaves[4], "cache": remembered})
 
     leaves = [leaf.clone().requires_grad_() for leaf in (*tokens, *conditions, options["context"], cache.key, cache.value)]
     assert torch.autograd.gradcheck(out, leaves, fast_mode=True)
@@ -275,7 +281,7 @@ def test_gradients_reach_tokens_conditions_context_and_cache_as_finite_differenc
 def test_every_weight_and_every_part_of_the_modulation_counts():
     net = network(12, 8, context=4)
     positional, options = arguments(net)
-    sum(part.sin().sum() for part in net(*positional, **options)).backward()
+    sum(part.sin().sum() for part in through(net, *positional, **options)).backward()
     for name, parameter in net.named_parameters():
         parts = parameter.grad.chunk(9) if "modulation" in name else [parameter.grad]
         assert all(part.abs().sum() > 1e-9 for part in parts), name
@@ -283,12 +289,12 @@ def test_every_weight_and_every_part_of_the_modulation_counts():
 
 COMPILE = """
 import torch
-from tests.nets.blocks.test_streams import arguments, close, network
+from tests.nets.blocks.test_streams import arguments, close, network, through
 
 net = network(12, 8, context=4)
 positional, options = arguments(net)
-compiled = torch.compile(net, fullgraph=True, backend="eager")(*positional, **options)
-assert all(close(one, two) for one, two in zip(compiled, net(*positional, **options), strict=True))
+compiled = torch.compile(through, fullgraph=True, backend="eager")(net, *positional, **options)
+assert all(close(one, two) for one, two in zip(compiled, through(net, *positional, **options), strict=True))
 print("the same")
 """
 
@@ -304,9 +310,9 @@ def test_it_compiles_in_one_piece():
 def test_the_fused_kernel_of_a_gpu_gives_the_same():
     net = network(12, 8, context=4)
     positional, options = arguments(net)
-    plain = net(*positional, **options)
+    plain = through(net, *positional, **options)
     on_gpu = torch.utils._pytree.tree_map(lambda leaf: leaf.cuda(), (positional, options))
-    fused = net.cuda()(*on_gpu[0], **on_gpu[1])
+    fused = through(net.cuda(), *on_gpu[0], **on_gpu[1])
     assert all(close(one, two.cpu()) for one, two in zip(plain, fused, strict=True))
 
 
@@ -326,4 +332,4 @@ def test_the_fused_kernel_of_a_gpu_gives_the_same():
 def test_what_does_not_fit_is_refused(change, message):
     fits = {"tokens": (randn(2, 6, 12), randn(2, 3, 8)), "conditions": (randn(2, 3, C), randn(2, 1, C)), "places": (grid(3, 2), grid(3, 1)), "allowed": None}
     with pytest.raises(ValueError, match=message):
-        network(12, 8)(**{**fits, **change})
+        through(network(12, 8), **{**fits, **change})

@@ -9,7 +9,7 @@ set; where a token lies must be in the token.
 
 from typing import Protocol
 
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -25,9 +25,8 @@ class ActionHead(Protocol):
         x: Float[Tensor, "B H A"],
         condition: Float[Tensor, "B E"],
         context: Float[Tensor, "B K D"] | None = None,
-        context_valid: Bool[Tensor, "B K"] | None = None,
     ) -> Float[Tensor, "B H A"]:
-        """x: H actions, noisy ones for a denoiser. context_valid: tokens that are there; a row may have none."""
+        """x: H actions, noisy ones for a denoiser."""
         ...
 
 
@@ -60,7 +59,6 @@ class ActionExpert(nn.Module):
         x: Float[Tensor, "B H A"],
         condition: Float[Tensor, "B E"],
         context: Float[Tensor, "B K D"] | None = None,
-        context_valid: Bool[Tensor, "B K"] | None = None,
     ) -> Float[Tensor, "B H A"]:
         """See `ActionHead`. ValueError for context tokens that the head was not built for."""
         require_context(context, self.context)
@@ -70,7 +68,7 @@ class ActionExpert(nn.Module):
         everywhere = hidden.new_zeros(())  # every action may look at every other
         for index, block in enumerate(self.blocks):
             if context is not None:
-                hidden = self.look[index](hidden, context, context_valid)
+                hidden = self.look[index](hidden, context)
             hidden, _, _ = block(hidden, told, everywhere, None)
         out: Tensor = self.leave(F.silu(self.norm(hidden)))
         return out

@@ -11,7 +11,7 @@ actions that change sharply, such as velocities, the transformer is the better h
 from itertools import pairwise
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -55,7 +55,6 @@ class ActionUNet(nn.Module):
         x: Float[Tensor, "B H A"],
         condition: Float[Tensor, "B E"],
         context: Float[Tensor, "B K D"] | None = None,
-        context_valid: Bool[Tensor, "B K"] | None = None,
     ) -> Float[Tensor, "B H A"]:
         """See `ActionHead`. ValueError for context tokens that the head was not built for."""
         require_context(context, self.context)
@@ -67,7 +66,7 @@ class ActionUNet(nn.Module):
             hidden = block(self.shrink[level - 1](hidden) if level else hidden, told)
             skips.append(hidden)
         if self.look is not None and context is not None:
-            hidden = self.look(hidden.transpose(1, 2), context, context_valid).transpose(1, 2)
+            hidden = self.look(hidden.transpose(1, 2), context).transpose(1, 2)
         hidden = self.bottom(hidden, told)
         for grow, block, skip in zip(self.grow, self.up, reversed(skips[:-1]), strict=True):
             hidden = block(torch.cat([grow(hidden), skip], 1), told)

@@ -60,24 +60,6 @@ class StreamTransformer(nn.Module):
         blank = like.new_zeros(batch, tokens, self.depth, self.heads, self.head_width)
         return StreamCache(key=blank, value=blank, count=torch.zeros(batch, dtype=torch.int64, device=like.device))
 
-    def forward(
-        self,
-        tokens: Streams,
-        conditions: Streams,
-        places: Places,
-        allowed: Bool[Tensor, "*own L K"] | None,
-        *,
-        owners: Owners | None = None,
-        context: Float[Tensor, "B W D"] | None = None,
-        context_valid: Bool[Tensor, "B W"] | None = None,
-        cache: StreamCache | None = None,
-        cached_places: Shaped[Tensor, "*past _ A"] | None = None,
-    ) -> Streams:
-        """The tokens after all layers. `trace` says what the arguments are."""
-        return self.trace(
-            tokens, conditions, places, allowed, owners=owners, context=context, context_valid=context_valid, cache=cache, cached_places=cached_places
-        ).tokens
-
     def trace(
         self,
         tokens: Streams,
@@ -90,7 +72,6 @@ class StreamTransformer(nn.Module):
         context_valid: Bool[Tensor, "B W"] | None = None,
         cache: StreamCache | None = None,
         cached_places: Shaped[Tensor, "*past _ A"] | None = None,
-        layers: int | None = None,
     ) -> Trace:
         """One pass, with hidden states, keys and values.
 
@@ -99,7 +80,8 @@ class StreamTransformer(nn.Module):
         context: tokens for cross-attention, with a mask of the valid ones (None: all are). Rows may have none: then nothing is taken.
         cache, cached_places: what is remembered, and where it lies relative to the new tokens; without places it was turned to them before
             (`StreamCache.at`).
-        layers: run only so many, where only their hidden states are wanted. ValueError where shapes do not fit together.
+
+        ValueError where shapes do not fit together.
         """
         here = [stream for stream, part in enumerate(tokens) if part is not None]
         owner = (None,) * len(self.widths) if owners is None else owners
@@ -121,7 +103,7 @@ class StreamTransformer(nn.Module):
         text = None if context is None else Context.of(context, context_valid)
 
         hidden, keys, values = [], [], []
-        for depth, streams in enumerate(self._layers()[:layers]):
+        for depth, streams in enumerate(self._layers()):
             block = [streams[stream] for stream in here]
             modulations = [layer.modulate(part, owner[stream]) for layer, part, stream in zip(block, given, here, strict=True)]
             asked = [layer.ask(x, modulation) for layer, x, modulation in zip(block, xs, modulations, strict=True)]
