@@ -10,7 +10,8 @@ from wam.models.world_action.joint_assembly import JointConfig, joint_model
 from wam.models.world_action.joint_network import OBSERVED
 from wam.models.world_action.joint_programs import Lesson, Program
 from wam.nets.blocks.masks import EVERY, Rule
-from wam.nets.generate.laws import Fixed, Levels, LogitNormal, Mixed, Power, Uniform
+from wam.nets.generate.generation import ACTION_LAW, FLOW_LAW
+from wam.nets.generate.laws import Fixed, Levels, Mixed, Uniform
 from wam.recipes.latents import joint_stages
 from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
 from wam.train import Gradient
@@ -38,8 +39,6 @@ CARD = Card(
 
 Arm = Literal["fast", "joint", "imagine_first", "no_video"]
 
-LAW = Mixed(0.1, Uniform(0.9, 1.0), LogitNormal())  # draws start at 1, which a logit-normal law hardly trains
-ACTION_LAW = Power(3.0)  # mostly near noise: what to do must come from what was seen (see `nets.generate.generation.action_generation`)
 NEARLY_CLEAN = Mixed(0.5, Fixed(0.0), Uniform(0.0, 0.5))  # what actions look at in training, where the video is imagined first
 
 
@@ -70,8 +69,8 @@ def rules(arm: Arm) -> tuple[Rule, ...]:
 def lessons(arm: Arm, watched: float = 1.0) -> tuple[Lesson, ...]:
     """What is learned, at which levels of video and actions; the video in this share of the rows."""
     if arm == "joint":
-        return (Lesson(Levels((LAW, ACTION_LAW))),)
-    video = Lesson(Levels((LAW, Fixed(1.0))), learns=("video",), share=watched)
+        return (Lesson(Levels((FLOW_LAW, ACTION_LAW))),)
+    video = Lesson(Levels((FLOW_LAW, Fixed(1.0))), learns=("video",), share=watched)
     actions = Lesson(Levels((NEARLY_CLEAN if arm == "imagine_first" else Fixed(1.0), ACTION_LAW)), learns=("actions",), draws=4)
     return (actions,) if arm == "no_video" else (video, actions)
 

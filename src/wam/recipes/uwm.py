@@ -10,6 +10,7 @@ from wam.models.world_action.joint_assembly import JointConfig, joint_model
 from wam.models.world_action.joint_network import OBSERVED
 from wam.models.world_action.joint_programs import Lesson
 from wam.nets.blocks.masks import EVERY, Rule
+from wam.nets.generate.generation import ACTION_LAW
 from wam.nets.generate.laws import Fixed, Levels, Mixed, Power, Same, Uniform
 from wam.plan.objectives import GoalImage
 from wam.plan.planners import CEM
@@ -112,7 +113,6 @@ PAPER = Preset(
 
 LAW = Mixed(0.2, Fixed(1.0), Uniform())  # draws start at exactly 1
 VIDEO_LAW = Mixed(0.5, Fixed(1.0), Power(3.0))  # of the video alone: mostly near noise, where what is done must say what comes; less noisy frames show it
-ACTION_LAW = Power(3.0)  # mostly near noise: what to do must come from what was seen (see `nets.generate.generation.action_generation`)
 
 
 def lessons(config: UWMConfig) -> tuple[Lesson, ...]:

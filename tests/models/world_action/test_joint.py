@@ -18,6 +18,7 @@ from wam.models.world_action.joint_programs import Lesson
 from wam.models.world_action.joint_situation import Given, Taught
 from wam.models.world_action.joint_tokens import ActionTokens, FrameTokens, PictureTokens
 from wam.nets.blocks.masks import EVERY, Rule
+from wam.nets.generate.generation import ACTION_LAW
 from wam.nets.generate.laws import Fixed, Levels
 from wam.plan.control.chunks import Asynchronous
 from wam.plan.control.continues import Continues
@@ -318,7 +319,7 @@ def test_a_stream_that_stays_is_masked_in_the_rows_that_leave_it_out():
     """The video is seen and does not change (a clean one, beside which actions are learned); in other rows there is none."""
     model, noise = make("imagine_first"), Noise.of(range(ROWS))
     (here, shown), known = situation(model), torch.ones(ROWS, K, dtype=torch.bool)
-    model.lessons = tuple(Lesson(Levels((Fixed(level), fast_wam.ACTION_LAW)), learns=("actions",)) for level in (0.0, 1.0))
+    model.lessons = tuple(Lesson(Levels((Fixed(level), ACTION_LAW)), learns=("actions",)) for level in (0.0, 1.0))
     given = {"video": Given(model.codec.encode(shown.future.observation), known), "actions": Given(model.scaled(shown.actions), known)}
     lessons, prefix = lessons_of(model), model.network.see(here.frames, None)
     taught = [lessons._taught(index, given, noise) for index in range(2)]
@@ -334,7 +335,7 @@ def test_what_stays_is_computed_once_for_all_draws(monkeypatch):
     monkeypatch.setattr(model.network, "extend", lambda prefix, shown, *rest: rows.append(len(shown["video"])) or extend(prefix, shown, *rest))
     (here, shown), everything = situation(model), torch.ones(ROWS, K, dtype=torch.bool)
     parts = {"video": model.codec.encode(shown.future.observation), "actions": model.scaled(shown.actions)}
-    lesson, prefix = Lesson(Levels((Fixed(0.0), fast_wam.ACTION_LAW)), learns=("actions",), draws=3), model.network.see(here.frames, None)
+    lesson, prefix = Lesson(Levels((Fixed(0.0), ACTION_LAW)), learns=("actions",), draws=3), model.network.see(here.frames, None)
     taught = Taught(lesson, torch.arange(ROWS), {kind: Given(x, everything) for kind, x in parts.items()}, noise)
     lessons = lessons_of(model)
     once = lessons._drawn(taught, prefix, None)["actions"]
@@ -411,7 +412,9 @@ def test_a_network_that_cannot_be_is_refused():
         JointNetwork(net, {"video": tokens["video"]}, (Rule(EVERY, "observed"),), steps=K, context=1, condition=16)
     with pytest.raises(ValueError, match="cannot be cut into patches of 5"):
         FrameTokens((3, 16, 16), 16, patch=5)
-    with pytest.raises(ValueError, match="patch is 4 and channels 12"):
+    with pytest.raises(ValueError, match="patch is 1, expected a multiple of 2"):
+        PictureTokens((3, 16, 16), 16, patch=1, channels=8, condition=8, moved=0)
+    with pytest.raises(ValueError, match=r"12.* channels, expected multiples of 8"):
         PictureTokens((3, 16, 16), 16, patch=4, channels=12, condition=8, moved=0)
     for wrong in ({"clean": False}, {"residual": True}, {"latent": 4}):
         with pytest.raises(ValueError, match="fine draws frames of pixels over the last one"):

@@ -32,7 +32,7 @@ def test_what_cannot_be_halved_is_refused():
     for wrong in (3, 6, 1, 0):
         with pytest.raises(ValueError, match="factor is"):
             FrameAutoencoder(3, factor=wrong)
-    with pytest.raises(ValueError, match="multiple of 8"):
+    with pytest.raises(ValueError, match="multiples of 8"):
         FrameAutoencoder(3, width=12)
     with pytest.raises(ValueError, match="multiples of factor = 8"):
         FrameAutoencoder(3, factor=8, width=8).encode(torch.rand(1, 3, 16, 20))

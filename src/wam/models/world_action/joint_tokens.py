@@ -18,9 +18,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wam.nets.blocks.group_norm import GROUPS, require_groups
 from wam.nets.blocks.shifts import Shifts
 
-GROUPS = 8  # of channels that are normalised together
 STAYS = 1.0  # logit of the share of the last frame that a pixel begins with
 
 
@@ -101,11 +101,9 @@ class PictureTokens(FrameTokens):
     def __init__(self, shape: tuple[int, int, int], width: int, *, patch: int, channels: int, condition: int, moved: int, cameras: int = 1):
         """`condition`: E of what a step is told; `moved`: copies of the last frame, moved by that; `cameras`: V, side by side as its channels."""
         super().__init__(shape, width, patch=patch)
-        if patch % 2 or channels % GROUPS:
-            raise ValueError(
-                f"patch is {patch} and channels {channels}: pictures are drawn at half their size by groups of channels, expected a "
-                f"multiple of 2 and one of {GROUPS}."
-            )
+        if patch % 2:
+            raise ValueError(f"patch is {patch}, expected a multiple of 2: pictures are drawn at half their size.")
+        require_groups(channels)
         colours, cells = 4 * shape[0], patch // 2
         self.look = nn.Sequential(nn.PixelUnshuffle(2), *_convolved(colours, channels), *_convolved(channels, channels))
         self.enter = nn.Conv2d(channels, width, cells, stride=cells)

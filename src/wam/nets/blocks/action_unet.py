@@ -15,9 +15,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wam.nets.blocks.group_norm import GroupNorm
+from wam.nets.blocks.group_norm import GROUPS, GroupNorm, require_groups
 from wam.nets.blocks.resampler import Attention, require_context
-from wam.nets.blocks.unet import GROUPS, Residual, require_groups
+from wam.nets.blocks.unet import Residual
 
 KERNEL = 5  # actions
 
@@ -37,7 +37,7 @@ class ActionUNet(nn.Module):
     ):
         super().__init__()
         sizes = [width * level for level in levels]
-        require_groups(sizes)
+        require_groups(*sizes)
         self.context, self.multiple = context, 2 ** (len(sizes) - 1)
         self.enter = nn.Conv1d(actions, sizes[0], KERNEL, padding=KERNEL // 2)
         self.down = nn.ModuleList(Residual(size, size, condition, nn.Conv1d, KERNEL) for size in sizes)

@@ -8,6 +8,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+GROUPS = 8  # of channels that are normalised together
+
+
+def require_groups(*channels: int) -> None:
+    """ValueError where channels cannot be normalised in groups."""
+    if any(count % GROUPS for count in channels):
+        raise ValueError(f"{list(channels)} channels, expected multiples of {GROUPS}: so many groups are normalised. Choose such a width.")
+
 
 class GroupNorm(nn.GroupNorm):
     """As torch's. "N c h w" or "N c h"; the layout stays as it came."""

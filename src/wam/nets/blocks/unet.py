@@ -17,10 +17,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wam.nets.blocks.group_norm import GroupNorm
+from wam.nets.blocks.group_norm import GROUPS, GroupNorm, require_groups
 from wam.nets.blocks.resampler import Attention, Distance, require_context
-
-GROUPS = 8  # of channels that are normalised together
 
 Time = Literal["none", "full", "causal"]
 Convolution = type[nn.Conv1d] | type[nn.Conv2d]
@@ -45,12 +43,6 @@ class Residual(nn.Module):
         hidden = self.norm(self.first(F.silu(self.enter(x))))
         out: Tensor = self.past(x) + self.second(F.silu(torch.addcmul(shift, hidden, 1 + scale)))
         return out
-
-
-def require_groups(sizes: list[int]) -> None:
-    """ValueError where channels cannot be normalised in groups."""
-    if any(size % GROUPS for size in sizes):
-        raise ValueError(f"levels have {sizes} channels, expected multiples of {GROUPS}: so many groups are normalised. Choose such a width.")
 
 
 class Stage(nn.Module):
@@ -101,7 +93,7 @@ class UNet(nn.Module):
     ):
         super().__init__()
         sizes = [width * level for level in levels]
-        require_groups(sizes)
+        require_groups(*sizes)
         if time != "none" and len(levels) == 1:
             raise ValueError(f"time={time!r} with a single level: frames look at each other below the finest level only. Add a level.")
         self.multiple = fold * 2 ** (len(levels) - 1)  # frames' sides must be multiples of this, px

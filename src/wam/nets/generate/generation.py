@@ -23,6 +23,9 @@ from wam.nets.generate.regression import gaussian_nll
 from wam.nets.generate.schedule import descend
 from wam.world.noise import Noise
 
+FLOW_LAW = Mixed(0.1, Uniform(0.9, 1.0), LogitNormal())  # draws start at 1, which a logit-normal law hardly trains
+ACTION_LAW = Power(3.0)  # mostly near noise: what to do must come from what was seen (pi0, 2410.24164, appendix B, skews its levels for that reason)
+
 Network = Callable[[Float[Tensor, "B T ..."], Float[Tensor, "B T"]], Float[Tensor, "B T ..."]]
 
 
@@ -160,8 +163,8 @@ def generation(kind: Kind, steps: int, *, spread: float = 0.5, temporal: float =
         raise ValueError(f"temporal = {temporal} is a term of denoising, and a regression denoises nothing. Choose another law, or temporal = 0.")
     if clean and kind != "flow":
         raise ValueError(f"clean is of what a flow's network is asked for, and {kind!r} is none. Choose the law flow, or clean = False.")
-    if kind == "flow":  # draws start at 1, which a logit-normal law hardly trains
-        return Denoising(Flow("x" if clean else "velocity"), Mixed(0.1, Uniform(0.9, 1.0), LogitNormal()), steps, per_frame=per_frame, temporal=temporal)
+    if kind == "flow":
+        return Denoising(Flow("x" if clean else "velocity"), FLOW_LAW, steps, per_frame=per_frame, temporal=temporal)
     if kind == "edm":
         process = Edm(sigma_data=spread)
         return Denoising(process, LogNormal(process), steps, per_frame=per_frame, temporal=temporal)
@@ -171,8 +174,5 @@ def generation(kind: Kind, steps: int, *, spread: float = 0.5, temporal: float =
 
 
 def action_generation(kind: Kind, steps: int) -> Generation:
-    """Of action chunks: as that of pictures, but a flow learns most near noise, where what to do must come from what was seen.
-
-    (pi0, 2410.24164, appendix B, skews its levels for that reason.)
-    """
-    return Denoising(Flow(), Power(3.0), steps) if kind == "flow" else generation(kind, steps, spread=1.0)
+    """Of action chunks: as that of pictures, but a flow learns at the levels of `ACTION_LAW`."""
+    return Denoising(Flow(), ACTION_LAW, steps) if kind == "flow" else generation(kind, steps, spread=1.0)

@@ -13,11 +13,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from wam.nets.blocks.group_norm import GroupNorm
+from wam.nets.blocks.group_norm import GROUPS, GroupNorm, require_groups
 from wam.nets.perceive.emphasis import emphasised_error
 from wam.world import Noise
 
-GROUPS = 8  # of channels that are normalised together
 QUIETEST = -8.0  # least log variance of a latent
 
 
@@ -36,8 +35,7 @@ class FrameAutoencoder(nn.Module):
         halvings = factor.bit_length() - 2
         if factor < 2 or factor != 2 * 2**halvings:
             raise ValueError(f"factor is {factor}, expected 2, 4, 8, ...: pixels are folded by 2 and then halved.")
-        if width % GROUPS:
-            raise ValueError(f"width is {width}, expected a multiple of {GROUPS}: so many groups are normalised.")
+        require_groups(width)
         self.factor = factor
         sizes = [width * 2**level for level in range(halvings + 1)]
         down, up = [], []

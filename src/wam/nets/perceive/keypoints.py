@@ -11,7 +11,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-GROUPS = 8  # of channels that are normalised together
+from wam.nets.blocks.group_norm import GROUPS, require_groups
+
 SHARPNESS = 20.0  # of the softmax over places: fresh maps are nearly flat, and a flat one says "in the middle" whatever it sees
 
 
@@ -38,8 +39,7 @@ class KeypointEncoder(nn.Module):
 
     def __init__(self, channels: int, outputs: int, *, width: int = 32, points: int = 32, condition: int = 0):
         super().__init__()
-        if width % GROUPS:
-            raise ValueError(f"width is {width}, expected a multiple of {GROUPS}: so many groups are normalised.")
+        require_groups(width)
         self.fold = nn.PixelUnshuffle(2)
         self.layers = nn.ModuleList(nn.Conv2d(inputs, width, 3, padding=1) for inputs in (4 * channels, width, width))
         self.norms = nn.ModuleList(nn.GroupNorm(GROUPS, width) for _ in self.layers)

@@ -14,10 +14,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wam.nets.blocks.group_norm import GROUPS, require_groups
 from wam.nets.perceive.emphasis import emphasised_error
 from wam.world import Noise
-
-GROUPS = 8  # of channels that are normalised together
 
 
 class PatchEncoder(nn.Module, ABC):
@@ -39,8 +38,7 @@ class ConvPatchEncoder(PatchEncoder):
         halvings = patch.bit_length() - 2
         if patch < 2 or patch != 2 * 2**halvings or height % patch or width % patch:
             raise ValueError(f"pictures of {height} x {width} px cannot be cut into patches of {patch} px; choose 2, 4, 8, ... that divides both.")
-        if channels % GROUPS:
-            raise ValueError(f"channels is {channels}, expected a multiple of {GROUPS}: so many groups are normalised.")
+        require_groups(channels)
         self.patch, self.grid, self.width = patch, (height // patch, width // patch), dim
         parts: list[nn.Module] = [nn.PixelUnshuffle(2), *_layer(nn.Conv2d(12, channels, 3, padding=1))]
         for level in range(halvings):
