@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 import torch
 
+from tests.recipes.test_lewm import data_spec, statistics
 from wam.check import check_policy
 from wam.jobs.record import record_world
 from wam.plan.control.rollout import rollout
 from wam.recipes import load, load_recipe, train_recipe
 from wam.sim.adapters.skip import Skip
 from wam.sim.worlds.push import PushConfig, PushWorld
-from wam.world import Imagines, Noise, Observation, Past
+from wam.world import Imagines, Noise, Observation, Past, SpecError
 
 ASKED = {"task": "instruction", "zones": 2}
 SMALL = {
@@ -51,6 +52,13 @@ def test_trains_loads_and_acts(name, recorded, tmp_path):
     first = Past(observation=episodes.observation.narrow("T", 0, 1), actions=episodes.actions.narrow("T", 0, 1))
     future = again.model.imagine(memory, first, noise=Noise.of(seeds))
     assert next(iter(future.observation.rgb.values())).shape[:2] == (3, again.model.video.spec.chunk)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_data_without_instructions_is_refused(name):
+    recipe, spec = load_recipe(name), replace(data_spec(), sentences=())
+    with pytest.raises(SpecError, match=f"{name} looks ahead to what an instruction asks for, and this data has no instructions"):
+        recipe.build(recipe.preset("tiny").config, spec, statistics(spec))
 
 
 @pytest.mark.parametrize(("name", "same_picture", "same_words"), [("unipi", True, False), ("susie", False, True)])

@@ -14,6 +14,7 @@ from wam.plan.objectives import GoalImage
 from wam.plan.planners import CEM
 from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
 from wam.recipes.remembered import remembered
+from wam.recipes.usual import cameras_only
 from wam.train import Gradient, Stage
 from wam.world import Statistics, Windows
 
@@ -133,8 +134,8 @@ PAPER = DinoPreset(
 
 def build(config: DinoWMConfig, data: DataSpec, statistics: Statistics) -> nn.Module:
     """Cameras only."""
-    seen = replace(data.observes, proprio=(), points=0, state=None)
-    return DinoWorldModel(config, seen, data.acts, statistics.for_proprio(()), data.rate)
+    seen, known = cameras_only(data, statistics)
+    return DinoWorldModel(config, seen, data.acts, known, data.rate)
 
 
 def one_vector(preset: Preset) -> Preset:

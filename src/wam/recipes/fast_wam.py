@@ -14,6 +14,7 @@ from wam.nets.generate.generation import ACTION_LAW, FLOW_LAW
 from wam.nets.generate.laws import Fixed, Levels, Mixed, Uniform
 from wam.recipes.latents import joint_stages
 from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
+from wam.recipes.usual import cameras_only
 from wam.train import Gradient
 from wam.world import Statistics
 
@@ -117,7 +118,7 @@ PAPER = Preset(
 
 def build(config: FastWAMConfig, data: DataSpec, statistics: Statistics) -> nn.Module:
     """Cameras only, instructions where the data has some. SpecError for data without low-level actions."""
-    seen, known = replace(data.observes, proprio=(), points=0, state=None), statistics.for_proprio(())
+    seen, known = cameras_only(data, statistics)
     return joint_model(
         config,
         seen,

@@ -13,7 +13,7 @@ from wam.data.columns import assemble
 from wam.models.observation_space.adapted import Adapted
 from wam.models.observation_space.latent_assembly import LatentVideoConfig, adapted_model
 from wam.recipes.latents import picture_stage, remember
-from wam.recipes.usual import usual
+from wam.recipes.usual import cameras_only, usual
 from wam.train import Gradient, Stage
 from wam.world import Statistics, Windows
 
@@ -125,5 +125,5 @@ def stages(
 
 def build(config: LatentVideoConfig, data: DataSpec, statistics: Statistics) -> nn.Module:
     """Cameras only."""
-    seen = replace(data.observes, proprio=(), points=0, state=None)
-    return adapted_model(config, seen, data.acts, statistics.for_proprio(()), data.rate, data.sentences)
+    seen, known = cameras_only(data, statistics)
+    return adapted_model(config, seen, data.acts, known, data.rate, data.sentences)

@@ -10,7 +10,7 @@ from wam.models.observation_space.assembly import VideoConfig, video_model
 from wam.models.observation_space.video import VideoWorldModel
 from wam.models.world_action.joint import JointModel
 from wam.recipes.remembered import remembered
-from wam.recipes.usual import usual
+from wam.recipes.usual import cameras_only, usual
 from wam.train import Stage
 from wam.world import Statistics, Windows
 
@@ -54,8 +54,8 @@ def latent_stages(*, pictures: int, steps: int, batch: int, learning_rate: float
 
 def build_video(config: VideoConfig, data: DataSpec, statistics: Statistics) -> nn.Module:
     """A video model of all cameras, whatever proprioception the data has."""
-    seen = replace(data.observes, proprio=(), points=0, state=None)
-    return video_model(config, seen, data.acts, statistics.for_proprio(()), data.rate, data.sentences)
+    seen, known = cameras_only(data, statistics)
+    return video_model(config, seen, data.acts, known, data.rate, data.sentences)
 
 
 def joint_stages(

@@ -9,6 +9,7 @@ from wam.models.state_space.latent.lewm import LeWMConfig, LeWorldModel
 from wam.plan.objectives import GoalImage
 from wam.plan.planners import CEM
 from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
+from wam.recipes.usual import cameras_only
 from wam.train import Gradient, Stage
 from wam.world import Statistics
 
@@ -88,8 +89,8 @@ PAPER = Preset(
 
 def build(config: LeWMConfig, data: DataSpec, statistics: Statistics) -> nn.Module:
     """Cameras only, whatever proprioception the data has."""
-    seen = replace(data.observes, proprio=(), points=0, state=None)
-    return LeWorldModel(config, seen, data.acts, statistics.for_proprio(seen.proprio), data.rate)
+    seen, known = cameras_only(data, statistics)
+    return LeWorldModel(config, seen, data.acts, known, data.rate)
 
 
 def without_regulariser(preset: Preset) -> Preset:

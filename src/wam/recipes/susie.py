@@ -15,9 +15,9 @@ from wam.nets.blocks.action_unet import ActionUNet
 from wam.nets.generate.generation import Kind, action_generation
 from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
 from wam.recipes.slower import slower
-from wam.recipes.usual import usual
+from wam.recipes.usual import cameras_only, require_instructions, usual
 from wam.train import Stage
-from wam.world import SpecError, Statistics
+from wam.world import Statistics
 
 CARD = Card(
     title="SuSIE",
@@ -91,9 +91,8 @@ PAPER = Preset(
 
 def build(config: SuSIEConfig, data: DataSpec, statistics: Statistics) -> nn.Module:
     """Cameras only. SpecError for data without instructions."""
-    if not data.sentences:
-        raise SpecError("susie imagines what an instruction asks for, and this data has no instructions. Record or convert demonstrations with a task text.")
-    seen, known = replace(data.observes, proprio=(), points=0, state=None), statistics.for_proprio(())
+    require_instructions(data, "susie")
+    seen, known = cameras_only(data, statistics)
     leaps = replace(data.acts, per_step=data.acts.per_step * AHEAD)
     video = video_model(config, seen, leaps, replace(known, acts=leaps), data.rate / AHEAD, data.sentences)
     look = Look(seen, known, config.policy, context=1, goal=True)

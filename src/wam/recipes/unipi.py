@@ -11,9 +11,9 @@ from wam.models.world_action.grounding import ByInverseDynamics
 from wam.models.world_action.imagine_then_execute import ImagineThenExecute
 from wam.models.world_action.inverse import InverseDynamics
 from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
-from wam.recipes.usual import usual
+from wam.recipes.usual import cameras_only, require_instructions, usual
 from wam.train import Stage
-from wam.world import SpecError, Statistics
+from wam.world import Statistics
 
 CARD = Card(
     title="UniPi",
@@ -80,9 +80,8 @@ PAPER = Preset(
 
 def build(config: UniPiConfig, data: DataSpec, statistics: Statistics) -> nn.Module:
     """Cameras only. SpecError for data without instructions."""
-    if not data.sentences:
-        raise SpecError("unipi imagines what an instruction asks for, and this data has no instructions. Record or convert demonstrations with a task text.")
-    seen, known = replace(data.observes, proprio=(), points=0, state=None), statistics.for_proprio(())
+    require_instructions(data, "unipi")
+    seen, known = cameras_only(data, statistics)
     video = video_model(config, seen, data.acts, known, data.rate, data.sentences)
     grounder = ByInverseDynamics(InverseDynamics(seen, data.acts, known, dim=config.inverse))
     looks = config.dropped_frames < 1

@@ -1,12 +1,15 @@
 """How generative models and policies are usually trained: AdamW with short warm-up, a cosine to almost nothing, averaged weights.
 
-What recipes share; each says its own losses, steps and rates.
+And what most of them see of a data set. What recipes share; each says its own losses, steps and rates.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
+from wam.data import DataSpec
 from wam.train import Gradient
+from wam.world import ObservationSpec, SpecError, Statistics
 
 
 def usual(
@@ -41,3 +44,16 @@ def usual(
         unlabelled=unlabelled,
         labelled=labelled,
     )
+
+
+def cameras_only(data: DataSpec, statistics: Statistics) -> tuple[ObservationSpec, Statistics]:
+    """Cameras, whatever else the data has, and the statistics that go with them."""
+    return replace(data.observes, proprio=(), points=0, state=None), statistics.for_proprio(())
+
+
+def require_instructions(data: DataSpec, recipe: str) -> None:
+    """SpecError for data without instructions."""
+    if not data.sentences:
+        raise SpecError(
+            f"{recipe} looks ahead to what an instruction asks for, and this data has no instructions. Record or convert demonstrations with a task text."
+        )

@@ -16,6 +16,7 @@ from wam.plan.objectives import GoalImage
 from wam.plan.planners import CEM
 from wam.recipes.latents import joint_stages
 from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
+from wam.recipes.usual import cameras_only
 from wam.world import Statistics
 
 CARD = Card(
@@ -131,7 +132,7 @@ def lessons(config: UWMConfig) -> tuple[Lesson, ...]:
 
 def build(config: UWMConfig, data: DataSpec, statistics: Statistics) -> nn.Module:
     """Cameras only, instructions where the data has some. SpecError for data without low-level actions."""
-    seen, known = replace(data.observes, proprio=(), points=0, state=None), statistics.for_proprio(())
+    seen, known = cameras_only(data, statistics)
     return joint_model(
         config,
         seen,

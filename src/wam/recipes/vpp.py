@@ -13,9 +13,9 @@ from wam.nets.blocks.action_unet import ActionUNet
 from wam.nets.generate.generation import Kind, action_generation
 from wam.recipes.recipe import Card, Mechanism, Preset, Recipe
 from wam.recipes.slower import slower
-from wam.recipes.usual import usual
+from wam.recipes.usual import cameras_only, require_instructions, usual
 from wam.train import Gradient, Stage
-from wam.world import SpecError, Statistics
+from wam.world import Statistics
 
 CARD = Card(
     title="VPP",
@@ -122,9 +122,8 @@ PAPER = Preset(
 
 def build(config: VPPConfig, data: DataSpec, statistics: Statistics) -> nn.Module:
     """Cameras only. SpecError for data without instructions."""
-    if not data.sentences:
-        raise SpecError("vpp expects what an instruction asks for, and this data has no instructions. Record or convert demonstrations with a task text.")
-    seen, known = replace(data.observes, proprio=(), points=0, state=None), statistics.for_proprio(())
+    require_instructions(data, "vpp")
+    seen, known = cameras_only(data, statistics)
     leaps = replace(data.acts, per_step=data.acts.per_step * config.apart)
     video = video_model(config, seen, leaps, replace(known, acts=leaps), data.rate / config.apart, data.sentences)
     features = VideoFeatures(video, config.policy, queries=config.queries, depth=config.looks, grid=(config.cells, config.cells), points=config.points)
