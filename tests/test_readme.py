@@ -4,6 +4,7 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from typer.main import get_command
@@ -11,6 +12,8 @@ from typer.testing import CliRunner
 
 from wam.check import check_target
 from wam.cli import app
+from wam.data import open_dataset
+from wam.data.converters.replay import ReplayLayout, convert_replay
 from wam.jobs.use import judging
 from wam.serve import Keys
 from wam.use.judge import Judge
@@ -59,6 +62,18 @@ def test_the_keys_file_of_the_page_on_serving_can_be_read(tmp_path):
     blocks = re.findall(r"```json\n(.*?)```", (DOCS / "serve.md").read_text(), re.DOTALL)
     (tmp_path / "keys.json").write_text(blocks[0])
     assert read_spec(tmp_path / "keys.json", Keys).proprio == {"joints": 7, "gripper": 1}
+
+
+def test_the_layout_of_the_page_on_data_reads_the_file_that_it_names(tmp_path):
+    (block,) = re.findall(r"```json\n(\{\s*\"kind\": \"ReplayLayout\".*?)```", (DOCS / "data-format.md").read_text(), re.DOTALL)
+    (tmp_path / "layout.json").write_text(block)
+    layout = read_spec(tmp_path / "layout.json", ReplayLayout)
+    assert layout.minus == ("tip_x", "tip_y") and len(layout.state) == 5
+    places, states = np.random.default_rng(0).random((2, 40, 5)).astype(np.float32)
+    np.savez(tmp_path / "some.npz", action=places[:, :2], state=states, episode_ends=np.array([15, 40]))
+    convert_replay(tmp_path / "some.npz", tmp_path / "set", layout)
+    moves = open_dataset(tmp_path / "set").read(0).actions.low_level[0, 1:, 0].numpy()
+    np.testing.assert_allclose(moves, (places - states)[:14, :2], atol=1e-6)
 
 
 VERBS = get_command(app).commands

@@ -23,7 +23,7 @@ def shown(episodes):
         source="",
         features=tuple(cameras),
         episodes=episodes,
-        histograms=(histogram,),
+        histograms=(histogram, Histogram(Slot(name="finger"), np.array([9]), np.full(2, 0.5), 0.5, 0.5, 0.5, 0.0)),
         notes=(),
     )
     console = Console(width=80, record=True, file=io.StringIO())
@@ -39,6 +39,7 @@ def line(index, **told):
 def test_histograms_are_whole_and_cameras_stay_apart():
     text = shown((line(0), line(1)))
     assert "█" + "·" * 18 + "▅" in text
+    assert "never change: finger = 0.5" in text and text.count("finger") == 1
     assert "left" in text and "right" in text and "…" not in text
 
 

@@ -17,11 +17,15 @@ def inspection_tables(found: Inspection) -> list[Table | str]:
     for line in found.features:
         features.add_row(line.key, line.dtype, " x ".join(map(str, line.shape)), line.meaning)
     actions = Table(title="Actions" + (" (derived from states)" if found.derived else ""), title_justify="left")
-    for head in ("action", "unit", "lowest", "histogram", "highest", "mean", "std"):
-        actions.add_column(head, overflow="fold", no_wrap=head == "histogram")
-    for histogram in found.histograms:
+    moving = [histogram for histogram in found.histograms if histogram.high > histogram.low]
+    units = any(histogram.slot.unit for histogram in moving)
+    for head in ("action", *(("unit",) if units else ()), "lowest", "histogram", "highest", "mean", "std"):
+        actions.add_column(head, overflow="fold", no_wrap=head != "action")
+    for histogram in moving:
         numbers = (f"{histogram.low:.3g}", _bars(histogram), *(f"{value:.3g}" for value in (histogram.high, histogram.mean, histogram.std)))
-        actions.add_row(histogram.slot.name, histogram.slot.unit, *numbers)
+        actions.add_row(histogram.slot.name, *((histogram.slot.unit,) if units else ()), *numbers)
+    still = [f"{histogram.slot.name} = {histogram.low:.3g}" for histogram in found.histograms if not histogram.high > histogram.low]
+    actions.caption, actions.caption_justify = escape(f"never change: {', '.join(still)}") if still else None, "left"
     tables: list[Table | str] = [features, _episodes(found) if found.episodes else "no episode", *([actions] if found.histograms else [])]
     return [*tables, *(f"note: {note.what} ({note.where})" for note in found.notes)]
 

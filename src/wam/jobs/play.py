@@ -66,7 +66,7 @@ def play(
         console.print(f"  {'whoever has this address can play' if token else 'open to this machine only'}; Ctrl-C ends it", soft_wrap=True)
 
     server.run_until_signal(started)
-    console.print(f"[bold]stopped[/] {server.played} pages were played")
+    console.print(f"[bold]stopped[/] {server.played} page{'s were' if server.played != 1 else ' was'} played")
 
 
 def sessions(

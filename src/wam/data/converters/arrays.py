@@ -22,6 +22,7 @@ from wam.data.errors import DataError
 
 Arrays = dict[str, NDArray[Any]]
 ENDS = "episode_ends"
+FORMATS = (".npz", ".zarr", ".zarr.zip", ".hdf5", ".h5")
 DAMAGE = (BadZipFile, zlib.error, ValueError, OSError, EOFError, RuntimeError, KeyError, TypeError)  # what readers raise for a damaged file
 
 
@@ -34,7 +35,9 @@ def read_arrays(path: Path) -> Iterator[tuple[str, Arrays]]:
     elif path.suffix in (".hdf5", ".h5"):
         yield from read_demonstrations(path)
     else:
-        raise DataError("its ending says no known format.", remedy="Give a .npz, .zarr, .zarr.zip, .hdf5 or .h5.", path=path)
+        inside = sorted(one.name for one in path.iterdir() if one.name.endswith(FORMATS)) if path.is_dir() else []
+        there = f" This folder holds {', '.join(inside[:4])}." if inside else ""
+        raise DataError("its ending says no known format.", remedy=f"Give a {', '.join(FORMATS)} file.{there}", path=path)
 
 
 def read_npz(path: Path) -> Arrays:
