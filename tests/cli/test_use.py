@@ -68,7 +68,7 @@ def test_synthesise_tells_what_it_made(tmp_path, monkeypatch):
 
 def test_how_chunks_are_refined_reaches_the_job(tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr("wam.jobs.use.rerank.rerank", lambda run, policy, test, *, out, bars: asked.append(test) or 1 / 0)
+    monkeypatch.setattr("wam.jobs.use.rerank.rerank", lambda run, policy, test, **rest: asked.append(test) or 1 / 0)
     for more in ([], ["--descent-steps", "5", "--descent-rate", "0.02"]):
         RUN.invoke(app, ["use", "rerank", str(tmp_path), "--policy", str(tmp_path), *more])
     assert [test.descent for test in asked] == [DESCENT, replace(DESCENT, steps=5, rate=0.02)]

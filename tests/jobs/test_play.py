@@ -16,6 +16,7 @@ from websockets.sync.client import connect
 
 import wam.jobs.play as job
 from wam.jobs.record import record_world
+from wam.jobs.windowing import FRAMES
 from wam.recipes.runs import Run, load
 from wam.show.play import PlaySession, Reset, Step
 from wam.show.play.messages import Pictures
@@ -76,7 +77,7 @@ def test_recorded_frames_are_starts_and_can_be_replayed(run: Run, tmp_path: Path
     assert about == "from frames of data" and [start.name for start in play.starts] == ["episode 0", "episode 1", "episode 2"]
     assert play.frame.truth is None and driven(play, "ArrowUp", 1).frame.truth is None
     start = play.starts[1]
-    assert start.past.size("T") == job.FRAMES and start.recorded is not None and start.recorded.size("T") == 14 - job.FRAMES + 1
+    assert start.past.size("T") == FRAMES and start.recorded is not None and start.recorded.size("T") == 14 - FRAMES + 1
     assert start.past.actions.valid[0, :, 0].tolist() == [False, True, True, True]
     frame = play.answer(Reset(1, replay=True))
     while not frame.over:
@@ -155,7 +156,7 @@ def test_it_says_where_and_plays_until_ctrl_c() -> None:
         over.set()  # where it failed, nobody is interrupted
     people.join()
     assert not failures
-    for words in ("playing lewm tiny, beside the world push", "open http://127.0.0.1:", "open to this machine only; Ctrl-C ends it", "stopped 1 pages"):
+    for words in ("playing lewm tiny, beside the world push", "open http://127.0.0.1:", "open to this machine only; Ctrl-C ends it", "stopped 1 page was"):
         assert words in written.getvalue(), words
     with pytest.raises(SpecError, match="Pass a token"):
         job.play(CHECKPOINT, world="push", host="0.0.0.0")

@@ -1,5 +1,6 @@
 import dataclasses
 
+import jaxtyping
 import pytest
 import torch
 from torch import Tensor
@@ -110,5 +111,11 @@ def test_a_goal_of_another_batch_is_an_error(shares: bool) -> None:
     goal = objective.prepare(model, GOALS).repeat(2)
     with pytest.raises(SpecError, match=r"the goal has 6 rows, the carry 3, expected one goal per row.*prepare\(model, task\)"):
         Problem(model=model, carry=Grounded(seen=Step(x=STARTS), now=Step(x=STARTS)), objective=objective, goal=goal, horizon=5)
+
+
+def test_a_goal_that_was_not_prepared_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # outside tests nobody checks types
     with pytest.raises(SpecError, match=r"the goal is a Task, expected what the objective made of the task: goal=objective\.prepare\(model, task\)"):
-        Problem(model=model, carry=Grounded(seen=Step(x=STARTS), now=Step(x=STARTS)), objective=objective, goal=GOALS, horizon=5)
+        Problem(model=DoubleIntegrator(), carry=Grounded(seen=Step(x=STARTS), now=Step(x=STARTS)), objective=GoalState(), goal=GOALS, horizon=5).cost(
+            CANDIDATES
+        )

@@ -46,7 +46,9 @@ def state_goal(spec: WorldModelSpec, wanted: Record, slots: tuple[str, ...] = ()
 
 
 def distance(goal: StateGoal, state: State) -> Float[Tensor, "B T"]:
-    """How far each step of `state` is from the goal."""
+    """How far each step of `state` is from the goal. SpecError for a goal that was not prepared, or of another kind."""
+    if not isinstance(goal, StateGoal):
+        raise SpecError(f"the goal is a {type(goal).__name__}, expected what the objective made of the task: goal=objective.prepare(model, task).")
     wanted = goal.state
     if isinstance(wanted, Latent) and isinstance(state, Latent):
         return (state.z - wanted.z).square().flatten(2).mean(-1)

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from wam.plan.objectives import Objective
-from wam.world import Actions, ActionSpec, Facts, Latent, Noise, Physical, Record, SpecError, Task, Tracks, WorldModel
+from wam.world import Actions, ActionSpec, Noise, Record, SpecError, WorldModel
 
 ON_CPU = 1024  # rows whose intermediate results stay in the cache of a processor
 
@@ -44,8 +44,6 @@ class Problem:
 
     def __post_init__(self) -> None:
         spec, acts = self.model.spec, self.acts or self.model.spec.consumes
-        if isinstance(self.goal, Task | Latent | Tracks | Facts | Physical):
-            raise SpecError(f"the goal is a {type(self.goal).__name__}, expected what the objective made of the task: goal=objective.prepare(model, task).")
         _require_searchable(acts, spec.consumes, type(self.model).__name__)
         if self.horizon < 1 or self.horizon % spec.chunk:
             raise SpecError(f"horizon {self.horizon} is no multiple of {spec.chunk}, the steps that {type(self.model).__name__} predicts at once.")
