@@ -31,7 +31,7 @@ def terminal_table(table: report.Table) -> Table:
     """Any table of a report."""
     made = Table(title=escape(table.title), title_justify="left", caption=escape(table.note), caption_justify="left", header_style="bold")
     for index, column in enumerate(table.columns):
-        made.add_column(escape(column), justify="right" if index in table.numbers else "left")
+        made.add_column(escape(column), justify="right" if index in table.numbers else "left", overflow="fold")
     for row in table.rows:
         made.add_row(*map(escape, row))
     return made
