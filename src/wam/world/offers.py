@@ -1,12 +1,14 @@
 """What a model can be used as beside acting, asked in one place: itself, its views (`Views`), the video inside it (`Envisions`)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from wam.world.protocols import Envisions, Infers, Views
 from wam.world.spec import SpecError
 from wam.world.specs import WorldModelSpec
+
+View = Literal["world_model", "inverse", "video"]
 
 
 @dataclass(frozen=True)
@@ -16,14 +18,14 @@ class Offers:
     world_model: Any | None  # a WorldModel: what given actions lead to
     inverse: Any | None  # Infers
     video: Any | None  # a WorldModel that is told no actions
-    declined: dict[str, str]  # by the names above
+    declined: Mapping[View, str]  # by the names above
 
 
 def offers(model: Any) -> Offers:
     """What a world model or a policy offers. Views are thin faces: asking costs nothing."""
-    itself, declined = isinstance(model.spec, WorldModelSpec), dict[str, str]()
+    itself, declined = isinstance(model.spec, WorldModelSpec), dict[View, str]()
 
-    def asked(name: str, view: Callable[[], Any]) -> Any | None:
+    def asked(name: View, view: Callable[[], Any]) -> Any | None:
         try:
             return view()
         except SpecError as error:

@@ -27,7 +27,7 @@ def judge_of(
 ) -> tuple[Judge, JudgeScore]:
     """A judge of the world's task and its own error. ValueError for a world without named teachers, or in which they never or always succeed.
 
-    `progress`: (done, all), of rollouts and steps of fitting together; it takes a minute or a few.
+    `progress`: (done, all), of rollouts and steps of fitting together.
     """
     teachers, sentences = named(place.world).teachers, place.make(1).spec.sentences
     total = 2 * len(teachers) * ROLLOUT + config.steps
