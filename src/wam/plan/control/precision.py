@@ -1,17 +1,19 @@
-"""In which numbers models compute: bfloat16 where that was asked for and the machine has it, otherwise as they are.
+"""In which numbers models compute: bfloat16 where that was asked for and the machine gains by it, otherwise as they are.
 
-A processor without it imitates it, several times slower than it multiplies float32 (`benchmarks/bfloat16.py`).
+A processor without it imitates it, several times slower than it multiplies float32, and Intel's AVX512_BF16 alone is slower than its float32 too
+(`benchmarks/bfloat16.py`).
 """
 
 import torch
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Does this device multiply in bfloat16 at least as fast as in float32? GPUs that say so, x86 processors with AVX512_BF16 or AMX."""
+    """Does this device multiply in bfloat16 at least as fast as in float32? GPUs that say so, x86 processors with AMX or AMD's AVX512_BF16."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     able = torch.cpu.get_capabilities()
-    return device.type == "cpu" and any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+    wide = able.get("avx512_bf16", False) and not str(able.get("cpu_name", "")).startswith("Intel")
+    return device.type == "cpu" and bool(wide or able.get("amx_bf16", False))
 
 
 def autocast(device: torch.device, *, bf16: bool) -> torch.autocast:
