@@ -14,17 +14,18 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src"
 
-LEVEL_ONE = ("models", "evaluate", "train", "use", "show", "serve", "check", "sim", "data", "nets", "plan", "world")
+LEVEL_ONE = ("files", "models", "evaluate", "train", "use", "show", "serve", "check", "sim", "data", "nets", "plan", "world")
 MODELS = ("world", "nets", "plan")  # what every kind of model may import
 STATES = (*MODELS, "models.actions")
 
 ROOMS: dict[str, tuple[str, ...]] = {
     "world": (),
     "listening": ("world",),
+    "files": (),
     "sim": ("world",),
     "sim.adapters": ("world", "sim.engines"),
     "sim.engines": ("world",),
-    "data": ("world",),
+    "data": ("world", "files"),
     "nets": ("world",),
     "nets.blocks": ("world",),
     "nets.generate": ("world", "nets.blocks"),
@@ -40,8 +41,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "models.state_space.physical": (*STATES, "sim.engines"),
     "models.policies": (*STATES, "models.observation_space", "models.state_space"),
     "models.world_action": (*STATES, "models.observation_space", "models.state_space", "models.policies"),
-    "evaluate": ("world", "plan.control"),
-    "train": ("world", "data", "plan.control", "evaluate"),
+    "evaluate": ("world", "files", "plan.control"),
+    "train": ("world", "files", "data", "plan.control", "evaluate"),
     "use": ("world", "sim.adapters", "data", "plan", "models.policies", "evaluate", "train"),
     "show": ("world", "listening", "evaluate"),
     "serve": ("world", "listening", "plan.control"),

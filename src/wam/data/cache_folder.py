@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from wam.data.errors import DataError
-from wam.data.files import sync
 from wam.data.layout import read_json
+from wam.files import sync
 
 FINISHED = re.compile(r"[0-9a-f]{16}")  # folders of this library alone: others may lie beside them
 UNFINISHED = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}\.writing")

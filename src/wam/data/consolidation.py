@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from wam.data.files import put, replace_text
 from wam.data.index import FACTS, consolidated_rows, pending_entries, pending_facts, pending_folders, pending_number, read_tasks, require_whole
 from wam.data.layout import (
     CHUNK,
@@ -29,6 +28,7 @@ from wam.data.layout import (
 )
 from wam.data.statistics import pool
 from wam.data.video import join_videos
+from wam.files import put, replace_text
 
 MEGABYTE = 1 << 20
 

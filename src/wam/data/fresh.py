@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from wam.data.errors import DataError
-from wam.data.files import put
 from wam.data.meaning import MEANING_PATH
 from wam.data.recording import holds_nothing, lock
+from wam.files import put
 
 
 @contextmanager

@@ -30,7 +30,6 @@ from wam.data.consolidation import consolidate, recover
 from wam.data.dataset import require_extra
 from wam.data.episode import Episode
 from wam.data.errors import DataError
-from wam.data.files import replace_text, sync
 from wam.data.fit import episode_misfits, misfits
 from wam.data.index import FACTS, PENDING_TABLE, read_index
 from wam.data.layout import BOOKKEEPING, RECORDING, DatasetInfo, Feature
@@ -40,6 +39,7 @@ from wam.data.statistics import picture_summary, summary
 from wam.data.table import make_table
 from wam.data.video import SMALL, write_video
 from wam.data.video import rate as video_rate
+from wam.files import replace_text, sync
 from wam.world.seeds import EVALUATION_SEEDS
 
 Storage = Literal["auto", "lossless", "video"]

@@ -11,6 +11,7 @@ from typing import Literal, Self
 
 from wam.evaluate.intervals import Interval
 from wam.evaluate.origin import Origin
+from wam.files import replace_text
 from wam.world import Spec, SpecError
 
 FOLDER = Path(__file__).parents[3] / "results"  # of a checkout; an installed package has none
@@ -73,9 +74,8 @@ class Result(Spec):
     def save(self, path: Path) -> Path:
         """Write it as JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(self.to_dict(), indent=1) + "\n")
-        return partial.rename(path)
+        replace_text(path, json.dumps(self.to_dict(), indent=1) + "\n")
+        return path
 
 
 @dataclass(frozen=True)

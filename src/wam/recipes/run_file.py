@@ -8,6 +8,7 @@ from pathlib import Path
 
 from wam.data import DataSpec
 from wam.evaluate.sources import Sources
+from wam.files import replace_text
 from wam.train.checkpoint import CheckpointError
 from wam.world import Spec
 
@@ -66,9 +67,7 @@ def write(told: RunFile, folder: Path) -> None:
             pairs = ((part.name, getattr(moved, part.name), getattr(told, part.name)) for part in fields(RunFile))
             differ = "; ".join(f"{name} was {then}, is {now}" for name, then, now in pairs if then != now)
             raise CheckpointError(f"{folder} cannot go on, it was started with something else: {differ}. Start a new run.")
-    partial = path.with_suffix(".partial")
-    partial.write_text(told.to_json())
-    partial.rename(path)
+    replace_text(path, told.to_json())
 
 
 def read(folder: Path) -> RunFile:

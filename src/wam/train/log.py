@@ -18,6 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Column
 from rich.text import Text
 
+from wam.files import replace_text
+
 FILE = "log.jsonl"
 ENDS = 10  # how a stage went is told by its first and its last steps, a tenth of them each
 
@@ -119,9 +121,7 @@ class Log:
         if self.path is None or not self.path.exists():
             return
         kept = [text for text, line in _read(self.path) if (line["index"], line["step"]) <= (index, step)]
-        partial = self.path.with_suffix(".partial")
-        partial.write_text("".join(kept))
-        partial.replace(self.path)
+        replace_text(self.path, "".join(kept))
 
 
 def _read(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from wam.evaluate.intervals import Interval, wilson
 from wam.evaluate.sources import Sources
+from wam.files import replace_text
 from wam.jobs.paradigms.arm import Arm
 from wam.world import Spec, SpecError, read_spec
 
@@ -128,9 +129,8 @@ def arm_and_share(name: str) -> tuple[str, float | None]:
 def write(cell: Cell, folder: Path) -> Path:
     """At once or not at all."""
     path = folder / f"{cell.name}.json"
-    partial = path.with_suffix(".partial")
-    partial.write_text(cell.to_json())
-    return partial.rename(path)
+    replace_text(path, cell.to_json())
+    return path
 
 
 def read(path: Path) -> Cell | None:
