@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from wam.nets.blocks.taps import pictures, tapped
+from wam.nets.blocks.taps import tapped
 from wam.nets.blocks.unet import UNet
 
 
@@ -17,14 +17,6 @@ def test_cells_are_averaged_or_repeated_and_channels_stand_side_by_side():
         assert torch.allclose(token[..., 5:], fine[..., 2 * row : 2 * row + 2, 2 * column : 2 * column + 2].mean((-1, -2)))
     with pytest.raises(ValueError, match="at least one layer"):
         tapped([], (2, 2))
-
-
-def test_tokens_of_a_transformer_become_pictures_and_come_back():
-    tokens = torch.randn(2, 3, 6, 5)
-    shown = pictures(tokens, (2, 3))
-    assert torch.equal(shown[:, :, :, 1, 2], tokens[:, :, 5]) and torch.equal(tapped([shown], (2, 3)), tokens)
-    with pytest.raises(ValueError, match="6 tokens do not fill a grid of 2 x 2"):
-        pictures(tokens, (2, 2))
 
 
 def test_a_u_net_is_tapped():

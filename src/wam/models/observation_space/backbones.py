@@ -15,15 +15,14 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from wam.nets.blocks.grid import from_patches, grid_of, pictures_of, places, tokens_of
 from wam.nets.blocks.masks import EVERY, Group, Rule, mask
 from wam.nets.blocks.recent import Anchored, Recent
 from wam.nets.blocks.stream_cache import StreamCache
 from wam.nets.blocks.streams import StreamTransformer, Trace
-from wam.nets.blocks.taps import pictures
 from wam.nets.blocks.unet import Time, UNet
 from wam.world.record import Record
 
@@ -129,9 +128,7 @@ class TransformerBackbone(Backbone):
     def __init__(self, shape: tuple[int, int, int], outputs: int, net: StreamTransformer, *, patch: int, context: int, time: Time = "full"):
         super().__init__()
         channels, height, width = shape
-        if height % patch or width % patch:
-            raise ValueError(f"frames of {height} x {width} cells cannot be cut into patches of {patch}. Choose a size that divides both.")
-        self.net, self.context, self.grid, self.patch, self.time = net, context, (height // patch, width // patch), patch, time
+        self.net, self.context, self.grid, self.patch, self.time = net, context, grid_of(height, width, patch), patch, time
         (dim,) = net.widths
         self.enter = nn.Conv2d(channels, dim, patch, stride=patch)
         self.leave = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, outputs * patch**2))
@@ -159,9 +156,8 @@ class TransformerBackbone(Backbone):
         """See `Backbone`."""
         assert isinstance(memory, StreamCache)
         (tokens,) = self._trace(memory, noisy, condition, words).tokens
-        cells = self.leave(tokens).unflatten(1, (-1, self.tokens)).flatten(0, 1).transpose(1, 2)
-        answer = F.pixel_shuffle(cells.unflatten(2, self.grid), self.patch)
-        frames: Tensor = answer.unflatten(0, noisy.shape[:2])
+        cells = self.leave(tokens).unflatten(1, (-1, self.tokens)).flatten(0, 1)
+        frames: Tensor = from_patches(cells, self.grid, self.patch).unflatten(0, noisy.shape[:2])
         return frames
 
     def features(self, memory: Record, noisy: Float[Tensor, "B K c h w"], condition: Float[Tensor, "B K E"], words: Words | None) -> list[Tensor]:
@@ -169,13 +165,13 @@ class TransformerBackbone(Backbone):
         assert isinstance(memory, StreamCache)
         hidden = self._trace(memory, noisy, condition, words).hidden
         tokens = [part for (part,) in (hidden[len(hidden) // 2], hidden[-1]) if part is not None]
-        return [pictures(part.unflatten(1, (noisy.shape[1], -1)), self.grid) for part in tokens]
+        return [pictures_of(part.unflatten(1, (-1, self.tokens)).flatten(0, 1), self.grid).unflatten(0, noisy.shape[:2]) for part in tokens]
 
     def _trace(self, memory: StreamCache, z: Float[Tensor, "B K c h w"], condition: Float[Tensor, "B K E"], words: Words | None) -> Trace:
         """Frames after what is remembered, which lies at the times 1 - W .. 0."""
-        tokens = self.enter(z.flatten(0, 1)).flatten(2).transpose(1, 2).unflatten(0, z.shape[:2]).flatten(1, 2)
+        tokens = tokens_of(self.enter(z.flatten(0, 1))).unflatten(0, z.shape[:2]).flatten(1, 2)
         text, real = words if words is not None else self._no_words(len(z))
-        before, now = (self._places(times, z.device) for times in (torch.arange(1 - self.context, 1), torch.arange(1, z.shape[1] + 1)))
+        before, now = (places(times, self.grid).to(z.device) for times in (range(1 - self.context, 1), range(1, z.shape[1] + 1)))
         allowed = self._allowed(z.shape[1], z.device)
         return self.net.trace((tokens,), (condition,), (now,), allowed, context=text, context_valid=real, cache=memory, cached_places=before)
 
@@ -192,7 +188,3 @@ class TransformerBackbone(Backbone):
         if not self.net.context:
             return None, None
         return self.enter.weight.new_zeros(batch, 1, self.net.context), torch.zeros(batch, 1, dtype=torch.bool, device=self.enter.weight.device)
-
-    def _places(self, times: Int[Tensor, "T"], device: torch.device) -> Int[Tensor, "L 3"]:
-        """Time, row and column of each token."""
-        return torch.cartesian_prod(times, *(torch.arange(side) for side in self.grid)).to(device)

@@ -31,7 +31,7 @@ from wam.models.observation_space.backbones import Backbone, Words
 from wam.models.observation_space.codec import Codec
 from wam.nets.blocks.fourier import Fourier
 from wam.nets.blocks.hold import hold
-from wam.nets.blocks.recent import require_past
+from wam.nets.blocks.recent import require_past, shown_of
 from wam.nets.blocks.reduce import masked_mean
 from wam.nets.generate.generation import Generation, Network
 from wam.nets.generate.guidance import guided
@@ -254,8 +254,7 @@ class VideoWorldModel(nn.Module, Reads):
     def _after_some(self, z: Float[Tensor, "B T c h w"], actions: Actions, joined: Bool[Tensor, "B T"], noise: Noise) -> tuple[Record, Bool[Tensor, "B"]]:
         """The memory after the last n of T frames, n drawn where frames are dropped, and whether n > 0."""
         rows, most = joined.shape
-        chance, drawn = noise.uniform(1)[:, 0], noise.fork("count").integers(1, most)[:, 0]
-        count = torch.where(chance < self.dropped.frames, drawn, most)
+        count = shown_of(most, self.dropped.frames, noise)
         first = torch.arange(most, device=joined.device) <= most - count[:, None]  # the first of those that count begins a new stretch
         empty = self.backbone.empty(rows)
         memory = self.backbone.remember(empty, z, self._clean(actions), joined & ~first)

@@ -31,7 +31,7 @@ from wam.models.world_action.joint_programs import KINDS, Kind, Lesson, Program,
 from wam.models.world_action.joint_situation import Given, Situation
 from wam.models.world_action.joint_streams import Streams, where
 from wam.models.world_action.joint_views import JointInverse, JointPolicy, JointWorldModel, policy_of
-from wam.nets.blocks.recent import Recent, require_past
+from wam.nets.blocks.recent import Recent, require_past, shown_of
 from wam.nets.blocks.reduce import masked_mean
 from wam.nets.generate.denoise import denoise, inpaint
 from wam.nets.generate.process import Process
@@ -224,8 +224,7 @@ class JointModel(nn.Module, Reads, Views, Envisions, Continues[Situation]):
     def _observed(self, z: Float[Tensor, "B T c h w"], joined: Bool[Tensor, "B T"], noise: Noise) -> Recent:
         """The last W frames, of which by chance only the last n are known, n from 0."""
         width, most = self.network.context, joined.shape[1]
-        chance, drawn = noise.uniform(1)[:, 0], noise.fork("count").integers(1, most)[:, 0]
-        count = torch.where(chance < self.dropped_frames, drawn, most)
+        count = shown_of(most, self.dropped_frames, noise)
         frames = Recent.none(len(z), width, self.zero.expand(self.codec.shape)).after(z, joined)
         return replace(frames, known=frames.known & (torch.arange(width, 0, -1, device=z.device) <= count[:, None]))
 

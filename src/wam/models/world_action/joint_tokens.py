@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wam.nets.blocks.grid import from_patches, grid_of, places, tokens_of
 from wam.nets.blocks.group_norm import GROUPS, require_groups
 from wam.nets.blocks.shifts import Shifts
 
@@ -54,9 +55,7 @@ class FrameTokens(StreamTokens):
     def __init__(self, shape: tuple[int, int, int], width: int, *, patch: int):
         super().__init__()
         channels, height, across = shape
-        if height % patch or across % patch:
-            raise ValueError(f"frames of {height} x {across} cells cannot be cut into patches of {patch}. Choose a size that divides both.")
-        self.shape, self.patch, self.grid = shape, patch, (height // patch, across // patch)
+        self.shape, self.patch, self.grid = shape, patch, grid_of(height, across, patch)
         self.count = self.grid[0] * self.grid[1]
         self.enter = nn.Conv2d(channels, width, patch, stride=patch)
         self.cell = nn.Parameter(torch.randn(self.count, width) * 0.02)
@@ -75,18 +74,17 @@ class FrameTokens(StreamTokens):
 
     def places(self, times: Sequence[int]) -> Int[Tensor, "L 3"]:
         """See `StreamTokens`."""
-        return torch.cartesian_prod(torch.tensor(times), *(torch.arange(side) for side in self.grid))
+        return places(times, self.grid)
 
     def _tokens(self, frames: Float[Tensor, "N c h w"], rows: int) -> Float[Tensor, "B L D"]:
         """A token per patch of each of the B * T frames."""
-        cells = self.enter(frames).flatten(2).transpose(1, 2) + self.cell
+        cells = tokens_of(self.enter(frames)) + self.cell
         tokens: Tensor = cells.unflatten(0, (rows, -1)).flatten(1, 2)
         return tokens
 
     def _frames(self, tokens: Float[Tensor, "B L D"], patch: int) -> Float[Tensor, "N c h w"]:
         """What each token says of its patch of `patch` x `patch`, laid out as frames."""
-        cells = self.leave(tokens).unflatten(1, (-1, self.count)).flatten(0, 1)
-        return F.pixel_shuffle(cells.transpose(1, 2).unflatten(2, self.grid), patch)
+        return from_patches(self.leave(tokens).unflatten(1, (-1, self.count)).flatten(0, 1), self.grid, patch)
 
 
 class PictureTokens(FrameTokens):

@@ -1,10 +1,10 @@
 """The last W of something per row, newest last: frames or features that a model looks back at. Beside them, where asked, the first one."""
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from wam.world import SpecError
+from wam.world import Noise, SpecError
 from wam.world.record import Record, record
 
 
@@ -15,6 +15,12 @@ def require_past(steps: int, width: int, who: str) -> None:
             f"{who} remembers {width} frames, and these windows show {steps} before what is to be learned. Probably `context` was changed and the stages were "
             f"not: set the learner's past to {width} or more, or context to {steps}."
         )
+
+
+def shown_of(steps: int, dropped: float, noise: Noise) -> Int[Tensor, "B"]:
+    """How many of the last frames a row sees while it learns: all of them, or with the chance `dropped` fewer, each number from 0 as likely."""
+    chance, fewer = noise.uniform(1)[:, 0], noise.fork("count").integers(1, steps)[:, 0]
+    return torch.where(chance < dropped, fewer, steps)
 
 
 @record
