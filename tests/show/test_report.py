@@ -60,13 +60,14 @@ def test_a_whole_report(tmp_path):
         sections=(
             *success_sections(rows, [compare_success(rows[1], rows[0])]),
             episodes_section(acted, kept[0], rate=10),
-            strips_section(window, imagined, torch.tensor([0, 2]), rate=10, more={"again": imagined}),
+            strips_section(window, imagined, ["start 7", "start 9"], rate=10, more={"again": imagined}),
             *card_sections(card()),
             origin_section(origin()),
         ),
     )
     path = report.save(tmp_path / "deep" / "report.html")
     page = Outline(path.read_text(encoding="utf-8"))
+    assert "start 7" in page.text and "start 9" in page.text
     assert "script" not in page.tags and page.sources and all(source.startswith("data:") for source in page.sources)
     for words in (
         "Dots & more",
@@ -120,7 +121,7 @@ def test_tables_for_the_terminal():
 def test_errors_explain():
     blind = replace(windows(2), past=replace(windows(2).past, observation=replace(windows(2).past.observation, rgb=None)))
     with pytest.raises(ValueError, match="no pictures"):
-        strips_section(blind, {}, torch.tensor([0]), rate=10)
+        strips_section(blind, {}, ["start 0"], rate=10)
 
 
 def test_tables_and_pages_need_no_drawing_library():

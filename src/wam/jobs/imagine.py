@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from wam.check import check_views
 from wam.evaluate.baselines import Pictures
@@ -77,7 +79,7 @@ def imagine_run(
     if tried is not None and not told:
         raise ValueError(f"{run.name} imagines without being told the actions, so it cannot tell what others lead to: leave --world out.")
     tell(f"imagining {held_out.size('B')} windows of {horizon} steps, and measuring them")
-    strips = imagined_sections(run, held_out)
+    strips = imagined_sections(run, held_out, episodes)
     if sheet is not None:  # before the figures, which take longer
         first_strip(strips, run.name).save(sheet)
     card = rollout_card(
@@ -171,8 +173,11 @@ def require_unseen(run: Run, data: str | Path, learned: str | Path | None) -> No
         raise ValueError(f"{data} is {which} {run.name} was trained on: {told}")
 
 
-def imagined_sections(run: Run, window: Window) -> tuple[Section, ...]:
-    """Strips of truth, prediction, error, and of the same with other windows' actions where it is told any; nothing for models without pictures."""
+def imagined_sections(run: Run, window: Window, episodes: Int[Tensor, "B"] | None = None) -> tuple[Section, ...]:
+    """Strips of truth, prediction, error, and of the same with other windows' actions where it is told any; nothing for models without pictures.
+
+    `episodes`: which recorded one each window is of; None = windows are starts of a world.
+    """
     first = window.narrow("B", 0, 64)
     shown = imagine(run.imagining, first)
     if shown.pictures is None:
@@ -182,8 +187,9 @@ def imagined_sections(run: Run, window: Window) -> tuple[Section, ...]:
         other: Imagined = imagine(run.imagining, first, first.actions.select(others(first.size("B"))))
         assert other.pictures is not None
         more = {"shuffled actions": other.pictures}
-    rows = torch.arange(min(STRIPS, first.size("B")))
-    return (strips_section(first, shown.pictures, rows, rate=run.imagining.spec.rate, more=more),)
+    starts, word = (torch.arange(first.size("B")), "start") if episodes is None else (episodes, "episode")
+    names = [f"{word} {number}" for number in starts[:STRIPS].tolist()]
+    return (strips_section(first, shown.pictures, names, rate=run.imagining.spec.rate, more=more),)
 
 
 def first_strip(sections: tuple[Section, ...], name: str) -> Picture:

@@ -156,7 +156,7 @@ def place_of(folder: Path, arm: str, seed: int) -> Path:
 def picture_of(folder: Path, held_out: str) -> Picture:
     """Truth, imagination, error, and imagination with wrong actions, of one held-out window."""
     run = load(folder)
-    return first_strip(imagined_sections(run, windows_of(run, held_out, HORIZON, WINDOWS)[0]), run.name)
+    return first_strip(imagined_sections(run, *windows_of(run, held_out, HORIZON, WINDOWS)), run.name)
 
 
 def learned(arm: str, seed: int, run: Run, card: RolloutCard) -> Learned:

@@ -6,9 +6,6 @@ What draws is imported where it is used: this module loads without the extra "sh
 from collections.abc import Sequence
 from dataclasses import replace
 
-from jaxtyping import Int
-from torch import Tensor
-
 from wam.evaluate.baselines import Pictures
 from wam.evaluate.card import RolloutCard
 from wam.evaluate.origin import Origin
@@ -52,25 +49,19 @@ def card_sections(card: RolloutCard) -> tuple[Section, ...]:
     return plot, *card_summaries(card)
 
 
-def strips_section(window: Window, pictures: Pictures, rows: Int[Tensor, "N"], *, rate: float, more: dict[str, Pictures] | None = None) -> Figures:
-    """truth / prediction / error of some windows, for every camera. `more`: further arms, e.g. shuffled actions."""
+def strips_section(window: Window, pictures: Pictures, names: Sequence[str], *, rate: float, more: dict[str, Pictures] | None = None) -> Figures:
+    """truth / prediction / error of the first windows, one per name, for every camera. `more`: further arms, e.g. shuffled actions."""
     from wam.show.pictures import prediction_strip
 
     items, seen, future = [], window.past.observation.rgb, window.future.observation
     if seen is None or future is None or future.rgb is None:
         raise ValueError("these windows hold no pictures, so there are no strips to draw.")
-    for row in rows.tolist():
+    for row, name in enumerate(names):
+        steps = int(window.valid[row].sum())
         for camera, frames in pictures.items():
-            others = [(name, shown[camera][row]) for name, shown in (more or {}).items()]
-            steps = int(window.valid[row].sum())
-            picture = prediction_strip(
-                seen[camera][row],
-                future.rgb[camera][row, :steps],
-                frames[row, :steps],
-                rate=rate,
-                more=[(name, leaf[:steps]) for name, leaf in others],
-            )
-            items.append(Captioned(pictures=(("", picture),), caption=f"window {row}" + (f", camera {camera}" if len(pictures) > 1 else "")))
+            others = [(arm, shown[camera][row, :steps]) for arm, shown in (more or {}).items()]
+            picture = prediction_strip(seen[camera][row], future.rgb[camera][row, :steps], frames[row, :steps], rate=rate, more=others)
+            items.append(Captioned(pictures=(("", picture),), caption=name + (f", camera {camera}" if len(pictures) > 1 else "")))
     return Figures(
         title="What it imagines",
         items=tuple(items),

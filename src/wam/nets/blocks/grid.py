@@ -22,14 +22,16 @@ def grid_of(height: int, width: int, patch: int) -> Grid:
 
 def tokens_of(pictures: Float[Tensor, "N C h w"]) -> Float[Tensor, "N P C"]:
     """A token per cell, P = h * w."""
-    return pictures.flatten(2).transpose(1, 2)
+    tokens: Tensor = pictures.flatten(2).transpose(1, 2)
+    return tokens
 
 
 def pictures_of(tokens: Float[Tensor, "N P C"], grid: Grid) -> Float[Tensor, "N C h w"]:
     """What `tokens_of` was given. ValueError where P is not h * w of the grid."""
     if tokens.shape[1] != grid[0] * grid[1]:
         raise ValueError(f"{tokens.shape[1]} tokens do not fill a grid of {grid[0]} x {grid[1]}. Leave out registers and class tokens before.")
-    return tokens.transpose(1, 2).unflatten(2, grid)
+    pictures: Tensor = tokens.transpose(1, 2).unflatten(2, grid)
+    return pictures
 
 
 def from_patches(tokens: Float[Tensor, "N P _n"], grid: Grid, patch: int) -> Float[Tensor, "N c _h _w"]:
