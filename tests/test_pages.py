@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.reference import moving_page
 from wam.evaluate.result import FOLDER, TRAININGS
 from wam.jobs.pages import PICTURES, drawn, refreshed, written
 
@@ -17,6 +18,10 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 def test_tables_are_written_from_results(page):
     text = page.read_text()
     assert refreshed(text) == text, "run `make pages`"
+
+
+def test_the_page_of_the_kinds_is_written_from_its_result():
+    assert moving_page.PAGE.read_text() == moving_page.page(moving_page.MovingResult.from_json(moving_page.RESULT.read_text()))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

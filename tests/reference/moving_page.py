@@ -26,6 +26,10 @@ def page(result: MovingResult) -> str:
             f"{result.origin.seeds[:1].upper()}{result.origin.seeds[1:]}. {result.origin.data[:1].upper()}{result.origin.data[1:]}.",
             "One training per kind: the intervals hold for the goals, not for other training seeds.",
             "",
+            "The kinds do not see the same. Points and tracks are noiseless sensors, the simulator knows the true equations, and the skills of the "
+            "operators read true poses; the others have 16 x 16 pixels, of which nothing learns the task in about a minute. So this shows that one "
+            "interface serves all kinds, not which kind is best.",
+            "",
             "| kind | solved | 95 % | goals | s per decision | training, s | parameters | objective | search |",
             "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
             *(_line(row) for row in result.rows),
@@ -40,15 +44,12 @@ def page(result: MovingResult) -> str:
             "",
             "## How to read it",
             "",
-            "The kinds do not see the same. Points and tracks are noiseless sensors, the simulator knows the true equations, and the skills of the "
-            "operators read true poses; the others have 16 x 16 pixels. So this shows that one interface serves all kinds, not which kind is best.",
-            "",
             "The tracks model reads a sentence, but is asked here for goal tracks: the sentences name nine places, too coarse for this goal. "
             "The joint model's policy view is told no goal.",
             "",
             "Why kinds that see pictures fail was not tested one by one. Likely: about a minute of training or less, on pictures in which the disc is "
-            "a few pixels across, is too little to learn contacts. The recipe `lewm`, with 32 x 32 pixels and a "
-            "convolutional encoder, is what this library offers for that task: see [push.md](push.md).",
+            "a few pixels across, is too little to learn contacts. The recipe `lewm`, with 32 x 32 pixels that "
+            "it reads as places, is what this library offers for that task: see [push.md](push.md).",
             "",
         )
     )
