@@ -31,7 +31,7 @@ def writable(option: typer.CallbackParam, path: Path | None) -> Path | None:
         return path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        trial = path.with_suffix(".partial")
+        trial = path.with_name(f"{path.name}.writing")
         trial.touch()
         trial.unlink()
     except OSError as error:

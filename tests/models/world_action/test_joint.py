@@ -294,7 +294,7 @@ def test_a_row_counts_the_same_in_every_lesson():
 
 
 def lessons_of(model):
-    return Lessons(model.lessons, model.streams, model.words)
+    return Lessons(model.lessons, model.denoiser, model.words)
 
 
 def test_lessons_of_one_pass_are_as_each_alone():

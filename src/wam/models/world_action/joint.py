@@ -25,11 +25,11 @@ from torch.nn import functional as F
 
 from wam.models.actions.unit_scale import UnitScale
 from wam.models.observation_space.codec import Codec
+from wam.models.world_action.joint_denoiser import Denoiser, where
 from wam.models.world_action.joint_lessons import Lessons
 from wam.models.world_action.joint_network import JointNetwork
 from wam.models.world_action.joint_programs import KINDS, Kind, Lesson, Program, phases, table
 from wam.models.world_action.joint_situation import Given, Situation
-from wam.models.world_action.joint_streams import Streams, where
 from wam.models.world_action.joint_views import JointInverse, JointPolicy, JointWorldModel, policy_of
 from wam.nets.blocks.recent import Recent, require_past, shown_of
 from wam.nets.blocks.reduce import masked_mean
@@ -104,9 +104,9 @@ class JointModel(nn.Module, Reads, Views, Envisions, Continues[Situation]):
         return self.as_policy().spec
 
     @property
-    def streams(self) -> Streams:
+    def denoiser(self) -> Denoiser:
         """The same weights, as what learns and draws meets them."""
-        return Streams(self.network, self.processes)
+        return Denoiser(self.network, self.processes)
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -157,7 +157,7 @@ class JointModel(nn.Module, Reads, Views, Envisions, Continues[Situation]):
         done, sure = stretch.actions.valid & real, stretch.actions.known() & real
         z = self.codec.kept(stretch.observation.narrow("T", 0, now))
         observed, given = self._observed(z, done[:, :now].any(-1), noise.fork("frames")), dict[str, Given]()
-        lessons = Lessons(self.lessons, self.streams, self.words)
+        lessons = Lessons(self.lessons, self.denoiser, self.words)
         seeing = lessons.seeing(len(z))
         later = self.codec.kept(stretch.observation.narrow("B", 0, seeing).narrow("T", now)) if seeing else z[:0]
         if seeing:
@@ -208,12 +208,12 @@ class JointModel(nn.Module, Reads, Views, Envisions, Continues[Situation]):
             moving, here = tuple(KINDS[stream] for stream in streams), dict(zip(KINDS, rows[0].tolist(), strict=True))
             told = {kind: state.new_full(state.shape[:2], here[kind]) for kind, state in states.items()}
             told |= {kind: where(part.known, told[kind], 1.0) for kind, part in given.items()}
-            net = self.streams.net(prefix, moving, {kind: state for kind, state in states.items() if kind in moving or here[kind] < 1}, told, words)
+            net = self.denoiser.net(prefix, moving, {kind: state for kind, state in states.items() if kind in moving or here[kind] < 1}, told, words)
             parts = net, tuple(self.processes[kind] for kind in moving), tuple(states[kind] for kind in moving), rows[:, streams]
             leads = towards is not None and "actions" in moving
             drawn = inpaint(*parts, tuple(towards if kind == "actions" else None for kind in moving)) if leads else denoise(*parts)
             states |= zip(moving, drawn, strict=True)
-        return states | ({"video": states["video"] + self._anchor(situation.frames)} if "video" in states else {})
+        return states | ({"video": states["video"] + self._base(situation.frames)} if "video" in states else {})
 
     def scaled(self, actions: Actions) -> Float[Tensor, "B T R*A"]:
         """All numbers of a step at unit scale, 0 where they are not known. SpecError for other actions than the model's."""
@@ -234,14 +234,14 @@ class JointModel(nn.Module, Reads, Views, Envisions, Continues[Situation]):
         untold = torch.full_like(told, -1, dtype=torch.int64)
         return untold if given is None or self.words is None else torch.where(told, given, untold)
 
-    def _anchor(self, frames: Recent) -> Float[Tensor, "B #K c h w"]:
+    def _base(self, frames: Recent) -> Float[Tensor, "B #K c h w"]:
         """What the video stream is the difference from."""
         last = frames.shown[:, -1:]
         return last if self.residual else torch.zeros_like(last)
 
     def _streamed(self, video: Given, frames: Recent) -> Given:
         """Frames as the network knows them."""
-        return replace(video, x=video.x - self._anchor(frames))
+        return replace(video, x=video.x - self._base(frames))
 
     def _start(self, kind: str, rows: int, noise: Noise, given: Given | None) -> Tensor:
         """A stream before a program: noise, and what is given where it is known. One draw of the row's step, see `nets.generate.generation`."""

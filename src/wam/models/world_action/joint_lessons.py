@@ -12,10 +12,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from wam.models.world_action.joint_denoiser import Denoiser, beside, where
 from wam.models.world_action.joint_network import ALIKE, Apart, Prefix, Words, picked
 from wam.models.world_action.joint_programs import KINDS, Lesson
 from wam.models.world_action.joint_situation import Given, Shown, Taught
-from wam.models.world_action.joint_streams import Streams, beside, where
 from wam.nets.blocks.recent import Recent
 from wam.nets.generate.denoise import error
 from wam.nets.perceive.text import TextEncoder
@@ -27,7 +27,7 @@ class Lessons:
     """Those of one model."""
 
     all: tuple[Lesson, ...]
-    streams: Streams
+    denoiser: Denoiser
     words: TextEncoder | None  # reads instructions
 
     def seeing(self, rows: int) -> int:
@@ -43,7 +43,7 @@ class Lessons:
         deaf = max((lesson.rows(count) for lesson in self.all if self._deaf(lesson)), default=0)
         rows = torch.cat([torch.arange(count, device=told.device), torch.arange(deaf, device=told.device)])  # the deaf see the same once more
         words = self.words(torch.cat([told, torch.full_like(told[:deaf], -1)])) if self.words is not None else None
-        prefix = self.streams.network.see(observed.select(rows), words)
+        prefix = self.denoiser.network.see(observed.select(rows), words)
         taught = [self._taught(index, given, noise) for index in range(len(self.all))]
         found = [self._drawn(one, prefix, words) for one in taught if not one.shares]
         found += self._at_once([one for one in taught if one.shares], prefix, words)
@@ -65,9 +65,9 @@ class Lessons:
         lesson, rows, count = taught.lesson, taught.rows, taught.lesson.draws
         prefix, words = prefix.select(rows), _of_rows(words, rows)
         given = dict(taught.given)
-        if stays := self.streams.network.parts(lesson.learns, given)[0]:  # seen, and costly: one state of it for all draws
+        if stays := self.denoiser.network.parts(lesson.learns, given)[0]:  # seen, and costly: one state of it for all draws
             shown = self._shown(lesson, {kind: given.pop(kind) for kind in stays}, taught.noise.fork("stays"))
-            prefix = self.streams.network.extend(prefix, *self.streams.entering(shown.states, shown.levels), words)
+            prefix = self.denoiser.network.extend(prefix, *self.denoiser.entering(shown.states, shown.levels), words)
         again = torch.arange(len(rows), device=rows.device).repeat_interleave(count)
         shown = self._shown(lesson, {kind: part.select(again) for kind, part in given.items()}, taught.noise.spread(count))
         found = self._asked(lesson.learns, prefix.select(again), _of_rows(words, again), shown)
@@ -94,27 +94,27 @@ class Lessons:
 
     def _asked(self, learns: tuple[str, ...], prefix: Prefix, words: Words | None, shown: Shown, apart: Apart = ALIKE) -> dict[str, Tensor]:
         """Errors of streams that are learned as they are shown, "N K ..." of the rows that are asked."""
-        net = self.streams.net(prefix, learns, shown.states, shown.levels, words, apart)
-        entering, told = self.streams.entering(shown.states, shown.levels)
+        net = self.denoiser.net(prefix, learns, shown.states, shown.levels, words, apart)
+        entering, told = self.denoiser.entering(shown.states, shown.levels)
         answers = net(tuple(entering[kind] for kind in learns), tuple(told[kind] for kind in learns))
         found = dict[str, Tensor]()
         for kind, answer in zip(learns, answers, strict=True):
             clean, eps, levels = picked(apart.asked.get(kind), shown.clean[kind], shown.eps[kind], shown.levels[kind])
-            found[kind] = error(self.streams.processes[kind], answer, clean, eps, beside(levels, clean))
+            found[kind] = error(self.denoiser.processes[kind], answer, clean, eps, beside(levels, clean))
         return found
 
     def _shown(self, lesson: Lesson, given: Mapping[str, Given], noise: Noise) -> Shown:
         """Streams as a lesson shows them. What is not known is at level 1."""
-        drawn = dict(zip(KINDS, lesson.levels.draw(noise.fork("level"), self.streams.network.steps), strict=True))
+        drawn = dict(zip(KINDS, lesson.levels.draw(noise.fork("level"), self.denoiser.network.steps), strict=True))
         clean = {kind: where(part.known, part.x, 0.0) for kind, part in given.items()}
         eps = {kind: noise.fork(kind).normal(*x.shape[1:], dtype=x.dtype) for kind, x in clean.items()}
         levels = {kind: where(part.known, drawn[kind].to(part.x.dtype), 1.0) for kind, part in given.items()}
-        states = {kind: self.streams.processes[kind].noisy(clean[kind], eps[kind], beside(levels[kind], clean[kind])) for kind in given}
+        states = {kind: self.denoiser.processes[kind].noisy(clean[kind], eps[kind], beside(levels[kind], clean[kind])) for kind in given}
         return Shown(clean=clean, eps=eps, levels=levels, states=states)
 
     def _unknown(self, kind: str, rows: int, like: Tensor) -> Given:
         """A stream of which nothing is known."""
-        x = like.new_zeros(()).expand(rows, self.streams.network.steps, *self.streams.network.shape(kind))
+        x = like.new_zeros(()).expand(rows, self.denoiser.network.steps, *self.denoiser.network.shape(kind))
         return Given(x, torch.zeros(x.shape[:2], dtype=torch.bool, device=x.device))
 
 

@@ -1,4 +1,4 @@
-"""The streams of a joint model as its network meets them, at levels: what learning (`joint_lessons`) and drawing (`joint`) share."""
+"""What denoises the streams of a joint model, at levels: what learning (`joint_lessons`) and drawing (`joint`) share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from wam.nets.generate.process import Process
 
 
 @dataclass(frozen=True)
-class Streams:
+class Denoiser:
     """A network, and how each of its streams gets noisy."""
 
     network: JointNetwork
