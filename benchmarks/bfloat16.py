@@ -2,7 +2,7 @@
 
 python benchmarks/bfloat16.py [--threads 1] [--result results/speed_bfloat16.json]
 
-Where the machine multiplies in bfloat16 itself, at least as fast is asked; where it does not, `wam` leaves it alone, and the figure says what that saves.
+Where `wam` uses bfloat16, at least as fast is asked; elsewhere it stays in float32, and the figure says what that saves.
 """
 
 import argparse
