@@ -3,6 +3,7 @@ PYTHON ?= python3
 WAM_TEST_DATA ?= ../shared/data
 BIN := .venv/bin
 SUITE := .venv-suite/bin
+OPENPI := .venv-openpi/bin
 
 .PHONY: demo results dino-wm real-robots moving tabletop latents online video uses paradigms pages benchmarks test test-slow test-suite lint types clean
 
@@ -18,6 +19,12 @@ SUITE := .venv-suite/bin
 	$(SUITE)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
 	$(SUITE)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[control-suite,data,show,train,test]'
 	touch .venv-suite/ready
+
+# Robots' own client of openpi, unchanged: it wants an older NumPy.
+.venv-openpi/ready:
+	$(PYTHON) -m venv .venv-openpi
+	$(OPENPI)/python -m pip install --quiet --disable-pip-version-check openpi-client==0.1.2 typing_extensions
+	touch .venv-openpi/ready
 
 demo: .venv/ready
 	$(BIN)/wam demo
@@ -177,7 +184,7 @@ benchmarks: .venv/ready .venv-suite/ready
 	$(SUITE)/python benchmarks/td_mpc2.py --result results/speed_td_mpc2.json
 	$(BIN)/python benchmarks/publish.py
 
-test: .venv/ready
+test: .venv/ready .venv-openpi/ready
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 test-slow: .venv/ready
@@ -194,4 +201,4 @@ types: .venv/ready
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv .venv-suite # not runs: recordings of robots may lie there
+	rm -rf .venv .venv-suite .venv-openpi # not runs: recordings of robots may lie there
