@@ -2,10 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from wam.use.agreement import advantage, bias, over_starts, pearson, rank_violation
+from wam.use.agreement import advantage, bias, calibrated_error, calibration_slope, over_starts, pearson, rank_violation
 
 CHANCE = torch.Generator().manual_seed(0)
 
@@ -35,6 +36,22 @@ def test_rank_violation_by_brute_force():
 def test_rank_violation_of_two_exchanged_policies():
     real, imagined = torch.tensor([[0.2, 0.5, 0.9]]), torch.tensor([[0.5, 0.2, 0.9]])
     assert float(rank_violation(real, imagined)) == pytest.approx((0.3 + 0.3 + 0.0) / 3)
+
+
+def test_calibration_by_fitting_each_line():
+    real, imagined = rates(), rates()
+    for one, two, slope, error in zip(real, imagined, calibration_slope(real, imagined).tolist(), calibrated_error(real, imagined).tolist(), strict=True):
+        assert slope == pytest.approx(np.polyfit(two, one, 1)[0]) if two.unique().numel() > 1 else math.isnan(slope)
+        others = [torch.arange(len(one)) != left_out for left_out in range(len(one))]
+        if any(two[rest].unique().numel() < 2 for rest in others):
+            assert math.isnan(error)
+            continue
+        said = [np.polyval(np.polyfit(two[rest], one[rest], 1), float(two[~rest])) for rest in others]
+        assert error == pytest.approx(np.abs(np.array(said) - one.numpy()).mean())
+    assert (
+        torch.allclose(calibration_slope(0.1 + 0.5 * real, real), torch.tensor(0.5).double())
+        and calibrated_error(0.1 + 0.5 * real, real).nan_to_num().max() < 1e-9
+    )
 
 
 def test_the_interval_of_bias_covers_the_truth():

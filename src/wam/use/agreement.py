@@ -3,7 +3,8 @@
 Shapes: P policies, N starts, S resamples. Success rates are 0 .. 1.
 Pearson's r: do they vary together; says nothing of the level. Mean maximum rank violation (SIMPLER, arXiv 2405.05941, section
 IV): how far, at worst, two policies lie apart in the world that the model puts in the wrong order; 0 is best. Bias: mean
-difference imagined - real, over policies and starts.
+difference imagined - real, over policies and starts. Calibration: a straight line that tells success in the world from success in the
+model; what it says of a policy that it was not fitted to is wrong by the calibrated error.
 Intervals: starts are drawn with replacement, the same for all policies and both worlds; the policies stay. They say how sure the figures are
 for THESE policies. Footgun: rates from few starts are noisy on both axes, which pulls r towards 0.
 """
@@ -37,6 +38,24 @@ def rank_violation(real: Float[Tensor, "S P"], imagined: Float[Tensor, "S P"]) -
 def bias(real: Float[Tensor, "S P"], imagined: Float[Tensor, "S P"]) -> Float[Tensor, "S"]:
     """Mean of imagined - real."""
     return (imagined - real).mean(1)
+
+
+def calibration_slope(real: Float[Tensor, "S P"], imagined: Float[Tensor, "S P"]) -> Float[Tensor, "S"]:
+    """Of the line by least squares: points in the world per point in the model; 1 where differences are as large. NaN where the model tells none apart."""
+    x, y = (rates - rates.mean(1, keepdim=True) for rates in (imagined, real))
+    return torch.where(imagined.amax(1) == imagined.amin(1), torch.nan, (x * y).sum(1) / x.square().sum(1))
+
+
+def calibrated_error(real: Float[Tensor, "S P"], imagined: Float[Tensor, "S P"]) -> Float[Tensor, "S"]:
+    """Mean over the policies of |real - what the line through the others says|, each left out in turn. NaN where that line does not exist.
+
+    In closed form: the residual of the line through all, divided by one minus the policy's leverage.
+    """
+    x, y = (rates - rates.mean(1, keepdim=True) for rates in (imagined, real))
+    square = x.square().sum(1, keepdim=True)
+    alone = 1 - 1 / x.shape[1] - x.square() / square  # 0: without this policy all others are alike
+    left_out = (y - (x * y).sum(1, keepdim=True) / square * x) / torch.where(alone > 1e-9, alone, torch.nan)
+    return left_out.abs().mean(1)
 
 
 def over_starts(

@@ -26,7 +26,7 @@ from wam.evaluate.intervals import Interval, paired_difference, wilson
 from wam.evaluate.success import measure_success
 from wam.plan.control.rollout import rollout
 from wam.sim.adapters.skip import at_clock_of
-from wam.use.agreement import advantage, bias, over_starts, pearson, rank_violation
+from wam.use.agreement import advantage, bias, calibrated_error, calibration_slope, over_starts, pearson, rank_violation
 from wam.use.environment import ImaginedWorld, whole_steps
 from wam.use.judge import Judge, JudgeScore
 from wam.use.pictured import pictured
@@ -76,6 +76,11 @@ class PolicyEvaluation(Spec):
         if not same or not torch.equal(real, others):
             raise ValueError(f"{self.model!r} and {control.model!r} were not evaluated on the same policies, starts and outcomes. Pass both the same reality.")
         return advantage(pearson, real, mine, theirs)
+
+    def calibration(self) -> tuple[Interval, Interval]:
+        """Slope of the line that tells success in the world from success in the model, and the error of what it says of a policy left out."""
+        real, imagined = self.outcomes()
+        return over_starts(calibration_slope, real, imagined), over_starts(calibrated_error, real, imagined)
 
     def lacking(self) -> tuple[str, ...]:
         """What the protocol asks for and this does not have."""

@@ -29,6 +29,7 @@ def policies_summary(found: PolicyEvaluation) -> Table:
 def agreement_summary(found: PolicyEvaluation, control: PolicyEvaluation | None = None, over_control: Interval | None = None) -> Table:
     """The figures over all policies, beside the control's, and what was asked."""
     kept = abs(found.bias.value) <= BIAS
+    (slope, error), others = found.calibration(), None if control is None else control.calibration()
     rows = [
         ["correlation r", figure(found.correlation), "" if control is None else figure(control.correlation), "-"],
         ["rank violation, points", points(found.rank_violation, sign=""), "" if control is None else points(control.rank_violation, sign=""), "-"],
@@ -39,6 +40,8 @@ def agreement_summary(found: PolicyEvaluation, control: PolicyEvaluation | None 
             f"at most {100 * BIAS:.0f} either way: {'yes' if kept else 'no'}",
         ],
     ]
+    rows.append(["calibration, slope", figure(slope), "" if others is None else figure(others[0]), "-"])
+    rows.append(["error once calibrated, points", points(error, sign=""), "" if others is None else points(others[1], sign=""), "-"])
     if over_control is not None:
         better = "yes" if over_control.low > 0 else "no" if over_control.high < 0 else "not shown"
         rows.append(["r above the control's", figure(over_control), "", f"above 0, whole interval: {better}"])
@@ -49,7 +52,9 @@ def agreement_summary(found: PolicyEvaluation, control: PolicyEvaluation | None 
         rows=tuple(map(tuple, rows)),
         numbers=(1, 2),
         note="95 % intervals over starts, for these policies. Rank violation: how far apart in the world are, at worst, two policies that it puts in the "
-        "wrong order (mean over policies; 0 is best). Bias: model minus world; above 0 it promises too much. Not defined: all policies are alike in one.",
+        "wrong order (mean over policies; 0 is best). Bias: model minus world; above 0 it promises too much. "
+        "Calibration: the line that tells success in the world from success in the model; the error is "
+        "that of what it says of each policy when it was fitted to the others. Not defined: all policies are alike in one.",
     )
 
 
@@ -72,6 +77,8 @@ def rate(interval: Interval) -> str:
 
 def points(interval: Interval, sign: str = "+") -> str:
     """A difference of rates."""
+    if math.isnan(interval.value):
+        return "not defined"
     value, low, high = (f"{100 * end:{sign}.1f}" for end in (interval.value, interval.low, interval.high))
     return f"{value} ({low} to {high})"
 
