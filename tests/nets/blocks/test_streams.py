@@ -10,6 +10,7 @@ import torch
 from tests.nets.blocks.test_masks import ALL, CASES
 from wam.nets.blocks.masks import EVERY, Group, Rule, mask, owners
 from wam.nets.blocks.stream_cache import StreamCache
+from wam.nets.blocks.stream_layer import normed
 from wam.nets.blocks.streams import StreamTransformer
 
 EXACT = torch.float64
@@ -230,6 +231,43 @@ def test_context_counts_where_it_is_valid_and_nothing_is_taken_from_none():
         torch.nn.init.zeros_(layer[0].look.out.bias)
     (without,) = through(net, (x,), (condition,), (places,), None, context=text)
     assert close(out[2], without[2])
+
+
+def test_a_norm_leaves_each_head_its_direction_and_the_length_of_its_scale():
+    x, scale = randn(2, 3, 2, 4, 8), randn(2, 1, 8)
+    one = normed(x, torch.ones(2, 1, 8, dtype=EXACT))
+    assert torch.allclose(one.square().mean(-1), torch.ones(2, 3, 2, 4, dtype=EXACT), atol=1e-4)
+    assert torch.allclose(one / one[..., :1], x / x[..., :1]) and bool((one * x > 0).all())
+    assert close(normed(x, scale), one * scale)
+    assert normed(torch.zeros_like(x), scale).any().logical_not()
+
+
+def test_how_large_queries_and_keys_are_does_not_matter_but_their_learned_scale_does():
+    """Between streams and of context; larger and smaller in each head on its own."""
+    net = network(12, 8, context=4)
+    positional, options = arguments(net)
+    plain = through(net, *positional, **options)
+    layers = [layer for streams in net.layers for layer in streams]
+    factor = torch.tensor([30.0, 0.5], dtype=EXACT).repeat_interleave(8)  # of each head
+    with torch.no_grad():
+        for layer in layers:
+            for linear, times in (
+                (layer.query_key_value, torch.cat([factor, factor.flip(0), torch.ones(16, dtype=EXACT)])),  # queries, keys, values
+                (layer.look.query, factor),
+                (layer.look.key_value, torch.cat([factor.flip(0), torch.ones(16, dtype=EXACT)])),
+            ):
+                linear.weight.mul_(times[:, None])
+                linear.bias.mul_(times)
+    for one, two in zip(plain, through(net, *positional, **options), strict=True):
+        assert torch.allclose(one, two, rtol=0, atol=1e-3)
+    for scale in ("scale", "query_scale", "key_scale"):
+        with torch.no_grad():
+            parts = [getattr(layer if scale == "scale" else layer.look, scale) for layer in layers]
+            for part in parts:
+                part.mul_(3)
+            assert all((one - two).abs().max() > 1e-2 for one, two in zip(plain, through(net, *positional, **options), strict=True)), scale
+            for part in parts:
+                part.div_(3)
 
 
 def test_hidden_states_can_be_had_after_each_layer():
