@@ -26,6 +26,20 @@ def test_every_size_can_be_built(preset):
     assert model.spec.chunk == chosen.config.chunk
 
 
+@pytest.mark.parametrize("preset", RECIPE.presets)
+def test_the_switch_drops_no_frames_and_changes_nothing_else(preset):
+    """Off, the model always sees its two frames; on, sometimes fewer; what else it leaves out while learning is the same."""
+    on = RECIPE.preset(preset)
+    off = RECIPE.mechanism.off(on)
+    assert off == replace(on, config=replace(on.config, dropped_frames=0.0)) and on.config.dropped_frames > 0 and on.config.context == 2
+    spec = data_spec()
+    side = {name: replace(camera, height=on.size, width=on.size) for name, camera in spec.observes.cameras.items()}
+    seen = replace(spec, observes=replace(spec.observes, cameras=side), sentences=("push the red disc",))
+    with torch.device("meta"):
+        left_out = [RECIPE.build(chosen.config, seen, statistics(spec)).dropped for chosen in (on, off)]
+    assert left_out[1] == replace(left_out[0], frames=0.0) and left_out[0].frames == on.config.dropped_frames
+
+
 def test_trains_loads_and_acts(tmp_path):
     data = record_world("push", tmp_path / "set", episodes=20, policies={"play": 1.0}, truth=())
 
