@@ -138,6 +138,135 @@ def test_where_it_remembers_its_own_frames_true_ones_do_not_matter(own):
     assert torch.equal(one, two) == bool(own)
 
 
+def told_levels(model) -> list[torch.Tensor]:
+    """The noise levels that the model is told of what it remembers, as they come."""
+    levels: list[torch.Tensor] = []
+    model.context_level.register_forward_pre_hook(lambda _, told: levels.append(told[0].detach()))
+    return levels
+
+
+def remembered_by(model) -> list[torch.Tensor]:
+    """The frames that the model remembers, as they come."""
+    frames, remember = [], model.backbone.remember
+
+    def noted(memory, z, *rest):
+        frames.append(z.detach())
+        return remember(memory, z, *rest)
+
+    model.backbone.remember = noted
+    return frames
+
+
+def test_what_is_remembered_is_as_noisy_as_the_model_is_told():
+    """(1 - s) z + s eps, eps standard normal, one s per row, uniform up to `context_noise`; in use s = 0."""
+    rows, most = 200, 0.4
+    model, shown = make({"law": "regression", "context_noise": most}), window(rows, 2, 2)
+    levels, remembered = told_levels(model), remembered_by(model)
+    model.loss(shown, noise=Noise.of(range(rows)))
+    (s, *others), z = levels, model.codec.encode(shown.whole()[0].observation)[:, :3]
+    assert s.shape == (rows, 1) and all(torch.equal(s, other) for other in others)
+    assert 0 < s.min() < 0.05 * most and 0.95 * most < s.max() < most
+    assert abs(float(s.mean()) - most / 2) < 0.1 * most and abs(float(s.std()) - most / 12**0.5) < 0.05 * most
+    worn, level = torch.cat(remembered, 1), s[:, :, None, None, None]
+    eps = (worn - (1 - level) * z) / level
+    assert worn.shape == z.shape and float(eps.mean().abs()) < 0.01
+    assert torch.allclose(eps.flatten(2).std(-1), torch.ones(rows, 3), atol=0.2)  # of each frame of each row
+    assert abs(float((eps[:, 0] * eps[:, 1]).mean())) < 0.01  # each frame has noise of its own
+    assert abs(float((eps[:-1] * eps[1:]).mean())) < 0.01  # and each row
+
+    levels.clear(), remembered.clear()
+    with torch.no_grad():
+        model.predict(model.observe(model.begin(rows, Task()), shown.past), shown.actions)
+    assert torch.equal(remembered[0], z[:, :2]) and len(levels) == 2 and not torch.cat(levels).any()
+
+
+def test_a_model_without_context_noise_remembers_frames_as_they_are():
+    model, shown = make({"law": "regression", "context_noise": 0.0}), window(3, 2, 2)
+    remembered = remembered_by(model)
+    model.loss(shown, noise=Noise.of(range(3)))
+    assert torch.equal(torch.cat(remembered, 1), model.codec.encode(shown.whole()[0].observation)[:, :3]) and model.context_level is None
+
+
+def test_rows_that_remember_what_they_draw_get_no_noise_beside_it():
+    rows = 64
+    model, shown = make({"law": "regression", "context_noise": 0.4, "own": 0.5, "dropped_frames": 0.0}), window(rows, 2, 2)
+    levels, remembered = told_levels(model), remembered_by(model)
+    with torch.no_grad():
+        model.loss(shown, noise=Noise.of(range(rows)))
+        s, (past, first) = levels[0][:, 0], remembered
+        drawn = model._drawn(model.observe(model.begin(rows, Task()), shown.past).now, shown.actions.narrow("T", 0, 1), None)
+    own = torch.isclose(first, drawn, atol=1e-5).flatten(1).all(1)
+    clean = (past == model.codec.encode(shown.past.observation)).flatten(1).all(1)
+    assert torch.equal(own, s == 0) and torch.equal(clean, s == 0) and 0.3 < own.float().mean() < 0.7
+
+
+def test_what_is_told_of_the_noise_of_what_is_remembered_counts():
+    model, shown, noise = make({"law": "regression", "context_noise": 0.4}), window(8, 2, 1), Noise.of(range(8))
+    asked = []
+    model.backbone.register_forward_pre_hook(lambda _, given: asked.append(given[2].detach()))
+    level, tell = told_levels(model), model.context_level.forward
+    loss = model.loss(shown, noise=noise)["video"]
+    model.context_level.forward = lambda told: tell(torch.zeros_like(told))
+    other = model.loss(shown, noise=noise)["video"]
+    assert (loss != other).all()
+    torch.testing.assert_close(asked[0] - asked[1], tell(level[0]) - tell(torch.zeros_like(level[0])))
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("change", [{}, {"anchor": True}, {"backbone": "transformer", "patch": 8, "time": "full"}], ids=["U-Net", "anchor", "transformer"])
+def test_dropped_frames_leave_the_memory_of_the_last_few(change, chance):
+    """Each number of frames from none to all but one as likely: as if no more had been seen."""
+    rows, context = 300, 3
+    model, shown = make({**change, "context": context, "dropped_frames": chance, "context_noise": 0.0}), window(rows, context, 1)
+    given = []
+    model.backbone.register_forward_pre_hook(lambda _, asked: given.append(asked))
+    with torch.no_grad():
+        model.loss(shown, noise=Noise.of(range(rows)))
+        (memory, noisy, condition, words), *_ = given
+        found, matches = model.backbone(memory, noisy, condition, words), []
+        for count in range(context + 1):
+            carry = model.begin(rows, Task())
+            carry = model.observe(carry, shown.past.narrow("T", context - count)) if count else carry
+            answer = model.backbone(carry.now.memory, noisy, condition, words)
+            matches.append(torch.isclose(found, answer, atol=1e-5).flatten(1).all(1))
+    assert (torch.stack(matches).sum(0) == 1).all()
+    for share, expected in zip(torch.stack(matches).float().mean(1), [chance / context] * context + [1 - chance], strict=True):
+        assert abs(float(share) - expected) < 0.1 if 0 < expected < 1 else share == expected
+
+
+def test_frames_that_are_dropped_count_nowhere():
+    """Neither the last of them, to which a residual model adds, nor in the eye: of W = 2, half of the rows see one and the others none."""
+    model, shown, noise = make({"residual": True, "eye": 8, "dropped_frames": 1.0, "context_noise": 0.0}), window(64, 2, 1), Noise.of(range(64))
+
+    def unchanged(frame: int) -> torch.Tensor:
+        rgb = {name: frames.index_copy(1, torch.tensor([frame]), 255 - frames[:, [frame]]) for name, frames in shown.past.observation.rgb.items()}
+        other = replace(shown, past=replace(shown.past, observation=replace(shown.past.observation, rgb=rgb)))
+        return model.loss(shown, noise=noise)["video"] == model.loss(other, noise=noise)["video"]
+
+    with torch.no_grad():
+        assert unchanged(0).all() and 0.3 < unchanged(1).float().mean() < 0.7
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
+def test_words_that_are_dropped_are_not_read(chance):
+    """By chance and row, and other rows than those that drop their actions; where they are dropped, as if nothing had been said."""
+    rows, sentences = 64, ("push the red disc", "push the green block")
+    model, shown, noise = make({"reads": True, "dropped_words": chance, "dropped_actions": 0.5}, 1, sentences), window(rows, 2, 1), Noise.of(range(rows))
+
+    def loss(window: Window, *told: int) -> torch.Tensor:
+        task = Task(instruction=torch.tensor(told).expand(rows)) if told else Task()
+        return model.loss(replace(window, task=task), noise=noise)["video"]
+
+    with torch.no_grad():
+        one, two, none = loss(shown, 0), loss(shown, 1), loss(shown)
+        deaf = one == two
+        assert torch.equal(deaf, one == none) and torch.equal(deaf, two == none)
+        turned = loss(replace(shown, actions=replace(shown.actions, low_level=-shown.actions.low_level)), 0) == one
+    assert abs(float(deaf.float().mean()) - chance) < 0.2 if chance == 0.5 else (deaf == bool(chance)).all()
+    if chance == 0.5:
+        assert all(0.1 < both.float().mean() < 0.4 for both in (deaf & turned, deaf & ~turned, turned & ~deaf, ~deaf & ~turned))
+
+
 def test_what_is_dropped_is_not_seen():
     model, shown = make({"dropped_actions": 1.0, "dropped_frames": 0.0}), window(4, 2, 1)
     turned = replace(shown, actions=replace(shown.actions, low_level=-shown.actions.low_level))
@@ -246,6 +375,24 @@ def test_guidance_takes_more_of_what_an_instruction_adds():
 
     with torch.no_grad():
         nothing, plain, guided = drawn(-1, 1.0), drawn(1, 1.0), drawn(1, 3.0)
+        assert not torch.allclose(nothing, plain, atol=1e-3) and not torch.allclose(plain, guided, atol=1e-3)
+        torch.testing.assert_close(guided, nothing + 3 * (plain - nothing), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("reads", [False, True])
+def test_guidance_takes_more_of_what_actions_add_and_with_words_of_both(reads):
+    """What it is compared with is told neither; the weight counts once for both."""
+    change = {"steps": 1, "dropped_actions": 0.1, "reads": reads, "dropped_words": 0.1}
+    model, shown, noise = make(change, sentences=("push the red disc", "push the green block")).eval(), window(3, 2, 1), Noise.of(range(3))
+    acted, unknown = shown.actions, replace(shown.actions, labelled=torch.zeros(3, 1, dtype=torch.bool))
+
+    def drawn(actions: Actions, told: int, weight: float) -> torch.Tensor:
+        model.guidance = weight
+        carry = model.observe(model.begin(3, Task(instruction=torch.full((3,), told) if reads else None)), shown.past)
+        return model._drawn(carry.now, actions, noise)
+
+    with torch.no_grad():
+        nothing, plain, guided = drawn(unknown, -1, 1.0), drawn(acted, 1, 1.0), drawn(acted, 1, 3.0)
         assert not torch.allclose(nothing, plain, atol=1e-3) and not torch.allclose(plain, guided, atol=1e-3)
         torch.testing.assert_close(guided, nothing + 3 * (plain - nothing), atol=1e-4, rtol=1e-4)
 
