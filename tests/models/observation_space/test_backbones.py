@@ -114,9 +114,9 @@ def test_features_of_a_patch_lie_where_the_patch_does():
         torch.nn.init.zeros_(layer.out.weight)
     memory, noisy, told = remembering(backbone), randn(2, K, *SHAPE), randn(2, K, C)
     other = noisy.clone()
-    other[1, 2, :, 2:4, 2:4] += 1
+    other[1, 2, :, 2:4, 4:6] += 1
     for before, after in zip(backbone.features(memory, noisy, told, None), backbone.features(memory, other, told, None), strict=True):
-        assert (before != after).any(2).nonzero().tolist() == [[1, 2, 1, 1]]
+        assert (before != after).any(2).nonzero().tolist() == [[1, 2, 1, 2]]
 
 
 def reached(feature: torch.Tensor, *inputs: torch.Tensor) -> list[list[bool]]:

@@ -174,7 +174,8 @@ def test_what_is_remembered_is_as_noisy_as_the_model_is_told():
     assert abs(float((eps[:, 0] * eps[:, 1]).mean())) < 0.01  # each frame has noise of its own
     assert abs(float((eps[:-1] * eps[1:]).mean())) < 0.01  # and each row
 
-    levels.clear(), remembered.clear()
+    levels.clear()
+    remembered.clear()
     with torch.no_grad():
         model.predict(model.observe(model.begin(rows, Task()), shown.past), shown.actions)
     assert torch.equal(remembered[0], z[:, :2]) and len(levels) == 2 and not torch.cat(levels).any()
