@@ -210,6 +210,14 @@ class DoesNotListen(SmoothPolicy):
         return super().begin(batch, dataclasses.replace(task, instruction=torch.zeros_like(task.instruction)))
 
 
+@policy_caught_by("sight_matters")
+class DoesNotLook(SmoothPolicy):
+    """Goes by the words and the noise alone."""
+
+    def update(self, memory, since):
+        return super().update(memory, since.map(lambda axes, leaf: torch.zeros_like(leaf)))
+
+
 @policy_caught_by("rows_can_restart")
 class StartsWithTheOthers(SmoothPolicy):
     """Every row starts where the batch has got to."""

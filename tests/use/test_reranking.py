@@ -54,11 +54,11 @@ def costs(low_level: Tensor, past: Past) -> Tensor:
 
 @pytest.mark.parametrize("mode", ["rank", "opt", "both"])
 def test_conforms(mode):
-    check_policy(Reranking(Drawing(), DoubleIntegrator(), Penalty(effort), mode=mode, draws=4, descent=SLOW)).require()
+    check_policy(Reranking(Drawing(), DoubleIntegrator(), Penalty(away), mode=mode, draws=4, descent=SLOW)).require()
 
 
-def effort(future, actions) -> Tensor:
-    return actions.low_level.square().sum((1, 2, 3))
+def away(future, actions) -> Tensor:
+    return future.state.q[:, -1].square().sum(-1)
 
 
 def test_the_first_draw_is_the_policys_own():
@@ -132,7 +132,7 @@ def test_a_stochastic_model_meets_all_candidates_with_the_same_chance():
     asked(policy)
     torch.testing.assert_close(found[0], found[0][:, :1].expand(-1, 5))  # equal chunks cost the same
     assert not torch.allclose(found[0][0], found[0][1])
-    check_policy(Reranking(Drawing(), DoubleIntegrator(noise=0.3), Penalty(effort), draws=4)).require()
+    check_policy(Reranking(Drawing(), DoubleIntegrator(noise=0.3), Penalty(away), draws=4)).require()
 
 
 class Same(Drawing):

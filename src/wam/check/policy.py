@@ -13,7 +13,7 @@ from wam.check.report import Report
 from wam.check.runner import CheckFailed, CheckSkipped, run_checks
 from wam.check.specs import round_trip
 from wam.check.subject import ROWS, Script, Subject, distinct, private_copy
-from wam.world import Actions, Future, Imagines, Past, PolicySpec, Record, Task, Window
+from wam.world import Actions, Future, Imagines, ObservationSpec, Past, PolicySpec, Record, Task, Window
 
 FRAMES = 4  # T of the first look
 SEEDS = 8  # batches of random frames that the limits are checked on
@@ -185,6 +185,22 @@ def rows_can_restart(subject: PolicySubject) -> None:
             )
 
 
+def sight_matters(subject: PolicySubject) -> None:
+    """Other observations give other actions where spec.observes names some."""
+    if subject.spec.observes == ObservationSpec():
+        raise CheckSkipped("spec.observes is empty")
+    script, other = subject.script(1), subject.script(2)
+    first, second = (dataclasses.replace(mine, observation=its.observation) for mine, its in ((script.first, other.first), (script.second, other.second)))
+    told = dataclasses.replace(script, first=first, second=second)
+    one, two = (subject.run(seen)[2::2] for seen in (script, told))  # the actions of both decisions
+    if difference(one, two, exact=True) is None:
+        raise CheckFailed(
+            "every row was shown something else and acted the same",
+            "act does not read since.observation, or the memory loses it.",
+            "Read it, or declare observes=ObservationSpec(): a policy that sees nothing.",
+        )
+
+
 def instruction_matters(subject: PolicySubject) -> None:
     """Another instruction gives other actions where spec.instructed is True."""
     spec, script = subject.spec, subject.script(1)
@@ -244,6 +260,7 @@ CHECKS: tuple[Callable[[Any], None], ...] = (
     shared.rows_can_be_permuted,
     shared.rows_can_be_tiled,
     rows_can_restart,
+    sight_matters,
     instruction_matters,
     goal_matters,
     shared.another_table_says_the_same,

@@ -40,7 +40,7 @@ class Goal(Record):
 
 
 def spec_of(world: PushTWorld) -> PolicySpec:
-    """All of them feel where the pusher is, and see nothing."""
+    """They feel where the pusher is, and see nothing."""
     return PolicySpec(observes=ObservationSpec(proprio=world.spec.observes.proprio), acts=world.spec.acts, rate=world.spec.rate)
 
 
@@ -75,10 +75,11 @@ class Wander:
 
 
 class DriveToGoal:
-    """Straight to the pusher's own place in the goal image: the strongest trivial policy."""
+    """Straight to the pusher's own place in the goal image: the strongest trivial policy. Where actions are places, it feels nothing on the way."""
 
     def __init__(self, world: PushTWorld) -> None:
-        self.spec, self.world = replace(spec_of(world), goal_conditioned=True), world
+        feels = spec_of(world).observes if world.config.moves else ObservationSpec()
+        self.spec, self.world = replace(spec_of(world), observes=feels, goal_conditioned=True), world
 
     def begin(self, batch: int, task: Task) -> Goal:
         """SpecError without a goal."""
@@ -88,7 +89,7 @@ class DriveToGoal:
 
     def act(self, memory: Goal, since: Past, *, noise: Noise | None = None) -> tuple[Goal, Actions]:
         """The place itself: the simulator's own controller goes there."""
-        return memory, towards(self.world, memory.place, felt(since))
+        return memory, towards(self.world, memory.place, felt(since) if self.world.config.moves else memory.place)
 
 
 class Play:
