@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import xml.etree.ElementTree as ElementTree
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ import torch
 from tests.evaluate.dots import DotModel, DotWorld, LatentDotModel, Seeker, Wanderer
 from tests.use.test_judge import QUICK, acted
 from wam.evaluate import evaluation_seeds, measure_success
+from wam.evaluate.intervals import Interval
 from wam.plan.control.rollout import rollout
 from wam.sim.adapters.skip import Held
 from wam.sim.worlds.push import DriveToGoal, PushConfig, PushWorld
@@ -196,3 +198,41 @@ def test_the_scatter_plot(reality, judge, score):
     assert ElementTree.fromstring(picture.data).tag.endswith("svg") and picture.data == policy_scatter({"model": found.policies, "control": deaf.policies}).data
     with pytest.raises(ValueError, match="expected 1 to 3"):
         policy_scatter({})
+
+
+def drawn(models, monkeypatch):
+    """The panel of the plot, before it becomes a picture."""
+    matplotlib = pytest.importorskip("matplotlib.figure", reason='needs the extra "show"')
+    from wam.show import policy_evaluation as module
+
+    figure = matplotlib.Figure()
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_svg", lambda draw, width, height: draw(figure))
+        module.policy_scatter(models)
+    (panel,) = figure.axes
+    return panel
+
+
+def told(name, real, imagined):
+    """A policy: rates as (low, value, high)."""
+    return SimpleNamespace(
+        name=name, **{kind: Interval(low=low, value=value, high=high) for kind, (low, value, high) in (("real", real), ("imagined", imagined))}
+    )
+
+
+def test_the_scatter_plot_has_the_world_across_and_the_model_up(monkeypatch):
+    """In per cent: points, their intervals, their numbers, the diagonal and what the axes say."""
+    model = [told("flattered", (0.1, 0.2, 0.35), (0.7, 0.8, 0.95)), told("fair", (0.4, 0.5, 0.6), (0.45, 0.5, 0.65))]
+    panel = drawn({"model": model, "control": [told("flattered", (0.1, 0.2, 0.35), (0.0, 0.1, 0.3))]}, monkeypatch)
+    lines = [[tuple(point) for point in line.get_xydata()] for line in panel.get_lines()]
+    points = {line.get_label(): line.get_xydata().tolist() for line in panel.get_lines() if line.get_linestyle() == "None"}
+    assert points == {"model": [pytest.approx([20, 80]), pytest.approx([50, 50])], "control": [pytest.approx([20, 10])]}
+    assert lines[0] == [(0, 0), (100, 100)]
+    bars = [((10, 80), (35, 80)), ((20, 70), (20, 95)), ((40, 50), (60, 50)), ((50, 45), (50, 65)), ((10, 10), (35, 10)), ((20, 0), (20, 30))]
+    found = [line for line in lines[1:] if len(line) == 2 and line != [(20, 80), (50, 50)]]
+    assert sorted(sum(line, ()) for line in found) == [pytest.approx(ends) for ends in sorted(sum(bar, ()) for bar in bars)]
+    numbers = {text.get_text(): text.xy for text in panel.texts if hasattr(text, "xy")}
+    assert numbers == {"1": pytest.approx((20, 80)), "2": pytest.approx((50, 50))}
+    assert (panel.get_xlabel(), panel.get_ylabel()) == ("success in the world, %", "success in the model, %")
+    assert panel.get_aspect() == 1 and panel.get_xlim() == panel.get_ylim()
+    assert any(text.get_text() == "1  flattered\n2  fair" for text in panel.texts)
