@@ -15,7 +15,7 @@ CPU = torch.device("cpu")
         ({"avx2": True, "avx512_f": True, "avx512_bf16": False, "amx_bf16": True}, True),
         ({"avx2": True, "avx512_f": True, "avx512_bf16": False, "amx_bf16": False}, False),  # AVX-512 multiplies float32 alone before it got bfloat16
         ({"cpu_name": "AMD EPYC 9R14", "avx512_bf16": True, "amx_bf16": False}, True),
-        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": False}, False),  # half to two thirds of its speed in float32 (`benchmarks/bfloat16.py`)
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": False}, False),  # a third to two thirds of its speed in float32 (`benchmarks/bfloat16.py`)
         ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": True}, True),
         ({"neon": True}, False),
     ],
