@@ -1,6 +1,6 @@
 """A robot with openpi's own client and nothing of this library: `test_openpi` runs it in an environment of that client's.
 
-openpi_child.py PORT TOKEN < messages, one JSON of nested lists per line, pictures first. Prints what came back, one JSON per line.
+openpi_child.py PORT TOKEN < messages, one JSON per line, arrays as nested lists. Prints what came back, one JSON per line.
 """
 
 import json
